@@ -1,0 +1,355 @@
+"""The command line. Human text goes to stderr, machine output to stdout; heavy modules load inside the commands."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import webbrowser
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from igmsweep import __version__
+from igmsweep.errors import Diverged, UserError
+
+app = typer.Typer(
+    name="igmsweep",
+    help="Hyper-parameter sweeps for alternating multimodal training (IGM), and the trainer on its own.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+data_app = typer.Typer(help="Data sets: list them, make the embedded one.", no_args_is_help=True)
+space_app = typer.Typer(help="Search spaces: show or validate a file.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+app.add_typer(space_app, name="space")
+
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a configuration path, such as optim.batch_size=16."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
+Method = Annotated[str, typer.Option("--method", help="igm, mla, joint, unimodal, or path/to/file.py:Class.")]
+
+
+def main() -> None:
+    """Entry point: one clear line and the right exit code for every error that a person can mend."""
+    try:
+        app()
+    except UserError as error:
+        _say(f"igmsweep: {error}")
+        sys.exit(error.exit_code)
+    except Diverged as error:
+        _say(f"igmsweep: diverged: {error}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        _say("igmsweep: interrupted")
+        sys.exit(130)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
+) -> None:
+    if version:
+        typer.echo(f"igmsweep {__version__}")
+        raise typer.Exit()
+
+
+@app.command()
+def tune(
+    dataset: Annotated[str, typer.Argument(help="A data set's name, such as avdigits, or path/to/file.py:NAME.")],
+    method: Method = "igm",
+    space: Annotated[str | None, typer.Option(help="Search-space file, or the name of a shipped one.")] = None,
+    trials: Annotated[
+        int, typer.Option("--trials", "-n", "--n-trials", "--num-samples", min=1, help="Trials in all.")
+    ] = 16,
+    time_budget: Annotated[str | None, typer.Option(help="Stop proposing after this long: 90s, 45m, 2h.")] = None,
+    max_concurrent: Annotated[int | None, typer.Option(min=1, help="Trials at a time; default: what fits.")] = None,
+    cpus_per_trial: Annotated[float, typer.Option(help="CPU cores of each trial.")] = 1.0,
+    gpus_per_trial: Annotated[
+        float | None, typer.Option(help="Share of a GPU of each trial, such as 0.25; default: 1 where there is one.")
+    ] = None,
+    sampler: Annotated[str, typer.Option(help="tpe, random, grid, gp or cmaes.")] = "tpe",
+    scheduler: Annotated[str, typer.Option(help="none: every trial is trained to its end.")] = "none",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the search and of every training.")] = 0,
+    name: Annotated[str | None, typer.Option(help="Name of the sweep's folder.")] = None,
+    out: Annotated[Path, typer.Option(help="Where sweeps are kept.")] = Path("results"),
+    root: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,
+    set_: Set = None,
+    address: Annotated[str | None, typer.Option(help="Address of a running Ray cluster to join.")] = None,
+    local: Annotated[bool, typer.Option("--local", help="One trial after the other in this process, without Ray.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 3 when any trial failed.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would run, and leave.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors and the closing line.")] = False,
+) -> None:
+    """Search the hyper-parameters of a method on validation data, in parallel, with Ray Tune and Optuna."""
+    from igmsweep.sweep import SweepRequest, run_sweep
+
+    overrides = _overrides(set_)
+    if root is not None:
+        overrides["data.root"] = str(root.resolve())
+    request = SweepRequest(
+        data=dataset,
+        method=method,
+        space=space,
+        trials=trials,
+        time_budget_s=None if time_budget is None else seconds(time_budget),
+        max_concurrent=max_concurrent,
+        cpus_per_trial=cpus_per_trial,
+        gpus_per_trial=gpus_per_trial,
+        sampler=sampler,
+        scheduler=scheduler,
+        seed=seed,
+        name=name,
+        out=out,
+        overrides=overrides,
+        local=local,
+        address=address,
+        dry_run=dry_run,
+        quiet=quiet,
+    )
+    result = run_sweep(request)
+    if not dry_run and result is not None:
+        code = result.exit_code
+        if code == 0 and strict and result.counts.get("failed", 0):
+            code = 3
+        if result.dir is not None and result.best is not None:
+            _say(f"next: igmsweep analyze {_shown(result.dir)}")
+        raise typer.Exit(code)
+
+
+@app.command()
+def analyze(
+    folders: Annotated[list[Path], typer.Argument(help="Sweep folders, or a folder of sweeps.")],
+    out: Annotated[Path | None, typer.Option(help="Where to write; default: inside each sweep.")] = None,
+    formats: Annotated[
+        str, typer.Option("--format", help="Comma-separated: html, csv, tex, md, svg, pdf, png.")
+    ] = "html,csv,tex,md",
+    top: Annotated[int, typer.Option(min=1, help="Rows of the best-configuration table.")] = 10,
+    open_: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
+) -> None:
+    """Render sensitivity plots, the best configurations and one offline page from finished or running sweeps."""
+    from igmsweep.analysis import analyze as run
+
+    written = run(folders, out=out, formats=tuple(part.strip() for part in formats.split(",") if part.strip()), top=top)
+    for path in written:
+        typer.echo(str(path))
+    if open_ and written:
+        webbrowser.open(Path(written[-1]).resolve().as_uri())
+
+
+@app.command()
+def train(
+    dataset: Annotated[str, typer.Argument(help="A data set's name, such as avdigits.")],
+    method: Method = "igm",
+    preset: Annotated[str, typer.Option(help="paper, or released: the authors' code as it runs.")] = "paper",
+    config: Annotated[Path | None, typer.Option(help="A configuration file, such as a sweep's best_config.yaml.")] = None,
+    set_: Set = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the training.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for config, metrics, result and checkpoint.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")] = False,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No line per epoch.")] = False,
+) -> None:
+    """Run one full training, without Ray and without Optuna."""
+    from igmsweep.config import TrainConfig, read_yaml
+    from igmsweep.train import train as run
+
+    if config is not None:
+        values = read_yaml(config)
+        given = values.get("data")
+        named = given.get("name") if isinstance(given, dict) else given
+        if named is not None and named != dataset:
+            raise UserError(f"{config}: data.name is '{named}', but the command names '{dataset}'")
+        values.setdefault("data", {"name": dataset})
+        resolved = TrainConfig(**values)
+    else:
+        resolved = TrainConfig(data=dataset, method={"name": method, "preset": preset})
+    overrides = _overrides(set_)
+    if seed is not None:
+        overrides["seed"] = seed
+    resolved = resolved.override(overrides)
+    checkpoint = None if out is None else out / "checkpoint.pt"
+    if resume and checkpoint is None:
+        raise UserError("--resume: needs --out, the folder whose checkpoint goes on")
+    if out is not None and checkpoint is not None and not resume and checkpoint.exists():
+        raise UserError(f"{out}: already holds a training; add --resume, or choose another --out")
+
+    total = _epochs(resolved)
+
+    def report(step: int, metrics: dict[str, Any], save: Any) -> None:
+        if out is not None and checkpoint is not None:
+            out.mkdir(parents=True, exist_ok=True)
+            with (out / "metrics.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(metrics) + "\n")
+            save(checkpoint)
+        if not quiet:
+            _say(
+                f"epoch {step}/{total}  {metrics['active']:<12} loss {metrics['train/loss']:.4f}  "
+                f"val/acc {metrics['val/acc']:.4f}  {metrics['seconds']:.1f}s"
+            )
+
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "config.yaml").write_text(resolved.to_yaml(), encoding="utf-8")
+    try:
+        result = run(resolved, report, resume=checkpoint if resume else None)
+    except KeyboardInterrupt:
+        hint = f"; go on with --out {out} --resume" if out is not None else ""
+        _say(f"igmsweep: interrupted{hint}")
+        raise typer.Exit(130) from None
+    summary = {
+        "config_hash": resolved.hash(),
+        "metrics": result.metrics,
+        "epochs": len(result.history),
+        "seconds": result.seconds,
+        "notes": result.notes,
+        "spectra": result.spectra,
+        "config": resolved.to_dict(),
+    }
+    if out is not None:
+        (out / "result.json").write_text(json.dumps(summary, indent=1), encoding="utf-8")
+    for note in result.notes:
+        _say(f"note: {note}")
+    _say(
+        f"{dataset} {resolved.method.name}: "
+        + "  ".join(f"{key} {value:.4f}" for key, value in result.metrics.items() if key.startswith("val/"))
+        + f"  ({result.seconds:.0f} s)"
+    )
+    if as_json:
+        typer.echo(json.dumps(summary))
+
+
+@app.command()
+def best(
+    folder: Annotated[Path, typer.Argument(help="A sweep's folder.")],
+    as_json: AsJson = False,
+) -> None:
+    """Print the best configuration by validation as YAML (or JSON), ready for `igmsweep train --config`."""
+    from igmsweep.analysis.tables import best_config
+
+    config = best_config(folder)
+    if as_json:
+        typer.echo(json.dumps(config))
+    else:
+        import yaml
+
+        typer.echo(yaml.safe_dump(config, sort_keys=False), nl=False)
+
+
+@app.command()
+def methods() -> None:
+    """List the methods and what their parameters default to."""
+    from igmsweep.methods import get, names
+
+    for name in names():
+        method = get(name)
+        typer.echo(f"{name}: {(sys.modules[method.__module__].__doc__ or '').strip().splitlines()[0]}")
+        for key, field in method.Params.model_fields.items():
+            if key != "name":
+                shown = "per modality" if field.is_required() else field.default
+                typer.echo(f"  method.{key} = {shown}")
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """List the data sets."""
+    from igmsweep import data
+
+    for name in data.names():
+        found = data.get(name)
+        typer.echo(f"{name}: {', '.join(found.modalities)}; {len(found.classes)} classes; {', '.join(found.metrics)}")
+
+
+@data_app.command("make")
+def data_make(
+    name: Annotated[str, typer.Argument(help="Only the embedded data set, avdigits, can be made.")],
+    root: Annotated[Path | None, typer.Option(help="Folder to write; default: the user's cache folder.")] = None,
+) -> None:
+    """Write the embedded data set: WAV, PNG and CSV files in CREMA-D's layout."""
+    from igmsweep import data
+    from igmsweep.config import DataConfig
+
+    typer.echo(str(data.ensure(DataConfig(name=name, root=root))))
+
+
+@space_app.command("show")
+def space_show(
+    name: Annotated[str | None, typer.Argument(help="A shipped space or a file; without it, the shipped names.")] = None,
+) -> None:
+    """Print a shipped search space, or list them."""
+    from igmsweep.sweep.space import find_space, space_names
+
+    if name is None:
+        for shipped in space_names():
+            typer.echo(shipped)
+    else:
+        typer.echo(find_space(name).read_text(encoding="utf-8"), nl=False)
+
+
+@space_app.command("validate")
+def space_validate(
+    file: Annotated[str, typer.Argument(help="A search-space file, or a shipped name.")],
+    dataset: Annotated[str, typer.Option("--data", help="The data set it is meant for.")] = "avdigits",
+    method: Method = "igm",
+) -> None:
+    """Check a search space against a data set's and a method's configuration, without running anything."""
+    from igmsweep.config import TrainConfig
+    from igmsweep.sweep.space import SearchSpace
+
+    space = SearchSpace.load(file)
+    space.check(TrainConfig(data=dataset, method=method))
+    typer.echo(f"{file}: valid, {len(space.params)} parameters")
+
+
+def seconds(text: str) -> float:
+    """Seconds in a duration such as `90s`, `45m`, `1.5h` or `2h30m`. Raises UserError."""
+    parts = re.findall(r"(\d+(?:\.\d+)?)\s*([smhd])", text)
+    if not parts or re.sub(r"(\d+(?:\.\d+)?)\s*([smhd])", "", text).strip():
+        raise UserError(f"--time-budget: found '{text}', expected a duration such as 90s, 45m or 2h")
+    return sum(float(number) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit] for number, unit in parts)
+
+
+def _overrides(pairs: list[str] | None) -> dict[str, Any]:
+    """`key=value` pairs with YAML values."""
+    import yaml
+
+    from igmsweep.config import Loader
+
+    values: dict[str, Any] = {}
+    for pair in pairs or []:
+        key, equals, text = pair.partition("=")
+        if not equals or not key.strip():
+            raise UserError(f"--set: found '{pair}', expected KEY=VALUE, such as optim.batch_size=16")
+        try:
+            values[key.strip()] = yaml.load(text, Loader=Loader)
+        except yaml.YAMLError:
+            raise UserError(f"--set {key}: cannot read the value '{text}'") from None
+    return values
+
+
+def _epochs(config: Any) -> int:
+    from igmsweep import methods
+    from igmsweep.train import plan
+
+    method = methods.get(config.method.name)(config.method, config.modalities)
+    return sum(stage.epochs for stage in plan(config, method))
+
+
+def _shown(path: Path) -> str:
+    try:
+        return str(Path(path).resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+if __name__ == "__main__":
+    main()

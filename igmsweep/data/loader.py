@@ -1,0 +1,133 @@
+"""Batches from a partition: shuffled by (seed, epoch) alone, so that a continued training draws what it would have."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from igmsweep.data.base import DataSet, Partition
+
+RESIDENT = 512 * 2**20
+"""Partitions up to this many bytes are kept as tensors on the device; larger ones are gathered from their maps."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """`inputs` per modality, (batch, C, H, W); `labels` (batch,) int64; `index` (batch,) rows of the partition."""
+
+    inputs: dict[str, Tensor]
+    labels: Tensor
+    index: Tensor
+
+    def only(self, modalities: Sequence[str]) -> Batch:
+        """The same samples with some modalities masked: left out of `inputs`."""
+        return replace(self, inputs={name: self.inputs[name] for name in modalities})
+
+
+def derived_seed(*parts: int | str) -> int:
+    """A 63-bit seed from a tuple, such as (seed, "shuffle", epoch): independent streams without any state to save."""
+    text = "/".join(str(part) for part in parts)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
+
+
+class Loader:
+    """Iterates over a partition in batches on a device.
+
+    Args:
+        rows: which rows of the partition, in which order; all of them by default.
+        training: shuffle by (seed, epoch) and augment.
+    """
+
+    def __init__(
+        self,
+        dataset: DataSet,
+        partition: Partition,
+        batch_size: int,
+        device: torch.device,
+        *,
+        seed: int = 0,
+        training: bool = False,
+        rows: np.ndarray | None = None,
+        channels_last: bool = False,
+    ) -> None:
+        self.dataset = dataset
+        self.partition = partition
+        self.batch_size = batch_size
+        self.device = device
+        self.seed = seed
+        self.training = training
+        self.channels_last = channels_last
+        self.rows = np.arange(len(partition)) if rows is None else rows
+        self.modalities: tuple[str, ...] = tuple(partition.arrays)
+        self.epoch = 0
+        self._labels = torch.from_numpy(np.ascontiguousarray(partition.labels, dtype=np.int64)).to(device)
+        self._resident: dict[str, Tensor] | None = None
+        if sum(array.nbytes for array in partition.arrays.values()) <= RESIDENT:
+            self._resident = {
+                name: torch.from_numpy(np.array(array)).to(device) for name, array in partition.arrays.items()
+            }
+
+    def _like(self, rows: np.ndarray, training: bool) -> Loader:
+        twin = Loader.__new__(Loader)
+        twin.__dict__.update(self.__dict__)
+        twin.rows, twin.training = rows, training
+        return twin
+
+    def clean(self, share: float, seed: int) -> Loader:
+        """Without shuffling or augmentation; `share` < 1 takes the first of a seeded permutation."""
+        if share >= 1.0:
+            return self._like(self.rows, False)
+        order = np.random.default_rng(derived_seed(seed, "clean")).permutation(len(self.rows))
+        return self._like(self.rows[order[: max(1, round(share * len(order)))]], False)
+
+    def cut(self, share: float, seed: int) -> tuple[Loader, Loader]:
+        """Two loaders over `1 - share` and `share` of the rows, always the same cut."""
+        order = np.random.default_rng(derived_seed(seed, "cut")).permutation(len(self.rows))
+        held = max(1, round(share * len(order)))
+        return self._like(self.rows[order[held:]], self.training), self._like(self.rows[order[:held]], False)
+
+    def only(self, modalities: Sequence[str]) -> Loader:
+        """The same loader, gathering some modalities alone."""
+        twin = self._like(self.rows, self.training)
+        twin.modalities = tuple(modalities)
+        return twin
+
+    def __len__(self) -> int:
+        full, rest = divmod(len(self.rows), self.batch_size)
+        # batch normalisation cannot train on a batch of one sample
+        return full + int(rest > 1 or (rest == 1 and (not self.training or full == 0)))
+
+    def __iter__(self) -> Iterator[Batch]:
+        rows = self.rows
+        generator = torch.Generator(device=self.device)
+        generator.manual_seed(derived_seed(self.seed, "augment", self.epoch))
+        if self.training:
+            rows = rows[np.random.default_rng(derived_seed(self.seed, "shuffle", self.epoch)).permutation(len(rows))]
+        for number in range(len(self)):
+            yield self.batch(rows[number * self.batch_size : (number + 1) * self.batch_size], generator)
+
+    def batch(self, rows: np.ndarray, generator: torch.Generator) -> Batch:
+        """Samples by their row numbers, transformed on the device."""
+        index = torch.from_numpy(rows).to(self.device, non_blocking=True)
+        if self._resident is not None:
+            raw = {name: self._resident[name].index_select(0, index) for name in self.modalities}
+        else:
+            order = np.argsort(rows, kind="stable")  # maps are read fastest in ascending order
+            back = np.argsort(order, kind="stable")
+            raw = {
+                name: torch.from_numpy(self.partition.arrays[name][rows[order]][back]).to(self.device, non_blocking=True)
+                for name in self.modalities
+            }
+        inputs = self.dataset.transform(raw, self.training, generator)
+        if self.channels_last:
+            inputs = {
+                name: x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x for name, x in inputs.items()
+            }
+        return Batch(inputs, self._labels.index_select(0, index), index)

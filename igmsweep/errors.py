@@ -1,0 +1,48 @@
+"""Errors that a person reads: one line that names the key or file, what was found and what was expected."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Bad usage, search space or configuration. The command line prints it as one line and exits with `exit_code`."""
+
+    exit_code: int = 2
+
+
+class DataError(UserError):
+    """Missing or unreadable data, or a split that cannot be trained on."""
+
+    exit_code = 1
+
+
+class NothingCompleted(UserError):
+    """A sweep or a folder without a single completed trial."""
+
+    exit_code = 4
+
+
+class ResourceError(UserError):
+    """A request for CPUs or GPUs that this machine or cluster can never grant."""
+
+    exit_code = 5
+
+
+class Diverged(Exception):
+    """The loss became NaN or infinite. The trial fails; a sweep goes on."""
+
+
+def nearest(name: str, options: Iterable[str]) -> str:
+    """` (did you mean 'x'?)` for the option closest to `name`, or an empty string when none is close.
+
+    >>> nearest("methd.tau", ["method.tau", "seed"])
+    " (did you mean 'method.tau'?)"
+    """
+    options = list(options)
+    close = difflib.get_close_matches(str(name), options, n=1, cutoff=0.6)
+    if not close:  # a bare leaf such as `tau` should still find `method.tau`
+        leaf = str(name).rsplit(".", 1)[-1]
+        close = [option for option in options if leaf in option.split(".")][:1]
+    return f" (did you mean '{close[0]}'?)" if close else ""

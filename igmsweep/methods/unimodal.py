@@ -1,0 +1,53 @@
+"""One modality on its own: the reference that joint training is measured against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from igmsweep.data.loader import Batch
+from igmsweep.errors import UserError, nearest
+from igmsweep.methods.base import Method, MethodParams, Run
+from igmsweep.models.multimodal import Output
+
+
+class UnimodalParams(MethodParams):
+    """Parameters of training one modality."""
+
+    name: str = "unimodal"
+    modality: str | None = None
+    """Which one; None is the data set's first."""
+
+    def check(self, modalities: Sequence[str]) -> None:
+        if self.modality is not None and self.modality not in modalities:
+            raise UserError(
+                f"method.modality: unknown modality '{self.modality}', expected one of {', '.join(modalities)}"
+                f"{nearest(self.modality, modalities)}"
+            )
+
+
+class Unimodal(Method):
+    """Cross-entropy on one modality; the others are neither trained nor scored."""
+
+    Params = UnimodalParams
+
+    def __init__(self, params: UnimodalParams, modalities: Sequence[str]) -> None:
+        super().__init__(params, (params.modality or modalities[0],))
+
+    def passes(self, modalities: Sequence[str]) -> list[tuple[str, ...]]:
+        return [self.modalities]
+
+    def step(self, run: Run, batch: Batch) -> dict[str, Tensor]:
+        (name,) = self.modalities
+        with run.autocast():
+            logits = run.model.one(name, batch.inputs[name])
+        loss = F.cross_entropy(logits.float(), batch.labels)
+        loss.backward()
+        run.update()
+        return {"loss": loss.detach()}
+
+    def fuse(self, output: Output) -> Tensor:
+        return torch.softmax(output.logits[self.modalities[0]].float(), dim=-1)
