@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import importlib.util
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,21 +41,10 @@ def get(name: str) -> type[Method]:
 
 
 def _from_file(path: Path, attribute: str) -> type[Method]:
-    if not path.is_file():
-        raise UserError(f"method: no such file {path}")
-    source = path.resolve()
-    module_name = f"igmsweep_user_{hashlib.sha256(str(source).encode()).hexdigest()[:12]}"
-    if module_name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(module_name, source)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[module_name] = module
-        try:
-            spec.loader.exec_module(module)
-        except Exception as error:
-            del sys.modules[module_name]
-            raise UserError(f"method: {path} cannot be loaded ({type(error).__name__}: {error})") from error
-    found = getattr(sys.modules[module_name], attribute, None)
-    if not isinstance(found, type):
-        raise UserError(f"method: {path} has no class '{attribute}'{nearest(attribute, dir(sys.modules[module_name]))}")
+    from igmsweep.methods.base import Method
+    from igmsweep.plugin import load_attribute
+
+    found = load_attribute(path, attribute, "method")
+    if not (isinstance(found, type) and issubclass(found, Method)):
+        raise UserError(f"method: {path}:{attribute} is not a Method class")
     return found

@@ -1,0 +1,73 @@
+"""Validation data: carved from train or folds of it, stratified by class and grouped where rows belong together."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from igmsweep.errors import DataError, UserError
+
+if TYPE_CHECKING:
+    from igmsweep.config import DataConfig
+
+DEFAULT_FRACTION = 0.1
+"""Share of train that is carved where a data set brings no validation list and none is asked for."""
+
+
+def carve(
+    labels: np.ndarray, groups: Sequence[str | None], config: DataConfig
+) -> tuple[np.ndarray, np.ndarray, str]:
+    """Rows of train and of validation, both ascending, and a description of the split.
+
+    Raises:
+        UserError: a fold without folds or out of range, or grouping where the data set has no groups.
+    """
+    if config.group != "none" and any(group is None for group in groups):
+        raise UserError(f"data.group: found '{config.group}', but {config.name} does not say who speaks")
+    grouped = list(groups) if config.group != "none" else None
+    by = f", grouped by {config.group}" if grouped is not None else ""
+    if config.folds is not None:
+        fold = config.fold or 0
+        if fold >= config.folds:
+            raise UserError(f"data.fold: found {fold}, expected a fold below data.folds = {config.folds}")
+        sides = folds(labels, config.folds, config.split_seed, grouped)
+        return *sides[fold], f"fold {fold + 1} of {config.folds}{by}"
+    if config.fold is not None:
+        raise UserError(f"data.fold: found {config.fold}, expected data.folds beside it")
+    fraction = config.val_fraction or DEFAULT_FRACTION
+    count = max(2, round(1 / fraction))
+    train, val = folds(labels, count, config.split_seed, grouped)[0]
+    return train, val, f"carved 1/{count}{by}"
+
+
+def folds(
+    labels: np.ndarray, count: int, seed: int, groups: Sequence[str | None] | None = None
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """`count` pairs of (train rows, held-out rows); every row is held out once, no group stands on both sides."""
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    smallest = int(np.unique(labels, return_counts=True)[1].min())
+    if groups is None and smallest < count:
+        raise DataError(f"split: a class has {smallest} samples, fewer than the {count} parts to cut")
+    if groups is not None and len(set(groups)) < count:
+        raise DataError(f"split: {len(set(groups))} groups cannot be cut into {count} parts")
+    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    cutter = kind(n_splits=count, shuffle=True, random_state=seed)
+    return [(np.sort(a), np.sort(b)) for a, b in cutter.split(np.zeros(len(labels)), labels, groups)]
+
+
+def check(labels: np.ndarray, classes: Sequence[str], part: str, name: str) -> None:
+    """Raise DataError when a class has no sample in a part."""
+    present = set(np.unique(labels).tolist())
+    missing = [classes[index] for index in range(len(classes)) if index not in present]
+    if missing:
+        raise DataError(f"{name}: no sample of class '{missing[0]}' in the {part} split ({len(missing)} classes empty)")
+
+
+def split_hash(train: Sequence[str], val: Sequence[str]) -> str:
+    """12 hexadecimal digits of which ids stand on which side, whatever their order."""
+    text = "\n".join(["train", *sorted(train), "val", *sorted(val)])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
