@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,10 +38,20 @@ def carve(
         return *sides[fold], f"fold {fold + 1} of {config.folds}{by}"
     if config.fold is not None:
         raise UserError(f"data.fold: found {config.fold}, expected data.folds beside it")
-    fraction = config.val_fraction or DEFAULT_FRACTION
-    count = max(2, round(1 / fraction))
-    train, val = folds(labels, count, config.split_seed, grouped)[0]
-    return train, val, f"carved 1/{count}{by}"
+    held, count = _share(config.val_fraction or DEFAULT_FRACTION, labels, grouped)
+    val = np.sort(np.concatenate([out for _, out in folds(labels, count, config.split_seed, grouped)[:held]]))
+    return np.setdiff1d(np.arange(len(labels)), val), val, f"carved {held}/{count}{by}"
+
+
+def _share(fraction: float, labels: np.ndarray, groups: Sequence[str | None] | None) -> tuple[int, int]:
+    """How many of how many folds come nearest to `fraction`, with no more folds than the rows can be cut into."""
+    smallest = int(np.unique(labels, return_counts=True)[1].min()) if groups is None else len(set(groups))
+    share = Fraction(fraction).limit_denominator(max(2, min(20, smallest)))
+    if share.numerator == 0:
+        return 1, round(1 / fraction)
+    if share == 1:
+        share = 1 - Fraction(1, max(2, min(20, smallest)))
+    return max(1, share.numerator), share.denominator
 
 
 def folds(
