@@ -44,7 +44,8 @@ def test_processes_that_start_together_build_once_and_agree(root: Path, tmp_path
         results = pool.starmap(search, [(root, tmp_path / "cache", log) for log in logs])
     assert len(set(results)) == 1
     assert sum(log.read_text().count("decoding") for log in logs) == 2  # train and validation
-    assert sorted(path.name.split("-")[1] for path in (tmp_path / "cache").iterdir() if path.is_dir()) == ["train", "val"]
+    folders = [path.name for path in (tmp_path / "cache").iterdir() if path.is_dir()]
+    assert sorted(name.split("-")[1] for name in folders) == ["train", "val"]
 
 
 def test_arrays_are_mapped_and_equal_what_the_reader_gives(root: Path, tmp_path: Path) -> None:

@@ -35,7 +35,8 @@ def index(root: Path, part: str = "train") -> list:
 
 def test_a_byte_order_mark_does_not_reach_the_first_name(root: Path) -> None:
     samples = index(root)
-    assert [(s.id, s.label, s.group) for s in samples] == [("1001_IEO_NEU_XX", 0, "1001"), ("1002_IEO_HAP_LO", 1, "1002")]
+    expected = [("1001_IEO_NEU_XX", 0, "1001"), ("1002_IEO_HAP_LO", 1, "1002")]
+    assert [(s.id, s.label, s.group) for s in samples] == expected
     assert samples[0].files["video"].name == "image_00001.jpg"
 
 
