@@ -33,11 +33,11 @@ SPEAKERS = (36, 8, 8)
 SIZE = 28
 SECONDS = 0.9
 SNR_DB = 6.0
-PIXEL_NOISE = 0.3
-N_FFT, HOP, BANDS = 256, 128, 40
-FRAMES = 57
-LOG_MEL_MEAN, LOG_MEL_STD = -1.0, 3.0
-PIXEL_MEAN, PIXEL_STD = 0.3, 0.3
+PIXEL_NOISE = 0.2
+N_FFT, HOP, BANDS = 512, 256, 40
+FRAMES = 29
+LOG_MEL_MEAN, LOG_MEL_STD = 0.0, 1.3
+PIXEL_MEAN, PIXEL_STD = 0.21, 0.26
 SHIFT = 2
 """Training moves pictures and spectrograms by up to this many pixels."""
 
@@ -54,11 +54,16 @@ class AVDigits(DataSet):
     }
 
     def defaults(self, method: str) -> dict[str, Any]:
-        """Twelve epochs of each modality for every method; learning rate and decay are the paper's (Sec. 4.2)."""
+        """Nine epochs of each modality for every method, with the paper's optimiser (Sec. 4.2).
+
+        Stages are too short for a plateau to show, so the learning rate is divided by 10 in each stage's last epoch.
+        """
         return {
             "model": {"head": [256, 64]},
-            "optim": {"name": "sgd", "lr": 0.01, "momentum": 0.9, "weight_decay": 1e-4, "batch_size": 32},
-            "stages": {"rounds": 3, "epochs": 4},
+            "optim": {"name": "sgd", "lr": 0.01, "momentum": 0.9, "weight_decay": 1e-4, "batch_size": 32}
+            | {"schedule": "step", "step_size": 2},
+            "stages": {"rounds": 3, "epochs": 3},
+            "channels_last": True,  # a third faster for these encoders on a CPU
         }
 
     def index(self, root: Path, part: Part) -> list[Sample]:

@@ -48,7 +48,6 @@ class IGMParams(MethodParams):
             "method.mixup_alpha": 0.0,
             "method.fusion": "entropy",
             "stages.handover": "last",
-            "optim.schedule": "plateau",
         },
         "released": {
             "method.tau": 0.4,
@@ -217,8 +216,8 @@ class IGM(Method):
         if moved is not None and moved < 0.01:
             (target,) = run.active
             run.note(
-                f"sam: rho of {self.params.rho[target]:.3g} for {target} changed {100 * moved:.2g} % of the weights "
-                "in float32, so SAM is next to a second identical pass; it acts from about 1e-4"
+                f"sam: rho of {self.params.rho[target]:.3g} for {target} changes under 1 % of the weights in float32, "
+                "so SAM is next to a second identical pass; see sam/moved"
             )
 
     def end_pass(self, run: Run) -> dict[str, float]:

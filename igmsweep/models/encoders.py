@@ -30,7 +30,7 @@ class _Block(nn.Module):
 
 
 class ResNetMini(nn.Module):
-    """A ResNet of seven convolutions and two shortcuts for small inputs; 4 x `width` features, 64 by default.
+    """ResNet18's plan with one block a stage and three stages, for small inputs; 4 x `width` features, 64 by default.
 
     Args:
         shape: (channels, height, width) of one sample.
@@ -41,9 +41,9 @@ class ResNetMini(nn.Module):
         super().__init__()
         self.stem = nn.Conv2d(shape[0], width, 3, stride=2, padding=1, bias=False)
         self.bn = nn.BatchNorm2d(width)
-        self.layer1 = _Block(width, width, 1)
+        self.layer1 = _Block(width, width, 2)
         self.layer2 = _Block(width, 2 * width, 2)
-        self.layer3 = _Block(2 * width, 4 * width, 2)
+        self.layer3 = _Block(2 * width, 4 * width, 1)
         self.features = 4 * width
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,0 +1,40 @@
+# Everything from a fresh clone with Python 3.11 to 3.13 and make: `make demo`, `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO ?= results/demo
+
+.PHONY: help demo test lint bench clean
+help:
+	@echo "make demo    a 16-trial sweep of IGM on avdigits, and its report"
+	@echo "make test    lint, type check, tests"
+	@echo "make lint    ruff and mypy alone"
+	@echo "make bench   the benchmarks, as ratios"
+	@echo "make clean   remove .venv and caches"
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	  || { echo "igmsweep needs Python 3.11 to 3.13, found $$($(PYTHON) --version); name another with make PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/igmsweep tune avdigits --trials 16 --out $(dir $(DEMO)) --name $(notdir $(DEMO))-$$(date +%Y%m%d-%H%M%S)
+	$(BIN)/igmsweep analyze $$(ls -dt $(DEMO)-2*/ | head -1)
+
+test: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not gpu"
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP)
+	for script in flat_matrix step_cost cli_startup sweep_overhead; do $(BIN)/python benchmarks/$$script.py || exit 1; done
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache dist
