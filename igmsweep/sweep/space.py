@@ -183,6 +183,8 @@ class SearchSpace:
                 raise UserError(f"{self.source}: {param.path}: cannot be searched; it decides what scores are comparable")
             values = param.choices if param.type == "categorical" else (param.low, param.high)
             for value in values:
+                if isinstance(paths[param.path], bool) and not isinstance(value, bool):
+                    raise UserError(f"{self.source}: {param.path}: found {value!r}, expected true or false")
                 try:
                     config.override({param.path: value})
                 except UserError as error:
@@ -307,8 +309,6 @@ def _param(source: str, path: str, plain: Any) -> Param:
         for choice in choices:
             if not isinstance(choice, str | int | float | bool) and choice is not None:
                 raise refuse(f"found {choice!r}, expected strings, numbers or booleans", "choices")
-            if isinstance(choice, str) and choice.lower() in ("yes", "no", "on", "off") and True in choices + [True]:
-                raise refuse(f"found '{choice}', which YAML may read as a boolean; quote another word or use true/false", "choices")
         if any(isinstance(choice, bool) for choice in choices) and not all(isinstance(choice, bool) for choice in choices):
             raise refuse(f"found {choices!r}, which mixes booleans with other values", "choices")
         if len({canonical({"": choice}) for choice in choices}) != len(choices):

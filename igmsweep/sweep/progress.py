@@ -1,0 +1,112 @@
+"""What a person sees of a running sweep: a line a finished trial, and on a terminal a live line of what runs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+WIDTH = 110
+
+
+def number(value: Any) -> str:
+    """Short and exact enough for 3.2e-10 beside 0.41."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def shown_params(params: Mapping[str, Any]) -> str:
+    """`tau=0.41 rho.audio=3.2e-10 scope=head`: the section is left out where it is `method`."""
+    return " ".join(f"{path.removeprefix('method.').removeprefix('optim.')}={number(value)}" for path, value in params.items())
+
+
+def duration(seconds: float) -> str:
+    """`45s`, `3m12s`, `1h40m`."""
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds}s"
+    if seconds < 3600:
+        return f"{seconds // 60}m{seconds % 60:02d}s"
+    return f"{seconds // 3600}h{seconds % 3600 // 60:02d}m"
+
+
+class Progress:
+    """Counts trials and writes to stderr; `quiet` writes nothing."""
+
+    def __init__(self, metric: str, mode: str, wanted: int, concurrent: int, quiet: bool = False) -> None:
+        self.metric, self.mode, self.wanted, self.concurrent, self.quiet = metric, mode, wanted, concurrent, quiet
+        self.done = self.failed = 0
+        self.best: tuple[int, float] | None = None
+        self._started = time.monotonic()
+        self._running: dict[int, tuple[float, str]] = {}
+        self._live: Any = None
+        if not quiet and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.live import Live
+
+            self._live = Live(self, console=Console(stderr=True), refresh_per_second=2, transient=True)
+            self._live.start()
+
+    def started(self, trial: int, params: Mapping[str, Any]) -> None:
+        """A trial begins."""
+        self._running[trial] = (time.monotonic(), shown_params(params))
+
+    def finished(self, row: Mapping[str, Any]) -> None:
+        """A trial ended; `row` is its line of the ledger."""
+        trial, state = int(row["trial"]), row["state"]
+        self._running.pop(trial, None)
+        self.done += 1
+        if state == "complete":
+            value = row["metrics"][self.metric]
+            better = self.best is None or (value > self.best[1] if self.mode == "max" else value < self.best[1])
+            if better:
+                self.best = (trial, value)
+            outcome = f"{self.metric} {value:.4f}"
+            if row.get("duplicate_of") is not None:
+                outcome += f" (equal to #{row['duplicate_of']}, not trained again)"
+        else:
+            self.failed += 1
+            error = row.get("error") or {}
+            outcome = f"{error.get('class', '')}: {error.get('message', '')}"
+        best = f"best #{self.best[0]} {self.best[1]:.4f}" if self.best else "no best yet"
+        self._print(
+            f"#{trial} {state} {duration(row.get('seconds') or 0)} {outcome}  {shown_params(row['params'])} | "
+            f"{best} | {self.done}/{self.wanted}, {self.failed} failed, {self._left()}"
+        )
+
+    def close(self) -> None:
+        """Take the live display down."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def _left(self) -> str:
+        if self.done >= self.wanted:
+            return f"took {duration(time.monotonic() - self._started)}"
+        if self.done < max(1, min(2, self.concurrent)):
+            return "eta ..."
+        return f"eta {duration((time.monotonic() - self._started) / self.done * (self.wanted - self.done))}"
+
+    def _print(self, line: str) -> None:
+        if self.quiet:
+            return
+        if self._live is not None:
+            self._live.console.print(line, markup=False, highlight=False)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+    def __rich__(self) -> Any:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(
+            title=f"{self.done}/{self.wanted} trials, {self.failed} failed, {self._left()}"
+            + (f", best #{self.best[0]} {self.metric} {self.best[1]:.4f}" if self.best else ""),
+            title_justify="left",
+            box=None,
+        )
+        for heading in ("running", "for", "configuration"):
+            table.add_column(heading, no_wrap=heading != "configuration")
+        for trial, (since, params) in sorted(self._running.items()):
+            table.add_row(f"#{trial}", duration(time.monotonic() - since), Text(params))
+        return table
