@@ -1,0 +1,69 @@
+"""How paths and metrics are written for readers: plain text, LaTeX, and the three-digit numbers of the tables."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+METRICS = {"acc": "accuracy", "map": "MAP", "f1": "macro-F1", "loss": "loss"}
+LEAVES = {"tau": "τ", "rho": "ρ", "lr": "learning rate", "sam": "SAM", "gm": "GM", "mixup_alpha": "mixup α"}
+LATEX_LEAVES = {"tau": r"$\tau$", "rho": r"$\rho$", "lr": "LR", "sam": "SAM", "gm": "GM", "mixup_alpha": r"mixup $\alpha$"}
+LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+}  # fmt: skip
+PER_MODALITY = ("rho", "lr", "epochs", "encoder")
+
+
+def label(path: str) -> str:
+    """`method.rho.audio` -> `ρ audio`; an unknown path keeps its last part."""
+    leaf, modality = _split(path)
+    return f"{LEAVES.get(leaf, leaf.replace('_', ' '))} {modality}".strip()
+
+
+def latex_label(path: str) -> str:
+    """The same as a LaTeX table head, such as `$\\rho$ audio`."""
+    leaf, modality = _split(path)
+    return f"{LATEX_LEAVES.get(leaf) or escape_latex(leaf.replace('_', ' '))} {escape_latex(modality)}".strip()
+
+
+def metric_label(metric: str) -> str:
+    """`val/acc` -> `validation accuracy`; `val/audio/acc` -> `validation accuracy, audio`."""
+    parts = metric.split("/")
+    name = METRICS.get(parts[-1], parts[-1])
+    part = {"val": "validation ", "train": "training "}.get(parts[0], "") if len(parts) > 1 else ""
+    return f"{part}{name}" + (f", {'/'.join(parts[1:-1])}" if len(parts) > 2 else "")
+
+
+def short_metric(metric: str) -> str:
+    return METRICS.get(metric.split("/")[-1], metric.split("/")[-1])
+
+
+def value_text(value: Any) -> str:
+    """Numbers with three significant digits, switches as on/off, a missing (inactive) value as a dash."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "–"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:.3g}" if isinstance(value, (int, float)) else str(value)
+
+
+def duration(seconds: float) -> str:
+    """`75` -> `1 min 15 s`."""
+    if not math.isfinite(seconds):
+        return "–"
+    if seconds < 60:
+        return f"{seconds:.3g} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min {rest} s"
+
+
+def escape_latex(text: str) -> str:
+    return "".join(LATEX.get(letter, letter) for letter in str(text).replace("\n", " "))
+
+
+def _split(path: str) -> tuple[str, str]:
+    parts = path.split(".")
+    if len(parts) >= 2 and parts[-2] in PER_MODALITY:
+        return parts[-2], parts[-1]
+    return parts[-1], ""

@@ -1,0 +1,58 @@
+"""Colours (Okabe and Ito's, safe for colour-blind readers) and the layout all figures share."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import plotly.graph_objects as go
+
+BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+PURPLE, SKY, GREY = "#CC79A7", "#56B4E9", "#8A8F98"
+MODALITY = (ORANGE, GREEN, PURPLE, SKY)
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+INK, GRID = "#3b4148", "rgba(128,136,148,0.22)"
+"""A page in dark mode redraws with its own ink; the grid serves both."""
+
+
+def modality_colours(modalities: list[str]) -> dict[str, str]:
+    return {name: MODALITY[i % len(MODALITY)] for i, name in enumerate(modalities)}
+
+
+def text(value: Any) -> str:
+    """A string from a results folder made safe for Plotly, which reads a subset of HTML in its labels."""
+    return html.escape(str(value), quote=False)
+
+
+def clear(colour: str, alpha: float) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha})"
+
+
+def figure(x: str, y: str, note: str = "", height: int = 330) -> go.Figure:
+    """An empty figure with axis titles and, in the upper right corner, a note such as `n = 58`."""
+    fig = go.Figure()
+    fig.update_layout(
+        template="none", height=height, autosize=True,
+        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": FONT, "size": 13, "color": INK},
+        margin={"l": 58, "r": 14, "t": 30, "b": 50},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom", "font": {"size": 11.5},
+                "bgcolor": "rgba(0,0,0,0)"},
+        hoverlabel={"font": {"family": FONT, "size": 12}, "align": "left"},
+    )  # fmt: skip
+    axis = {"gridcolor": GRID, "zeroline": False, "linecolor": GREY, "ticks": "outside", "tickcolor": GRID,
+            "ticklen": 4, "title": {"standoff": 8}, "automargin": True}  # fmt: skip
+    fig.update_xaxes(**axis, title_text=x)
+    fig.update_yaxes(**axis, title_text=y)
+    if note:
+        fig.add_annotation(
+            text=note, xref="paper", yref="paper", x=1, y=1, xanchor="right", yanchor="bottom", showarrow=False,
+            font={"size": 11.5, "color": GREY},
+        )  # fmt: skip
+    return fig
+
+
+def log_axis(fig: go.Figure, **where: Any) -> None:
+    """Powers of ten written as such."""
+    fig.update_xaxes(type="log", exponentformat="power", showexponent="all", dtick=None, nticks=8, **where)
