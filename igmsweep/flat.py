@@ -127,28 +127,28 @@ def flat_matrix(covariance: Tensor, tau: float, tolerance: float = 2e-6) -> Flat
 
 def _truncated(covariance: Tensor, tau: float, tolerance: float) -> FlatMatrix | None:
     """The leading eigenpairs by subspace iteration (Halko et al. 2011), or None when they are not enough."""
-    y = covariance.float()
+    y = covariance.double()  # in float32, round-off in the residual alone would exceed the tolerance
     size = y.shape[0]
     generator = torch.Generator(device=y.device).manual_seed(0)
     rank, basis = 32, y.new_empty(size, 0)
     while rank <= size // 4:
-        fresh = torch.randn(size, rank - basis.shape[1], generator=generator, device=y.device)
+        fresh = torch.randn(size, rank - basis.shape[1], generator=generator, device=y.device, dtype=y.dtype)
         basis = torch.linalg.qr(torch.cat([basis, fresh], dim=1)).Q
         for _ in range(3):
             basis = torch.linalg.qr(y @ basis).Q
-        values, rotation = torch.linalg.eigh((basis.T @ (y @ basis)).double())
+        values, rotation = torch.linalg.eigh(basis.T @ (y @ basis))
         top = float(values[-1])
         if top <= 0:
-            return identity(size, y)
-        vectors = basis @ rotation.float()
-        probes = torch.randn(size, 6, generator=generator, device=y.device)
-        rest = y @ probes - (vectors * values.float()) @ (vectors.T @ probes)
+            return identity(size, covariance)
+        vectors = basis @ rotation
+        probes = torch.randn(size, 6, generator=generator, device=y.device, dtype=y.dtype)
+        rest = y @ probes - (vectors * values) @ (vectors.T @ probes)
         # Halko et al. 2011, Eq. 4.3: holds with probability 1 - 10^-6 for six Gaussian probes
         bound = 10.0 * math.sqrt(2.0 / math.pi) * float(rest.norm(dim=0).max())
-        if 2.0 * tau * bound / top <= max(tolerance, 1e-6):
+        if 2.0 * tau * bound / top <= tolerance:
             sigma = torch.exp(-tau * values.clamp(min=0.0) / top)
             keep = sigma < 1.0 - tolerance * 1e-2
-            return FlatMatrix(vectors[:, keep].contiguous(), sigma[keep].float(), 1.0, size)
+            return FlatMatrix(vectors[:, keep].float().contiguous(), sigma[keep].float(), 1.0, size)
         rank *= 2
     return None
 

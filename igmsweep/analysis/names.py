@@ -39,6 +39,11 @@ def short_metric(metric: str) -> str:
     return METRICS.get(metric.split("/")[-1], metric.split("/")[-1])
 
 
+def unit(metric: str) -> tuple[float, str]:
+    """Factor and suffix that turn a metric into what is shown: shares as per cent, losses as they are."""
+    return (100.0, " (%)") if metric.split("/")[-1] in ("acc", "map", "f1") else (1.0, "")
+
+
 def value_text(value: Any) -> str:
     """Numbers with three significant digits, switches as on/off, a missing (inactive) value as a dash."""
     if value is None or (isinstance(value, float) and math.isnan(value)):

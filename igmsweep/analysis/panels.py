@@ -46,7 +46,7 @@ def panels(sweep: Sweep, importance: pd.DataFrame) -> list[Panel]:
             if len(data.points):
                 name = _slug(f"sensitivity-{path}-{metric}")
                 caption = _caption(sweep, path, len(data.points), len(done))
-                title = f"{label(path)[0].upper() + label(path)[1:]} and {short_metric(metric)}"
+                title = f"{_capital(label(path))} and {short_metric(metric)}"
                 out.append(Panel(name, "sensitivity", title, caption, sensitivity_figure(data), metric))
     taus = [path for path in searched if path.endswith(".tau")]
     for tau in taus:
@@ -101,6 +101,10 @@ def _order(paths: list[str]) -> list[str]:
 def _varies(done: pd.DataFrame, path: str) -> bool:
     column = f"params.{path}"
     return column in done.columns and done[column].dropna().astype(str).nunique() > 1
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:] if text[:1].isascii() else text
 
 
 def _slug(text: str) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from igmsweep.analysis.frame import Sweep
-from igmsweep.analysis.names import label, metric_label
+from igmsweep.analysis.names import label, metric_label, unit
 from igmsweep.analysis.style import BLUE, GREY, ORANGE, VERMILION, clear, figure, modality_colours, text
 
 
@@ -24,9 +24,8 @@ def history_data(sweep: Sweep) -> pd.DataFrame:
 def history_figure(data: pd.DataFrame, sweep: Sweep) -> go.Figure:
     done = data[data["score"].notna()]
     lost = data[data["state"] == "failed"]
-    unit = _unit(sweep.metric)
-    scale = 100 if unit else 1
-    fig = figure("trial number", metric_label(sweep.metric) + unit, f"n = {len(done)} completed")
+    scale, suffix = unit(sweep.metric)
+    fig = figure("trial number", metric_label(sweep.metric) + suffix, f"n = {len(done)} completed")
     given = done["source"].astype(str).str.startswith("enqueue")
     for part, colour, name, mark, size in (
         (done[~given], clear(BLUE, 0.55), "trial", "circle", 6), (done[given], ORANGE, "given", "diamond", 9),
@@ -70,11 +69,10 @@ def curves_data(sweep: Sweep, trial: int) -> pd.DataFrame:
 def curves_figure(data: pd.DataFrame, sweep: Sweep, trial: int) -> go.Figure:
     """Fused and per-modality curves; the background's colour is the modality in training, a line parts two stages."""
     colours = modality_colours(sweep.modalities)
-    unit = _unit(sweep.metric)
-    scale = 100 if unit else 1
+    scale, suffix = unit(sweep.metric)
     leaf = metric_label(f"val/{sweep.metric.split('/')[-1]}")
     epochs = data["epoch"].nunique()
-    fig = figure("epoch", leaf + unit, f"trial {trial}, {epochs} epochs, 1 seed")
+    fig = figure("epoch", leaf + suffix, f"trial {trial}, {epochs} epochs, 1 seed")
     first = data[data["series"] == data["series"].iloc[0]] if len(data) else data
     stage = (first["stage"].ne(first["stage"].shift()) | first["active"].ne(first["active"].shift())).cumsum()
     for _, part in first.groupby(stage):
@@ -121,9 +119,8 @@ def importance_figure(data: pd.DataFrame) -> go.Figure:
 def sweeps_figure(table: pd.DataFrame, metric: str) -> go.Figure:
     """Best validation score per sweep: `name`, `best`, `median`, `n` (completed trials) a row."""
     table = table.iloc[::-1]
-    unit = _unit(metric)
-    scale = 100 if unit else 1
-    fig = figure(f"{metric_label(metric)}{unit}", "", "", 130 + 34 * len(table))
+    scale, suffix = unit(metric)
+    fig = figure(f"{metric_label(metric)}{suffix}", "", "", 130 + 34 * len(table))
     for column, colour, mark, name in (("median", GREY, "line-ns", "median trial"), ("best", BLUE, "circle", "best trial")):
         fig.add_scatter(
             x=(scale * table[column]).tolist(), y=[f"{text(n)} (n = {k})" for n, k in zip(table["name"], table["n"], strict=True)],
@@ -131,7 +128,3 @@ def sweeps_figure(table: pd.DataFrame, metric: str) -> go.Figure:
             hovertemplate=f"%{{y}}: {name} %{{x:.2f}}<extra></extra>",
         )  # fmt: skip
     return fig
-
-
-def _unit(metric: str) -> str:
-    return " (%)" if metric.split("/")[-1] in ("acc", "map", "f1") else ""

@@ -184,9 +184,10 @@ def _facts(sweep: Sweep) -> dict[str, Any]:
             score = given.iloc[0][f"metrics.{sweep.metric}"]
             gain = winner[f"metrics.{sweep.metric}"] - score
             percent = tables._is_share(sweep.metric)
-            text = f"{100 * gain:+.2f} points" if percent else f"{gain:+.3g}"
+            text = f"the best trial has {100 * gain:+.2f} points" if percent else f"the best trial has {gain:+.3g}"
+            text = "it is the best trial" if given.index[0] == done.index[0] else text
             numbers.append((tables._cell(sweep.metric, score, sweep) + (" %" if percent else ""),
-                            "the paper's setting, same metric", f"best trial: {text}"))  # fmt: skip
+                            "the paper's setting, same metric", text))  # fmt: skip
     numbers.append((str(len(done)), "trials completed", counts_text(sweep)))
     seconds = sweep.trials["seconds"].dropna()
     if len(seconds):

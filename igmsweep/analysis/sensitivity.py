@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from igmsweep.analysis.frame import Sweep
-from igmsweep.analysis.names import label, metric_label, value_text
+from igmsweep.analysis.names import label, metric_label, unit, value_text
 from igmsweep.analysis.style import BLUE, GREY, ORANGE, VERMILION, clear, figure, log_axis, text
 
 MOST_CELLS = 40
@@ -67,21 +67,22 @@ def sensitivity_figure(data: Sensitivity) -> go.Figure:
     value marked; under a rho axis the share of weights that the SAM step really moved."""
     points = _thin(data.points)
     moved = ".rho" in data.param and data.numeric and bool(points["moved"].notna().any())
-    fig = figure(label(data.param), f"{metric_label(data.metric)} (%)", f"n = {len(data.points)}", 420 if moved else 340)
+    scale, suffix = unit(data.metric)
+    fig = figure(label(data.param), f"{metric_label(data.metric)}{suffix}", f"n = {len(data.points)}", 420 if moved else 340)
     fig.update_layout(showlegend=True)
     if data.numeric:
-        _ribbon(fig, data.bins)
+        _ribbon(fig, data.bins, scale)
     given = points["source"].astype(str).str.startswith("enqueue")
     for part, colour, name, mark in ((points[~given], BLUE, "trial", "circle"), (points[given], ORANGE, "given", "diamond")):
         if len(part):
             x = part["x"] if data.numeric else part["x"] + 0.5 * ((part["trial"] * 0.618034) % 1 - 0.5)
             fig.add_scatter(
-                x=x.tolist(), y=(100 * part["score"]).tolist(), mode="markers", name=name,
+                x=x.tolist(), y=(scale * part["score"]).tolist(), mode="markers", name=name,
                 marker={"color": clear(colour, 0.5 if mark == "circle" else 1), "symbol": mark,
                         "size": 6 if mark == "circle" else 9},
                 text=[f"trial {t}: {label(data.param)} = {text(value_text(v))}" for t, v in
                       zip(part["trial"], part["value"], strict=True)],
-                hovertemplate="%{text}<br>%{y:.2f} %<extra></extra>",
+                hovertemplate="%{text}<br>%{y:.2f}<extra></extra>",
             )  # fmt: skip
     if data.numeric:
         _numeric_axis(fig, data)
@@ -119,19 +120,20 @@ def heatmap_figure(data: pd.DataFrame, sweep: Sweep, x: str, y: str, metric: str
     fig = figure(label(x), label(y), f"n = {int(data['n'].sum()) if len(data) else 0}", 380)
     if data.empty:
         return fig
+    scale, suffix = unit(metric)
     grid = data.pivot(index="y", columns="x", values="median")
     counts = data.pivot(index="y", columns="x", values="n").fillna(0)
     fig.add_heatmap(
-        x=list(grid.columns), y=list(grid.index), z=[[None if np.isnan(v) else 100 * v for v in row] for row in grid.to_numpy()],
+        x=list(grid.columns), y=list(grid.index), z=[[None if np.isnan(v) else scale * v for v in row] for row in grid.to_numpy()],
         customdata=counts.to_numpy().tolist(), colorscale="Cividis", hoverongaps=False, xgap=1, ygap=1,
-        colorbar={"title": {"text": "median %", "side": "right"}, "thickness": 10, "outlinewidth": 0, "tickfont": {"size": 11}},
-        hovertemplate=f"{label(x)} ≈ %{{x:.2g}}<br>{label(y)} ≈ %{{y:.2g}}<br>median %{{z:.2f}} %, %{{customdata}} trials<extra></extra>",
+        colorbar={"title": {"text": f"median{suffix}", "side": "right"}, "thickness": 10, "outlinewidth": 0, "tickfont": {"size": 11}},
+        hovertemplate=f"{label(x)} ≈ %{{x:.2g}}<br>{label(y)} ≈ %{{y:.2g}}<br>median %{{z:.2f}}, %{{customdata}} trials<extra></extra>",
     )  # fmt: skip
     logs = [bool(sweep.space.get(path, {}).get("log")) for path in (x, y)]
     if logs[0]:
-        log_axis(fig)
+        log_axis(fig, data["x0"].min(), data["x1"].max())
     if logs[1]:
-        fig.update_yaxes(type="log", exponentformat="power", nticks=8)
+        log_axis(fig, data["y0"].min(), data["y1"].max(), "y")
     fig.update_xaxes(showgrid=False)
     fig.update_yaxes(showgrid=False)
     marks = [sweep.paper.get(x), sweep.paper.get(y)]
@@ -144,22 +146,22 @@ def heatmap_figure(data: pd.DataFrame, sweep: Sweep, x: str, y: str, metric: str
     return fig
 
 
-def _ribbon(fig: go.Figure, bins: pd.DataFrame) -> None:
+def _ribbon(fig: go.Figure, bins: pd.DataFrame, scale: float) -> None:
     solid = bins[bins["n"] >= 3] if len(bins) else bins
     if len(solid) >= 2:
         fig.add_scatter(
-            x=[*solid["x"], *solid["x"][::-1]], y=[*(100 * solid["q75"]), *(100 * solid["q25"][::-1])], fill="toself",
+            x=[*solid["x"], *solid["x"][::-1]], y=[*(scale * solid["q75"]), *(scale * solid["q25"][::-1])], fill="toself",
             mode="none", fillcolor=clear(BLUE, 0.16), name="quartiles", hoverinfo="skip",
         )  # fmt: skip
         fig.add_scatter(
-            x=solid["x"].tolist(), y=(100 * solid["median"]).tolist(), mode="lines", name="median",
-            line={"color": BLUE, "width": 2.5}, hovertemplate="binned median %{y:.2f} %<extra></extra>",
+            x=solid["x"].tolist(), y=(scale * solid["median"]).tolist(), mode="lines", name="median",
+            line={"color": BLUE, "width": 2.5}, hovertemplate="binned median %{y:.2f}<extra></extra>",
         )  # fmt: skip
 
 
 def _numeric_axis(fig: go.Figure, data: Sensitivity) -> None:
-    if data.log:
-        log_axis(fig)
+    if data.log and len(data.points):
+        log_axis(fig, data.points["x"].min(), data.points["x"].max())
     paper = data.paper
     if _is_number(paper) and (paper > 0 or not data.log):
         fig.add_vline(x=paper, line={"color": VERMILION, "width": 1.5, "dash": "dash"})
@@ -170,15 +172,15 @@ def _numeric_axis(fig: go.Figure, data: Sensitivity) -> None:
 
 
 def _choice_axis(fig: go.Figure, data: Sensitivity) -> None:
-    bins = data.bins
+    bins, scale = data.bins, unit(data.metric)[0]
     if len(bins):
         some = bins[bins["n"] > 0]
         fig.add_scatter(
-            x=some["x"].tolist(), y=(100 * some["median"]).tolist(), mode="markers", name="median and quartiles",
+            x=some["x"].tolist(), y=(scale * some["median"]).tolist(), mode="markers", name="median and quartiles",
             marker={"symbol": "line-ew", "size": 26, "line": {"color": BLUE, "width": 3}},
-            error_y={"type": "data", "symmetric": False, "array": (100 * (some["q75"] - some["median"])).tolist(),
-                     "arrayminus": (100 * (some["median"] - some["q25"])).tolist(), "color": BLUE, "thickness": 2, "width": 7},
-            hovertemplate="median %{y:.2f} %<extra></extra>",
+            error_y={"type": "data", "symmetric": False, "array": (scale * (some["q75"] - some["median"])).tolist(),
+                     "arrayminus": (scale * (some["median"] - some["q25"])).tolist(), "color": BLUE, "thickness": 2, "width": 7},
+            hovertemplate="median %{y:.2f}<extra></extra>",
         )  # fmt: skip
         paper = _key(data.paper) if data.paper is not None else None
         ticks = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from typing import Any
 
 import plotly.graph_objects as go
@@ -53,6 +54,10 @@ def figure(x: str, y: str, note: str = "", height: int = 330) -> go.Figure:
     return fig
 
 
-def log_axis(fig: go.Figure, **where: Any) -> None:
-    """Powers of ten written as such."""
-    fig.update_xaxes(type="log", exponentformat="power", showexponent="all", dtick=None, nticks=8, **where)
+def log_axis(fig: go.Figure, low: float, high: float, axis: str = "x") -> None:
+    """Ticks at whole powers of ten, far enough apart to be read on a phone."""
+    decades = math.log10(high / low) if high > low > 0 else 1.0
+    step: int | str = 1 if decades <= 6 else 2 if decades <= 11 else 3
+    if decades < 1.5:
+        step = "D2"
+    fig.update_layout({f"{axis}axis": {"type": "log", "exponentformat": "power", "dtick": step, "tickangle": 0}})

@@ -2,19 +2,37 @@
 (function () {
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const plots = Array.from(document.querySelectorAll(".plot"));
-  const settings = { responsive: true, displaylogo: false, displayModeBar: "hover",
+  const settings = { responsive: true, displaylogo: false, displayModeBar: window.matchMedia("(hover: hover)").matches ? "hover" : false,
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"], toImageButtonOptions: { format: "svg" } };
-  function ink(print) { return dark.matches && !print ? "#d5dae1" : "#3b4148"; }
+  const phone = window.matchMedia("(max-width: 560px)").matches;
+  function spec(plot, print) {
+    let source = document.getElementById("data-" + plot.id).textContent;
+    const night = dark.matches && !print;
+    if (night) source = source.replaceAll("#0072B2", "#56B4E9").replaceAll("rgba(0,114,178,", "rgba(86,180,233,").replaceAll("#D55E00", "#FF8A3D");
+    const parsed = JSON.parse(source);
+    parsed.layout.font.color = night ? "#d5dae1" : "#3b4148";
+    if (phone) parsed.layout.font.size = 12;
+    return parsed;
+  }
   function draw(plot) {
     if (plot.dataset.drawn || plot.closest("[hidden]")) return;
-    const source = JSON.parse(document.getElementById("data-" + plot.id).textContent);
-    source.layout.font.color = ink(false);
+    const source = spec(plot, false);
     plot.dataset.drawn = "1";
     Plotly.newPlot(plot, source.data, source.layout, settings);
   }
   function recolour(print) {
-    for (const plot of plots) if (plot.dataset.drawn) Plotly.relayout(plot, { "font.color": ink(print) });
+    for (const plot of plots) {
+      if (!plot.dataset.drawn) continue;
+      const source = spec(plot, print);
+      Plotly.react(plot, source.data, source.layout, settings);
+    }
   }
+  function show(metric) {
+    for (const button of document.querySelectorAll("[data-show]")) button.setAttribute("aria-pressed", String(button.dataset.show === metric));
+    for (const figure of document.querySelectorAll("figure[data-metric]")) figure.hidden = metric !== "" && figure.dataset.metric !== metric;
+  }
+  const first = document.querySelector('[data-show]:not([data-show=""])');
+  if (phone && first) show(first.dataset.show);
   const near = "IntersectionObserver" in window && plots.length > 40
     ? new IntersectionObserver(function (seen) { for (const each of seen) if (each.isIntersecting) draw(each.target); }, { rootMargin: "800px" })
     : null;
@@ -24,10 +42,7 @@
   window.addEventListener("afterprint", function () { recolour(false); });
   for (const button of document.querySelectorAll("[data-show]")) {
     button.addEventListener("click", function () {
-      for (const other of document.querySelectorAll("[data-show]")) other.setAttribute("aria-pressed", String(other === button));
-      for (const figure of document.querySelectorAll("figure[data-metric]")) {
-        figure.hidden = button.dataset.show !== "" && figure.dataset.metric !== button.dataset.show;
-      }
+      show(button.dataset.show);
       for (const plot of plots) if (!plot.closest("[hidden]")) { draw(plot); Plotly.Plots.resize(plot); }
     });
   }

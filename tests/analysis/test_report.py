@@ -1,0 +1,151 @@
+"""What `analyze` writes: pages, tables and the best configuration, from good sweeps and from bad ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from fake_sweep import write_sweep
+
+from igmsweep.analysis import analyze, best_config, read_sweep
+from igmsweep.analysis.tables import best_table, to_latex, to_markdown
+from igmsweep.errors import NothingCompleted, UserError
+
+CHROMIUM = os.environ.get("BROWSER_PATH") or shutil.which("chromium") or shutil.which("google-chrome")
+
+
+def test_one_sweep_gives_a_page_tables_and_a_configuration(tmp_path: Path) -> None:
+    folder, said = write_sweep(tmp_path), []
+    written = analyze(folder, say=said.append)
+    assert written == [folder / "analysis" / "report.html"]
+    for name in ("plotly.min.js", "tables/best.csv", "tables/best.tex", "tables/best.md", "tables/trials.csv", "best_config.yaml"):
+        assert (folder / "analysis" / name).stat().st_size > 0
+    assert len(pd.read_csv(folder / "analysis" / "tables" / "best.csv")) == 10
+    page = written[0].read_text()
+    assert "The test set was not opened" in page
+    assert "igmsweep train avdigits --config best_config.yaml" in page
+    assert "accuracy" in "".join(said)
+
+
+def test_the_page_fetches_nothing_from_a_network(tmp_path: Path) -> None:
+    page = analyze(write_sweep(tmp_path, n=12), say=lambda _: None)[0].read_text()
+    assert not re.search(r"""(src|href|url|import)\s*[=(]\s*["']?(https?:)?//""", page)
+
+
+def test_best_config_is_the_winner_and_says_where_it_comes_from(tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path)
+    analyze(folder, formats=["csv"], say=lambda _: None)
+    text = (folder / "analysis" / "best_config.yaml").read_text()
+    winner = read_sweep(folder).completed().iloc[0]
+    echo = json.loads((folder / "trials" / f"{winner['trial']:05d}" / "result.json").read_text())["config"]
+    assert yaml.safe_load(text) == echo == best_config(folder)
+    assert f"trial {winner['trial']}, val/acc" in text.splitlines()[0]
+
+
+def test_best_config_trains_again(tmp_path: Path) -> None:
+    config = pytest.importorskip("igmsweep.config")
+    folder = write_sweep(tmp_path, n=3, failed=0)
+    resolved = config.TrainConfig(data="avdigits", method="igm").override({"method.tau": 0.25})
+    trial = int(read_sweep(folder).completed().iloc[0]["trial"])
+    result = folder / "trials" / f"{trial:05d}" / "result.json"
+    result.write_text(json.dumps({**json.loads(result.read_text()), "config": resolved.to_dict()}))
+    analyze(folder, formats=["csv"], say=lambda _: None)
+    assert config.TrainConfig.from_yaml(folder / "analysis" / "best_config.yaml").hash() == resolved.hash()
+
+
+def test_hostile_names_stay_text(tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path, n=12, failed=1)
+    evil = "</script><script>alert(1)</script>_&%$#{}\\input{x}"
+    for name in ("sweep.yaml", "trials.jsonl"):
+        text = (folder / name).read_text()
+        text = text.replace("name: avdigits-demo", f"name: '{evil}'").replace('"head"', json.dumps(evil)).replace("loss is", "<b>loss")
+        (folder / name).write_text(text)
+    page = analyze(folder, say=lambda _: None)[0].read_text()
+    assert "alert(1)</script>" not in page
+    assert "<b>loss" not in page
+    latex = (folder / "analysis" / "tables" / "best.tex").read_text()
+    assert r"\_\&\%\$\#\{\}\textbackslash{}input\{x\}" in latex
+    assert r"\input{x}" not in latex
+
+
+def test_the_latex_table_is_complete(tmp_path: Path) -> None:
+    sweep = read_sweep(write_sweep(tmp_path))
+    latex = to_latex(best_table(sweep, 3), sweep)
+    assert [latex.count(rule) for rule in (r"\toprule", r"\midrule", r"\bottomrule")] == [1, 1, 1]
+    body = latex.split(r"\midrule")[1].split(r"\bottomrule")[0].strip().splitlines()
+    columns = latex.split(r"\begin{tabular}{")[1].split("}")[0]
+    assert len(body) == 3
+    assert all(line.count(" & ") == len(columns) - 1 and line.endswith(r"\\") for line in body)
+    assert r"$\tau$" in latex and r"$\rho$ audio" in latex and r"accuracy \%" in latex
+    assert "$10^{-10}$" in latex  # the paper's rho
+
+
+def test_the_markdown_table_has_even_rows(tmp_path: Path) -> None:
+    sweep = read_sweep(write_sweep(tmp_path, n=8))
+    assert len({line.count("|") for line in to_markdown(best_table(sweep, 3), sweep).splitlines()}) == 1
+
+
+def test_a_sweep_without_a_finished_trial_still_has_a_report(tmp_path: Path) -> None:
+    folder, said = write_sweep(tmp_path, n=4, failed=0, running=4), []
+    page = analyze(folder, say=said.append)[0].read_text()
+    assert "No trial has completed yet" in page and "4 running" in page
+    assert any("no trial has completed yet" in line for line in said)
+    assert not (folder / "analysis" / "best_config.yaml").exists()
+    with pytest.raises(NothingCompleted):
+        best_config(folder)
+
+
+def test_an_empty_sweep_and_a_running_one(tmp_path: Path) -> None:
+    empty = write_sweep(tmp_path, "empty", n=3, failed=0)
+    (empty / "trials.jsonl").write_text("")
+    shutil.rmtree(empty / "trials")
+    running = write_sweep(tmp_path, "running", n=12, failed=1, running=3)
+    assert "no trial has started" in analyze(empty, say=lambda _: None)[0].read_text()
+    assert "3 running" in analyze(running, say=lambda _: None)[0].read_text()
+
+
+def test_an_opened_test_set_is_told(tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path, n=4, failed=0)
+    (folder / "test_eval.json").write_text('{"count": 2}')
+    assert "The test set was opened 2 times" in analyze(folder, say=lambda _: None)[0].read_text()
+
+
+def test_a_folder_of_sweeps_gets_an_index_that_links_them(tmp_path: Path) -> None:
+    write_sweep(tmp_path, "first", n=12)
+    write_sweep(tmp_path, "second & third", n=12, method="joint", seed=1)
+    written = analyze(tmp_path, say=lambda _: None)
+    assert written[-1] == tmp_path / "index.html"
+    page = written[-1].read_text()
+    assert 'href="first/analysis/report.html"' in page
+    assert 'href="second%20%26%20third/analysis/report.html"' in page
+    assert "joint" in page
+
+
+def test_an_unknown_format_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path, n=3)
+    with pytest.raises(UserError, match=r"'htlm' \(did you mean 'html'\?\)"):
+        analyze(folder, formats=["htlm"])
+    assert not (folder / "analysis").exists()
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROMIUM, reason="no Chromium")
+def test_every_figure_draws_in_a_browser_without_console_errors(tmp_path: Path) -> None:
+    page = analyze(write_sweep(tmp_path, n=32), say=lambda _: None)[0]
+    done = subprocess.run(
+        [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
+         "--enable-logging=stderr", "--virtual-time-budget=20000", "--window-size=1280,2400", "--dump-dom", page.as_uri()],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    planned = page.read_text().count('class="plot"')
+    assert planned >= 15
+    assert done.stdout.count('class="main-svg"') >= planned
+    assert done.stdout.count('data-drawn="1"') == planned
+    assert not [line for line in done.stderr.splitlines() if "CONSOLE" in line]

@@ -1,0 +1,161 @@
+"""The loop: same seed, same bits; cut anywhere, same bits; every epoch tells what it trained with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from igmsweep.config import TrainConfig
+from igmsweep.data import load_search
+from igmsweep.errors import Diverged, UserError
+from igmsweep.train import Training, fit, plan, train
+
+MASKING = f"{Path(__file__).parent / 'masking_method.py'}:Masking"
+METHODS = [
+    {"name": "igm", "rho": 0.05, "scope": 0.9, "mixup_alpha": 0.4},
+    {"name": "igm", "preset": "released"},
+    {"name": "mla"},
+    {"name": "joint", "fusion": "concat"},
+    {"name": MASKING},
+]
+
+
+def same(one: dict, other: dict) -> bool:
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def without_time(history: list[dict]) -> list[dict]:
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in history]
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method["name"].split(":")[-1])
+@pytest.mark.parametrize("schedule", ["plateau", "step"])
+def test_a_training_cut_after_any_epoch_goes_on_with_the_same_bits(toy_config, tmp_path, method, schedule):
+    config = toy_config(2, method, optim__schedule=schedule, optim__step_size=1, optim__patience=0)
+    whole = train(config)
+    total = len(whole.history)
+    for cut in range(1, total):
+        for epoch in fit(config):
+            if epoch.number == cut:
+                epoch.save(tmp_path / f"{cut}.pt")
+                break
+        rest = train(config, resume=tmp_path / f"{cut}.pt")
+        assert same(whole.model.state_dict(), rest.model.state_dict())
+        assert without_time(rest.history) == without_time(whole.history)
+        assert rest.metrics == whole.metrics
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method["name"].split(":")[-1])
+def test_the_same_configuration_gives_the_same_metrics_and_another_seed_does_not(toy_config, method):
+    one, two = train(toy_config(2, method)), train(toy_config(2, method))
+    assert without_time(one.history) == without_time(two.history)
+    assert one.metrics == two.metrics
+    assert without_time(train(toy_config(2, method, seed=1)).history) != without_time(one.history)
+
+
+def test_the_masking_method_redraws_and_resumes(toy_config):
+    result = train(toy_config(3, {"name": MASKING}, stages__rounds=1, stages__epochs=3))
+    assert any(key.startswith("redrawn/") for key in result.method.state_dict())
+
+
+def test_a_checkpoint_of_another_configuration_is_refused_by_naming_the_key(toy_config, tmp_path):
+    for epoch in fit(toy_config(2)):
+        epoch.save(tmp_path / "c.pt")
+        break
+    with pytest.raises(UserError, match=r"method\.tau"):
+        train(toy_config(2, method__tau=0.7), resume=tmp_path / "c.pt")
+    with pytest.raises(UserError, match="no such file"):
+        train(toy_config(2), resume=tmp_path / "missing.pt")
+    (tmp_path / "broken.pt").write_bytes(b"not a checkpoint")
+    with pytest.raises(UserError, match="cannot be read"):
+        train(toy_config(2), resume=tmp_path / "broken.pt")
+
+
+def test_no_partial_checkpoint_is_left(toy_config, tmp_path):
+    for epoch in fit(toy_config(2)):
+        epoch.save(tmp_path / "c.pt")
+    assert [path.name for path in tmp_path.iterdir()] == ["c.pt"]
+
+
+def test_a_loss_that_is_not_finite_is_said_in_one_line(toy_config):
+    with pytest.raises(Diverged, match=r"loss of m0 became (nan|inf) in epoch"):
+        train(toy_config(2, optim__lr=1e12))
+
+
+def test_each_epoch_reports_the_learning_rates_it_ran_with(toy_config):
+    config = toy_config(2, {"name": "igm"}, optim__lr__m0=0.011, optim__lr__m1=0.007)
+    seen = {(row["active"], row[f"lr/{row['active']}"]) for row in train(config).history}
+    assert seen == {("m0", 0.011), ("m1", 0.007)}
+
+
+def test_schedules_act_within_a_stage_and_start_anew(toy_config):
+    config = toy_config(2, "igm", optim__schedule="step", optim__step_size=1, stages__epochs=3)
+    rates = [row[f"lr/{row['active']}"] for row in train(config).history[:6]]
+    assert rates == pytest.approx([0.05, 0.005, 0.0005] * 2)
+
+
+def test_stages_follow_rounds_and_epochs(toy_config):
+    config = toy_config(3, "igm", stages__rounds=2, stages__epochs__m1=5)
+    stages = plan(config, Training(config).method)
+    assert [(stage.active, stage.epochs) for stage in stages] == [(("m0",), 2), (("m1",), 5), (("m2",), 2)] * 2
+    joint = toy_config(3, "joint", stages__rounds=2, stages__epochs__m1=5)
+    assert [(s.active, s.epochs) for s in plan(joint, Training(joint).method)] == [(("m0", "m1", "m2"), 5)] * 2
+
+
+def test_handover_by_best_validation_returns_the_best_epochs_weights(toy_config):
+    config = toy_config(2, "joint", stages__rounds=1, stages__epochs=6, stages__handover="best_val", optim__lr=0.3)
+    result = train(config)
+    best = max(row["val/acc"] for row in result.history[:-1])
+    assert result.metrics["val/acc"] >= best
+    scored = result.evaluate(load_search(config.data).val)
+    assert scored["acc"] == result.metrics["val/acc"]
+
+
+def test_report_sees_every_epoch_and_may_stop_the_training(toy_config):
+    seen = []
+
+    def report(step, metrics, save):
+        seen.append((step, metrics["epoch"]))
+        if step == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(toy_config(2), report)
+    assert seen == [(1, 1), (2, 2), (3, 3)]
+
+
+def test_bf16_and_channels_last_train(toy_config):
+    result = train(toy_config(2, {"name": "igm", "rho": 0.05}, precision="bf16", channels_last=True))
+    assert result.metrics["val/acc"] > 0.5
+
+
+def test_reading_a_poisoned_test_split_changes_nothing(small_avdigits, tmp_path, monkeypatch):
+    """The test split's files are garbage: a training, its metrics and its data hash are what they were."""
+    monkeypatch.setenv("IGMSWEEP_CACHE", str(tmp_path / "cache"))
+
+    def run():
+        config = TrainConfig(data={"name": "avdigits", "root": str(small_avdigits)}, device="cpu")
+        config = config.override({"stages.rounds": 1, "stages.epochs": 1, "model.width": 4})
+        data = load_search(config.data)
+        assert not hasattr(data, "test")
+        return data.data_hash, data.split_hash, train(config, data=data).metrics
+
+    clean = run()
+    names = [line.split(",")[0] for line in (small_avdigits / "annotations" / "test.csv").read_text().split()]
+    assert names
+    for name in names:
+        (small_avdigits / "AudioWAV" / f"{name}.wav").write_bytes(b"poison")
+        for picture in (small_avdigits / "Image-01-FPS" / name).iterdir():
+            picture.write_bytes(b"poison")
+    (small_avdigits / "annotations" / "test.csv").write_text("poison")
+    assert run() == clean
+
+
+def test_igmsweep_train_imports_without_ray_optuna_or_plotly():
+    import subprocess
+    import sys
+
+    code = "import sys, igmsweep.train, igmsweep.methods.igm; print([m for m in ('ray','optuna','plotly') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
