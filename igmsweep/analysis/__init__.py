@@ -1,4 +1,4 @@
-"""What a sweep's folder says: one tidy DataFrame, figures, tables, and one offline page. Reads folders, trains nothing."""
+"""What a sweep's folder says: one tidy DataFrame, figures, tables, and one offline page. Reads folders only."""
 
 from igmsweep.analysis.frame import Sweep, find_sweeps, load, read_sweep
 from igmsweep.analysis.report import analyze

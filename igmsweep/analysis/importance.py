@@ -15,7 +15,7 @@ import pandas as pd
 from igmsweep.analysis.frame import Sweep
 
 MINIMUM = 10
-SHUFFLES = 12
+SHUFFLES = 30
 
 
 def importance_data(sweep: Sweep, seed: int = 0) -> pd.DataFrame:
@@ -57,10 +57,12 @@ def importance_data(sweep: Sweep, seed: int = 0) -> pd.DataFrame:
 
 def _score(optuna: Any, path: str, distribution: Any, values: list[Any], y: np.ndarray, maximise: bool) -> float:
     study = optuna.create_study(direction="maximize" if maximise else "minimize")
-    study.add_trials([
-        optuna.trial.create_trial(params={path: value}, distributions={path: distribution}, value=float(score))
-        for value, score in zip(values, y, strict=True)
-    ])
+    study.add_trials(
+        [
+            optuna.trial.create_trial(params={path: value}, distributions={path: distribution}, value=float(score))
+            for value, score in zip(values, y, strict=True)
+        ]
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         quantile = 0.1 if len(values) >= 100 else 0.25  # of few trials, a tenth is too few to see a density

@@ -7,10 +7,18 @@ from typing import Any
 
 METRICS = {"acc": "accuracy", "map": "MAP", "f1": "macro-F1", "loss": "loss"}
 LEAVES = {"tau": "τ", "rho": "ρ", "lr": "learning rate", "sam": "SAM", "gm": "GM", "mixup_alpha": "mixup α"}
-LATEX_LEAVES = {"tau": r"$\tau$", "rho": r"$\rho$", "lr": "LR", "sam": "SAM", "gm": "GM", "mixup_alpha": r"mixup $\alpha$"}
+LATEX_LEAVES = {
+    "tau": r"$\tau$",
+    "rho": r"$\rho$",
+    "lr": "LR",
+    "sam": "SAM",
+    "gm": "GM",
+    "mixup_alpha": r"mixup $\alpha$",
+}
 LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}",
 }  # fmt: skip
 PER_MODALITY = ("rho", "lr", "epochs", "encoder")
 

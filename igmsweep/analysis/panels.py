@@ -58,21 +58,37 @@ def panels(sweep: Sweep, importance: pd.DataFrame) -> list[Panel]:
                     caption = "Median of the trials in each cell; cells without a trial stay blank."
                     if tau in sweep.paper and rho in sweep.paper:
                         caption += " The cross is the paper's setting."
-                    out.append(Panel(name, "together", title, caption, heatmap_figure(cells, sweep, tau, rho, metric), metric))
+                    out.append(
+                        Panel(name, "together", title, caption, heatmap_figure(cells, sweep, tau, rho, metric), metric)
+                    )
     if len(importance):
         caption = (
-            "How differently the parameter is distributed among the good trials, each judged on the trials in which it acts. "
+            "How differently the parameter is distributed among the good trials, each judged "
+            "on the trials in which it acts. "
             "The red tick is the 95 % level of shuffled scores: a grey bar below it is not told apart from chance."
         )
-        out.append(Panel("importance", "importance", "What separates good trials", caption, importance_figure(importance)))
+        out.append(
+            Panel("importance", "importance", "What separates good trials", caption, importance_figure(importance))
+        )
     history = history_data(sweep)
     caption = "Each point is one full training, scored on validation data. The line is the best so far."
     out.append(Panel("history", "search", "The search over time", caption, history_figure(history, sweep)))
     trial = int(done.iloc[0]["trial"])
     curves = curves_data(sweep, trial)
     if len(curves):
-        caption = "Validation score per epoch, fused and per modality. The background shows which modality was in training; a dotted line parts two stages."
-        out.append(Panel("curves", "search", f"Learning curves of the best trial ({trial})", caption, curves_figure(curves, sweep, trial)))
+        caption = (
+            "Validation score per epoch, fused and per modality. The background shows which modality "
+            "was in training; a dotted line parts two stages."
+        )
+        out.append(
+            Panel(
+                "curves",
+                "search",
+                f"Learning curves of the best trial ({trial})",
+                caption,
+                curves_figure(curves, sweep, trial),
+            )
+        )
     return out
 
 

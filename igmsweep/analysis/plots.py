@@ -28,25 +28,37 @@ def history_figure(data: pd.DataFrame, sweep: Sweep) -> go.Figure:
     fig = figure("trial number", metric_label(sweep.metric) + suffix, f"n = {len(done)} completed")
     given = done["source"].astype(str).str.startswith("enqueue")
     for part, colour, name, mark, size in (
-        (done[~given], clear(BLUE, 0.55), "trial", "circle", 6), (done[given], ORANGE, "given", "diamond", 9),
-    ):  # fmt: skip
+        (done[~given], clear(BLUE, 0.55), "trial", "circle", 6),
+        (done[given], ORANGE, "given", "diamond", 9),
+    ):
         if len(part):
             fig.add_scatter(
-                x=part["trial"].tolist(), y=(scale * part["score"]).tolist(), mode="markers", name=name,
-                marker={"color": colour, "symbol": mark, "size": size}, text=[text(s) for s in part["source"]],
+                x=part["trial"].tolist(),
+                y=(scale * part["score"]).tolist(),
+                mode="markers",
+                name=name,
+                marker={"color": colour, "symbol": mark, "size": size},
+                text=[text(s) for s in part["source"]],
                 hovertemplate="trial %{x} (%{text}): %{y:.2f}<extra></extra>",
-            )  # fmt: skip
+            )
     line = data[data["best"].notna()]
     fig.add_scatter(
-        x=line["trial"].tolist(), y=(scale * line["best"]).tolist(), mode="lines", name="best so far",
-        line={"color": BLUE, "width": 2.5, "shape": "hv"}, hovertemplate="best so far %{y:.2f}<extra></extra>",
-    )  # fmt: skip
+        x=line["trial"].tolist(),
+        y=(scale * line["best"]).tolist(),
+        mode="lines",
+        name="best so far",
+        line={"color": BLUE, "width": 2.5, "shape": "hv"},
+        hovertemplate="best so far %{y:.2f}<extra></extra>",
+    )
     if len(lost) and len(done):
         fig.add_scatter(
-            x=lost["trial"].tolist(), y=[scale * float(done["score"].min())] * len(lost), mode="markers", name="failed",
+            x=lost["trial"].tolist(),
+            y=[scale * float(done["score"].min())] * len(lost),
+            mode="markers",
+            name="failed",
             marker={"color": VERMILION, "symbol": "x-thin", "size": 8, "line": {"width": 2, "color": VERMILION}},
             hovertemplate="trial %{x} failed<extra></extra>",
-        )  # fmt: skip
+        )
     return fig
 
 
@@ -56,14 +68,23 @@ def curves_data(sweep: Sweep, trial: int) -> pd.DataFrame:
     leaf = sweep.metric.split("/")[-1]
     columns = {"fused": sweep.metric, **{name: f"val/{name}/{leaf}" for name in sweep.modalities}}
     rows = [
-        pd.DataFrame({
-            "epoch": history.get("epoch", pd.Series(range(1, len(history) + 1))), "series": series,
-            "score": pd.to_numeric(history[column], errors="coerce"),
-            "active": history.get("active", ""), "stage": history.get("stage", 0),
-        })
-        for series, column in columns.items() if column in history.columns
-    ]  # fmt: skip
-    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["epoch", "series", "score", "active", "stage"])
+        pd.DataFrame(
+            {
+                "epoch": history.get("epoch", pd.Series(range(1, len(history) + 1))),
+                "series": series,
+                "score": pd.to_numeric(history[column], errors="coerce"),
+                "active": history.get("active", ""),
+                "stage": history.get("stage", 0),
+            }
+        )
+        for series, column in columns.items()
+        if column in history.columns
+    ]
+    return (
+        pd.concat(rows, ignore_index=True)
+        if rows
+        else pd.DataFrame(columns=["epoch", "series", "score", "active", "stage"])
+    )
 
 
 def curves_figure(data: pd.DataFrame, sweep: Sweep, trial: int) -> go.Figure:
@@ -84,10 +105,14 @@ def curves_figure(data: pd.DataFrame, sweep: Sweep, trial: int) -> go.Figure:
     for series, part in data.groupby("series", sort=False):
         fused = series == "fused"
         fig.add_scatter(
-            x=part["epoch"].tolist(), y=(scale * part["score"]).tolist(), mode="lines+markers", name=text(series),
-            line={"color": BLUE if fused else colours.get(str(series), GREY), "width": 3 if fused else 2}, marker={"size": 5},
+            x=part["epoch"].tolist(),
+            y=(scale * part["score"]).tolist(),
+            mode="lines+markers",
+            name=text(series),
+            line={"color": BLUE if fused else colours.get(str(series), GREY), "width": 3 if fused else 2},
+            marker={"size": 5},
             hovertemplate=f"{text(series)}, epoch %{{x}}: %{{y:.2f}}<extra></extra>",
-        )  # fmt: skip
+        )
     fig.update_xaxes(showgrid=False)
     return fig
 
@@ -98,19 +123,30 @@ def importance_figure(data: pd.DataFrame) -> go.Figure:
     names = [label(path) for path in data["param"]]
     fig = figure("share of importance (PED-ANOVA, %)", "", "", 120 + 34 * len(data))
     fig.add_bar(
-        x=(100 * data["importance"]).tolist(), y=[text(name) for name in names], orientation="h", name="importance",
-        marker={"color": [BLUE if a > b or np.isnan(b) else clear("#8A8F98", 0.55)
-                          for a, b in zip(data["importance"], data["noise"], strict=True)]},
-        text=[f"n = {n}" for n in data["n"]], textposition="auto", hovertemplate="%{y}: %{x:.1f} %<extra></extra>",
+        x=(100 * data["importance"]).tolist(),
+        y=[text(name) for name in names],
+        orientation="h",
+        name="importance",
+        marker={
+            "color": [
+                BLUE if a > b or np.isnan(b) else clear("#8A8F98", 0.55)
+                for a, b in zip(data["importance"], data["noise"], strict=True)
+            ]
+        },
+        text=[f"n = {n}" for n in data["n"]],
+        textposition="auto",
+        hovertemplate="%{y}: %{x:.1f} %<extra></extra>",
         showlegend=False,
-    )  # fmt: skip
+    )
     if data["noise"].notna().any():
         fig.add_scatter(
-            x=(100 * data["noise"]).tolist(), y=[text(name) for name in names], mode="markers",
+            x=(100 * data["noise"]).tolist(),
+            y=[text(name) for name in names],
+            mode="markers",
             name="95 % level of shuffled scores",
             marker={"symbol": "line-ns", "size": 18, "line": {"width": 2.5, "color": VERMILION}},
             hovertemplate="shuffled scores reach %{x:.1f} %<extra></extra>",
-        )  # fmt: skip
+        )
     fig.update_layout(bargap=0.35, showlegend=True)
     fig.update_yaxes(showgrid=False, ticks="")
     return fig
@@ -121,10 +157,16 @@ def sweeps_figure(table: pd.DataFrame, metric: str) -> go.Figure:
     table = table.iloc[::-1]
     scale, suffix = unit(metric)
     fig = figure(f"{metric_label(metric)}{suffix}", "", "", 130 + 34 * len(table))
-    for column, colour, mark, name in (("median", GREY, "line-ns", "median trial"), ("best", BLUE, "circle", "best trial")):
+    for column, colour, mark, name in (
+        ("median", GREY, "line-ns", "median trial"),
+        ("best", BLUE, "circle", "best trial"),
+    ):
         fig.add_scatter(
-            x=(scale * table[column]).tolist(), y=[f"{text(n)} (n = {k})" for n, k in zip(table["name"], table["n"], strict=True)],
-            mode="markers", name=name, marker={"color": colour, "symbol": mark, "size": 11, "line": {"width": 2, "color": colour}},
+            x=(scale * table[column]).tolist(),
+            y=[f"{text(n)} (n = {k})" for n, k in zip(table["name"], table["n"], strict=True)],
+            mode="markers",
+            name=name,
+            marker={"color": colour, "symbol": mark, "size": 11, "line": {"width": 2, "color": colour}},
             hovertemplate=f"%{{y}}: {name} %{{x:.2f}}<extra></extra>",
-        )  # fmt: skip
+        )
     return fig

@@ -54,7 +54,9 @@ def analyze(
     formats = [name.lower() for name in formats]
     for name in formats:
         if name not in FORMATS:
-            raise UserError(f"--format: unknown format '{name}'{nearest(name, FORMATS)}; expected some of {', '.join(FORMATS)}")
+            raise UserError(
+                f"--format: unknown format '{name}'{nearest(name, FORMATS)}; expected some of {', '.join(FORMATS)}"
+            )
     given = [Path(path) for path in ([paths] if isinstance(paths, (str, Path)) else paths)]
     found = {path: find_sweeps(path) for path in given}
     every = list(dict.fromkeys(folder for folders in found.values() for folder in folders))
@@ -107,11 +109,21 @@ def _one(sweep: Sweep, place: Path, formats: list[str], top: int, say: Say) -> l
         _images(drawn, place / "figures", images, say)
     if "html" not in formats:
         return []
-    page = _environment().get_template("report.html.j2").render(
-        **_facts(sweep), table=_html_table(table, sweep), config=config, panels=drawn,
-        metrics=[(name, short_metric(name)) for name in sweep.shown_metrics], counts=counts_text(sweep),
-        figures={panel.id: as_json(panel.figure) for panel in drawn}, style=_text("page.css"), script=_text("page.js"),
-    )  # fmt: skip
+    page = (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            **_facts(sweep),
+            table=_html_table(table, sweep),
+            config=config,
+            panels=drawn,
+            metrics=[(name, short_metric(name)) for name in sweep.shown_metrics],
+            counts=counts_text(sweep),
+            figures={panel.id: as_json(panel.figure) for panel in drawn},
+            style=_text("page.css"),
+            script=_text("page.js"),
+        )
+    )
     return [_write_page(place / "report.html", page)]
 
 
@@ -122,25 +134,50 @@ def _index(place: Path, sweeps: list[tuple[Sweep, Path]]) -> Path:
     for sweep, folder in sweeps:
         done = sweep.completed()
         scores = done[f"metrics.{sweep.metric}"] if len(done) else pd.Series(dtype=float)
-        rows.append({
-            "name": sweep.name, "href": Path(os.path.relpath(folder / "report.html", place)).as_posix(),
-            "data": sweep.data.get("name", "–"), "data_hash": str(sweep.data.get("data_hash", "")), "method": sweep.method,
-            "metric": sweep.metric, "n": len(done), "counts": counts_text(sweep), "sampler": sweep.sampler or "–",
-            "best": float(scores.iloc[0]) if len(scores) else np.nan, "median": float(scores.median()) if len(scores) else np.nan,
-            "cost": duration(float(sweep.trials["seconds"].sum())), "test": sweep.test_opened,
-        })  # fmt: skip
+        rows.append(
+            {
+                "name": sweep.name,
+                "href": Path(os.path.relpath(folder / "report.html", place)).as_posix(),
+                "data": sweep.data.get("name", "–"),
+                "data_hash": str(sweep.data.get("data_hash", "")),
+                "method": sweep.method,
+                "metric": sweep.metric,
+                "n": len(done),
+                "counts": counts_text(sweep),
+                "sampler": sweep.sampler or "–",
+                "best": float(scores.iloc[0]) if len(scores) else np.nan,
+                "median": float(scores.median()) if len(scores) else np.nan,
+                "cost": duration(float(sweep.trials["seconds"].sum())),
+                "test": sweep.test_opened,
+            }
+        )
     table = pd.DataFrame(rows)
-    drawn = []
+    drawn: list[Panel] = []
     for metric, part in table[table["n"] > 0].groupby("metric"):
-        drawn.append(Panel(f"best-{len(drawn)}", "compare", f"Best {metric_label(str(metric))} per sweep",
-                           "The best and the median completed trial. Sweeps are comparable only on the same data and split "
-                           "and with the same number of trials.", sweeps_figure(part, str(metric))))  # fmt: skip
-    page = _environment().get_template("index.html.j2").render(
-        title=place.resolve().name, rows=rows, panels=drawn, figures={panel.id: as_json(panel.figure) for panel in drawn},
-        style=_text("page.css"), script=_text("page.js"),
-        mixed=len({(row["data"], row["data_hash"]) for row in rows}) > 1 or len({row["n"] for row in rows}) > 1,
-        score=lambda row: "–" if np.isnan(row["best"]) else tables._cell(row["metric"], row["best"], sweeps[0][0]),
-    )  # fmt: skip
+        drawn.append(
+            Panel(
+                f"best-{len(drawn)}",
+                "compare",
+                f"Best {metric_label(str(metric))} per sweep",
+                "The best and the median completed trial. Sweeps are comparable only on the same data and split "
+                "and with the same number of trials.",
+                sweeps_figure(part, str(metric)),
+            )
+        )
+    page = (
+        _environment()
+        .get_template("index.html.j2")
+        .render(
+            title=place.resolve().name,
+            rows=rows,
+            panels=drawn,
+            figures={panel.id: as_json(panel.figure) for panel in drawn},
+            style=_text("page.css"),
+            script=_text("page.js"),
+            mixed=len({(row["data"], row["data_hash"]) for row in rows}) > 1 or len({row["n"] for row in rows}) > 1,
+            score=lambda row: "–" if np.isnan(row["best"]) else tables._cell(row["metric"], row["best"], sweeps[0][0]),
+        )
+    )
     return _write_page(place / "index.html", page)
 
 
@@ -157,7 +194,7 @@ def counts_text(sweep: Sweep) -> str:
 def as_json(figure: go.Figure) -> Markup:
     """A figure as JSON that may stand inside a <script> element whatever strings it holds."""
     text = figure.to_json().replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-    return Markup(text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))  # noqa: S704
+    return Markup(text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
 
 
 def _facts(sweep: Sweep) -> dict[str, Any]:
@@ -186,30 +223,55 @@ def _facts(sweep: Sweep) -> dict[str, Any]:
             percent = tables._is_share(sweep.metric)
             text = f"the best trial has {100 * gain:+.2f} points" if percent else f"the best trial has {gain:+.3g}"
             text = "it is the best trial" if given.index[0] == done.index[0] else text
-            numbers.append((tables._cell(sweep.metric, score, sweep) + (" %" if percent else ""),
-                            "the paper's setting, same metric", text))  # fmt: skip
+            numbers.append(
+                (
+                    tables._cell(sweep.metric, score, sweep) + (" %" if percent else ""),
+                    "the paper's setting, same metric",
+                    text,
+                )
+            )
     numbers.append((str(len(done)), "trials completed", counts_text(sweep)))
     seconds = sweep.trials["seconds"].dropna()
     if len(seconds):
-        numbers.append((duration(float(seconds.sum())), "training time, all trials", f"median {duration(float(seconds.median()))} a trial"))
-    space = [(label(path), path, _range(entry), value_text(sweep.paper.get(path))) for path, entry in sweep.space.items()]
+        numbers.append(
+            (
+                duration(float(seconds.sum())),
+                "training time, all trials",
+                f"median {duration(float(seconds.median()))} a trial",
+            )
+        )
+    space = [
+        (label(path), path, _range(entry), value_text(sweep.paper.get(path))) for path, entry in sweep.space.items()
+    ]
     split = data.get("split")
     return {
-        "sweep": sweep, "numbers": numbers, "failures": failures, "space": space, "winner": winner,
+        "sweep": sweep,
+        "numbers": numbers,
+        "failures": failures,
+        "space": space,
+        "winner": winner,
         "data": {
-            "name": data.get("name", "unknown"), "classes": _count(data.get("classes")),
-            "modalities": ", ".join(sweep.modalities) or "–", "train": data.get("train", sweep.spec.get("train")),
-            "val": data.get("val", sweep.spec.get("val")), "split": split if isinstance(split, str) else value_text(split),
-            "group": data.get("group") or settings.get("group") or "none", "data_hash": data.get("data_hash", "–"),
+            "name": data.get("name", "unknown"),
+            "classes": _count(data.get("classes")),
+            "modalities": ", ".join(sweep.modalities) or "–",
+            "train": data.get("train", sweep.spec.get("train")),
+            "val": data.get("val", sweep.spec.get("val")),
+            "split": split if isinstance(split, str) else value_text(split),
+            "group": data.get("group") or settings.get("group") or "none",
+            "data_hash": data.get("data_hash", "–"),
             "split_hash": data.get("split_hash", "–"),
         },
         "versions": dict(versions) if isinstance(versions, dict) else {},
-        "hardware": _plain(hardware), "revision": _plain(sweep.meta.get("git") or sweep.meta.get("revision") or sweep.meta.get("git_revision")),
-        "started": str(sweep.meta.get("started") or sweep.spec.get("created") or "–"), "finished": _plain(sweep.meta.get("finished")),
+        "hardware": _plain(hardware),
+        "revision": _plain(sweep.meta.get("git") or sweep.meta.get("revision") or sweep.meta.get("git_revision")),
+        "started": str(sweep.meta.get("started") or sweep.spec.get("created") or "–"),
+        "finished": _plain(sweep.meta.get("finished")),
         "ended": _plain(sweep.meta.get("exit_state") or sweep.meta.get("exit") or sweep.meta.get("state")),
-        "scheduler": _plain(sweep.spec.get("scheduler")) or "none", "resources": _plain(sweep.spec.get("resources")),
-        "metric": metric_label(sweep.metric), "sampler": sweep.sampler.upper() if sweep.sampler == "tpe" else sweep.sampler or "unknown",
-    }  # fmt: skip
+        "scheduler": _plain(sweep.spec.get("scheduler")) or "none",
+        "resources": _plain(sweep.spec.get("resources")),
+        "metric": metric_label(sweep.metric),
+        "sampler": sweep.sampler.upper() if sweep.sampler == "tpe" else sweep.sampler or "unknown",
+    }
 
 
 def _range(entry: dict[str, Any]) -> str:
@@ -239,7 +301,9 @@ def _count(value: Any) -> str:
 def _plain(value: Any) -> str:
     """Nested metadata as one readable line."""
     if isinstance(value, dict):
-        return ", ".join(f"{key.replace('_', ' ')} {_plain(item)}" for key, item in value.items() if item not in (None, "", [], {}))
+        return ", ".join(
+            f"{key.replace('_', ' ')} {_plain(item)}" for key, item in value.items() if item not in (None, "", [], {})
+        )
     if isinstance(value, (list, tuple)):
         return ", ".join(_plain(item) for item in value)
     return "" if value is None else str(value)
@@ -252,11 +316,13 @@ def _html_table(table: pd.DataFrame, sweep: Sweep) -> dict[str, Any]:
 
 def _environment() -> jinja2.Environment:
     loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
-    return jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    return jinja2.Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
 
 
 def _text(name: str) -> Markup:
-    return Markup((Path(__file__).parent / "templates" / name).read_text("utf-8"))  # noqa: S704
+    return Markup((Path(__file__).parent / "templates" / name).read_text("utf-8"))
 
 
 def _write_page(path: Path, page: str) -> Path:
@@ -269,7 +335,7 @@ def _write_page(path: Path, page: str) -> Path:
 
 
 def _images(drawn: list[Panel], place: Path, formats: list[str], say: Say) -> None:
-    """Vector figures for a paper (8.5 cm wide), by Kaleido where there is a Chrome; without one, a line and no error."""
+    """Figures for a paper, by Kaleido where there is a Chrome; without one, a line and no error."""
     chrome = os.environ.get("BROWSER_PATH") or next(
         filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None
     )

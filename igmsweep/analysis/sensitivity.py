@@ -38,11 +38,15 @@ def sensitivity_data(sweep: Sweep, param: str, metric: str) -> Sensitivity:
     entry = sweep.space.get(param, {})
     if column in frame.columns and scores in frame.columns:
         frame = frame[frame[column].notna() & frame[scores].notna()]
-        points = pd.DataFrame({
-            "trial": frame["trial"], "value": frame[column].astype(object), "score": frame[scores],
-            "source": frame["source"],
-            "moved": frame["metrics.sam/moved"] if "metrics.sam/moved" in frame.columns else np.nan,
-        })  # fmt: skip
+        points = pd.DataFrame(
+            {
+                "trial": frame["trial"],
+                "value": frame[column].astype(object),
+                "score": frame[scores],
+                "source": frame["source"],
+                "moved": frame["metrics.sam/moved"] if "metrics.sam/moved" in frame.columns else np.nan,
+            }
+        )
     else:
         points = pd.DataFrame(columns=["trial", "value", "score", "source", "moved"])
     points = points.reset_index(drop=True)
@@ -55,10 +59,12 @@ def sensitivity_data(sweep: Sweep, param: str, metric: str) -> Sensitivity:
     else:
         choices = list(_choices(entry, points["value"]))
         points["x"] = [float(choices.index(_key(value))) for value in points["value"]]
-        bins = pd.DataFrame([
-            {"choice": choice, "x": float(i), **_summary(points.loc[points["x"] == i, "score"])}
-            for i, choice in enumerate(choices)
-        ])  # fmt: skip
+        bins = pd.DataFrame(
+            [
+                {"choice": choice, "x": float(i), **_summary(points.loc[points["x"] == i, "score"])}
+                for i, choice in enumerate(choices)
+            ]
+        )
     return Sensitivity(param, metric, points, bins, numeric, log, sweep.paper.get(param))
 
 
@@ -68,22 +74,35 @@ def sensitivity_figure(data: Sensitivity) -> go.Figure:
     points = _thin(data.points)
     moved = ".rho" in data.param and data.numeric and bool(points["moved"].notna().any())
     scale, suffix = unit(data.metric)
-    fig = figure(label(data.param), f"{metric_label(data.metric)}{suffix}", f"n = {len(data.points)}", 420 if moved else 340)
+    fig = figure(
+        label(data.param), f"{metric_label(data.metric)}{suffix}", f"n = {len(data.points)}", 420 if moved else 340
+    )
     fig.update_layout(showlegend=True)
     if data.numeric:
         _ribbon(fig, data.bins, scale)
     given = points["source"].astype(str).str.startswith("enqueue")
-    for part, colour, name, mark in ((points[~given], BLUE, "trial", "circle"), (points[given], ORANGE, "given", "diamond")):
+    for part, colour, name, mark in (
+        (points[~given], BLUE, "trial", "circle"),
+        (points[given], ORANGE, "given", "diamond"),
+    ):
         if len(part):
             x = part["x"] if data.numeric else part["x"] + 0.5 * ((part["trial"] * 0.618034) % 1 - 0.5)
             fig.add_scatter(
-                x=x.tolist(), y=(scale * part["score"]).tolist(), mode="markers", name=name,
-                marker={"color": clear(colour, 0.5 if mark == "circle" else 1), "symbol": mark,
-                        "size": 6 if mark == "circle" else 9},
-                text=[f"trial {t}: {label(data.param)} = {text(value_text(v))}" for t, v in
-                      zip(part["trial"], part["value"], strict=True)],
+                x=x.tolist(),
+                y=(scale * part["score"]).tolist(),
+                mode="markers",
+                name=name,
+                marker={
+                    "color": clear(colour, 0.5 if mark == "circle" else 1),
+                    "symbol": mark,
+                    "size": 6 if mark == "circle" else 9,
+                },
+                text=[
+                    f"trial {t}: {label(data.param)} = {text(value_text(v))}"
+                    for t, v in zip(part["trial"], part["value"], strict=True)
+                ],
                 hovertemplate="%{text}<br>%{y:.2f}<extra></extra>",
-            )  # fmt: skip
+            )
     if data.numeric:
         _numeric_axis(fig, data)
     else:
@@ -94,7 +113,7 @@ def sensitivity_figure(data: Sensitivity) -> go.Figure:
 
 
 def heatmap_data(sweep: Sweep, x: str, y: str, metric: str) -> pd.DataFrame:
-    """Median of `metric` in cells of (x, y), at most 40 x 40: `x`, `y` (cell centres), `x0`, `x1`, `y0`, `y1`, `median`,
+    """Median of `metric` in at most 40 x 40 cells: `x`, `y` (centres), `x0`, `x1`, `y0`, `y1`, `median`,
     `n`. Empty cells are absent. Axes are logarithmic where the space is."""
     frame = sweep.completed()
     names = [f"params.{x}", f"params.{y}", f"metrics.{metric}"]
@@ -109,10 +128,21 @@ def heatmap_data(sweep: Sweep, x: str, y: str, metric: str) -> pd.DataFrame:
         edges = _edges(frame[name].to_numpy(), bool(sweep.space.get(path, {}).get("log")), count)
         cut.append((edges, np.clip(np.searchsorted(edges, frame[name], side="right") - 1, 0, len(edges) - 2)))
     rows = []
-    for (i, j), group in frame.groupby([cut[0][1], cut[1][1]]):
+    for key, group in frame.groupby([cut[0][1], cut[1][1]]):
+        i, j = (int(part) for part in key)  # type: ignore[call-overload, attr-defined]
         x0, x1, y0, y1 = cut[0][0][i], cut[0][0][i + 1], cut[1][0][j], cut[1][0][j + 1]
-        rows.append({"x": _middle(x0, x1), "y": _middle(y0, y1), "x0": x0, "x1": x1, "y0": y0, "y1": y1,
-                     "median": float(group[names[2]].median()), "n": len(group)})  # fmt: skip
+        rows.append(
+            {
+                "x": _middle(x0, x1),
+                "y": _middle(y0, y1),
+                "x0": x0,
+                "x1": x1,
+                "y0": y0,
+                "y1": y1,
+                "median": float(group[names[2]].median()),
+                "n": len(group),
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -124,11 +154,23 @@ def heatmap_figure(data: pd.DataFrame, sweep: Sweep, x: str, y: str, metric: str
     grid = data.pivot(index="y", columns="x", values="median")
     counts = data.pivot(index="y", columns="x", values="n").fillna(0)
     fig.add_heatmap(
-        x=list(grid.columns), y=list(grid.index), z=[[None if np.isnan(v) else scale * v for v in row] for row in grid.to_numpy()],
-        customdata=counts.to_numpy().tolist(), colorscale="Cividis", hoverongaps=False, xgap=1, ygap=1,
-        colorbar={"title": {"text": f"median{suffix}", "side": "right"}, "thickness": 10, "outlinewidth": 0, "tickfont": {"size": 11}},
-        hovertemplate=f"{label(x)} ≈ %{{x:.2g}}<br>{label(y)} ≈ %{{y:.2g}}<br>median %{{z:.2f}}, %{{customdata}} trials<extra></extra>",
-    )  # fmt: skip
+        x=list(grid.columns),
+        y=list(grid.index),
+        z=[[None if np.isnan(v) else scale * v for v in row] for row in grid.to_numpy()],
+        customdata=counts.to_numpy().tolist(),
+        colorscale="Cividis",
+        hoverongaps=False,
+        xgap=1,
+        ygap=1,
+        colorbar={
+            "title": {"text": f"median{suffix}", "side": "right"},
+            "thickness": 10,
+            "outlinewidth": 0,
+            "tickfont": {"size": 11},
+        },
+        hovertemplate=f"{label(x)} ≈ %{{x:.2g}}<br>{label(y)} ≈ %{{y:.2g}}"
+        f"<br>median %{{z:.2f}}, %{{customdata}} trials<extra></extra>",
+    )
     logs = [bool(sweep.space.get(path, {}).get("log")) for path in (x, y)]
     if logs[0]:
         log_axis(fig, data["x0"].min(), data["x1"].max())
@@ -139,10 +181,13 @@ def heatmap_figure(data: pd.DataFrame, sweep: Sweep, x: str, y: str, metric: str
     marks = [sweep.paper.get(x), sweep.paper.get(y)]
     if all(_is_number(mark) for mark in marks):
         fig.add_scatter(
-            x=[marks[0]], y=[marks[1]], mode="markers", showlegend=False,
+            x=[marks[0]],
+            y=[marks[1]],
+            mode="markers",
+            showlegend=False,
             marker={"symbol": "x-thin", "size": 14, "line": {"width": 3, "color": VERMILION}},
             hovertemplate="the paper's setting<extra></extra>",
-        )  # fmt: skip
+        )
     return fig
 
 
@@ -150,13 +195,22 @@ def _ribbon(fig: go.Figure, bins: pd.DataFrame, scale: float) -> None:
     solid = bins[bins["n"] >= 3] if len(bins) else bins
     if len(solid) >= 2:
         fig.add_scatter(
-            x=[*solid["x"], *solid["x"][::-1]], y=[*(scale * solid["q75"]), *(scale * solid["q25"][::-1])], fill="toself",
-            mode="none", fillcolor=clear(BLUE, 0.16), name="quartiles", hoverinfo="skip",
-        )  # fmt: skip
+            x=[*solid["x"], *solid["x"][::-1]],
+            y=[*(scale * solid["q75"]), *(scale * solid["q25"][::-1])],
+            fill="toself",
+            mode="none",
+            fillcolor=clear(BLUE, 0.16),
+            name="quartiles",
+            hoverinfo="skip",
+        )
         fig.add_scatter(
-            x=solid["x"].tolist(), y=(scale * solid["median"]).tolist(), mode="lines", name="median",
-            line={"color": BLUE, "width": 2.5}, hovertemplate="binned median %{y:.2f}<extra></extra>",
-        )  # fmt: skip
+            x=solid["x"].tolist(),
+            y=(scale * solid["median"]).tolist(),
+            mode="lines",
+            name="median",
+            line={"color": BLUE, "width": 2.5},
+            hovertemplate="binned median %{y:.2f}<extra></extra>",
+        )
 
 
 def _numeric_axis(fig: go.Figure, data: Sensitivity) -> None:
@@ -166,9 +220,15 @@ def _numeric_axis(fig: go.Figure, data: Sensitivity) -> None:
     if _is_number(paper) and (paper > 0 or not data.log):
         fig.add_vline(x=paper, line={"color": VERMILION, "width": 1.5, "dash": "dash"})
         fig.add_annotation(
-            x=math.log10(paper) if data.log else paper, y=0, yref="y domain", yanchor="bottom", xanchor="left",
-            text=f"paper {value_text(paper)}", showarrow=False, font={"color": VERMILION, "size": 11.5},
-        )  # fmt: skip
+            x=math.log10(paper) if data.log else paper,
+            y=0,
+            yref="y domain",
+            yanchor="bottom",
+            xanchor="left",
+            text=f"paper {value_text(paper)}",
+            showarrow=False,
+            font={"color": VERMILION, "size": 11.5},
+        )
 
 
 def _choice_axis(fig: go.Figure, data: Sensitivity) -> None:
@@ -176,12 +236,22 @@ def _choice_axis(fig: go.Figure, data: Sensitivity) -> None:
     if len(bins):
         some = bins[bins["n"] > 0]
         fig.add_scatter(
-            x=some["x"].tolist(), y=(scale * some["median"]).tolist(), mode="markers", name="median and quartiles",
+            x=some["x"].tolist(),
+            y=(scale * some["median"]).tolist(),
+            mode="markers",
+            name="median and quartiles",
             marker={"symbol": "line-ew", "size": 26, "line": {"color": BLUE, "width": 3}},
-            error_y={"type": "data", "symmetric": False, "array": (scale * (some["q75"] - some["median"])).tolist(),
-                     "arrayminus": (scale * (some["median"] - some["q25"])).tolist(), "color": BLUE, "thickness": 2, "width": 7},
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": (scale * (some["q75"] - some["median"])).tolist(),
+                "arrayminus": (scale * (some["median"] - some["q25"])).tolist(),
+                "color": BLUE,
+                "thickness": 2,
+                "width": 7,
+            },
             hovertemplate="median %{y:.2f}<extra></extra>",
-        )  # fmt: skip
+        )
         paper = _key(data.paper) if data.paper is not None else None
         ticks = [
             f"{'<b>' if choice == paper else ''}{text(choice)}{'</b><br>paper' if choice == paper else ''}<br>n = {n}"
@@ -194,16 +264,28 @@ def _moved(fig: go.Figure, points: pd.DataFrame, data: Sensitivity) -> None:
     """A second panel under the first on the same axis: the share of weights the perturbation changed at all."""
     fig.update_layout(
         yaxis={"domain": [0.36, 1]},
-        yaxis2={"domain": [0, 0.24], "anchor": "x", "title": {"text": "weights<br>moved (%)", "standoff": 8},
-                "gridcolor": "rgba(128,136,148,0.22)", "zeroline": False, "range": [-6, 106], "automargin": True,
-                "tickvals": [0, 50, 100], "linecolor": GREY},
+        yaxis2={
+            "domain": [0, 0.24],
+            "anchor": "x",
+            "title": {"text": "weights<br>moved (%)", "standoff": 8},
+            "gridcolor": "rgba(128,136,148,0.22)",
+            "zeroline": False,
+            "range": [-6, 106],
+            "automargin": True,
+            "tickvals": [0, 50, 100],
+            "linecolor": GREY,
+        },
         xaxis={"anchor": "y2"},
-    )  # fmt: skip
+    )
     fig.add_scatter(
-        x=points["x"].tolist(), y=(100 * points["moved"]).tolist(), yaxis="y2", mode="markers", showlegend=False,
+        x=points["x"].tolist(),
+        y=(100 * points["moved"]).tolist(),
+        yaxis="y2",
+        mode="markers",
+        showlegend=False,
         marker={"color": clear("#8A8F98", 0.7), "size": 5},
         hovertemplate="%{y:.3g} % of the weights moved<extra></extra>",
-    )  # fmt: skip
+    )
 
 
 def _bins(points: pd.DataFrame, log: bool) -> pd.DataFrame:
@@ -214,7 +296,8 @@ def _bins(points: pd.DataFrame, log: bool) -> pd.DataFrame:
     edges = _edges(points["x"].to_numpy(), log, count)
     place = np.clip(np.searchsorted(edges, points["x"], side="right") - 1, 0, len(edges) - 2)
     rows = []
-    for i, group in points.groupby(place):
+    for i in sorted(set(place.tolist())):
+        group = points[place == i]
         x = group["x"]
         rows.append({"low": edges[i], "high": edges[i + 1], "x": float(x.median()), **_summary(group["score"])})
     return pd.DataFrame(rows, columns=columns)

@@ -19,8 +19,15 @@ SPACE: dict[str, dict[str, Any]] = {
     "optim.lr.audio": {"type": "float", "low": 1e-4, "high": 1e-1, "log": True},
     "optim.lr.image": {"type": "float", "low": 1e-4, "high": 1e-1, "log": True},
 }
-PAPER = {"method.tau": 0.4, "method.sam": True, "method.scope": "head", "method.rho.audio": 1e-10,
-         "method.rho.image": 1e-10, "optim.lr.audio": 1e-2, "optim.lr.image": 1e-2}  # fmt: skip
+PAPER = {
+    "method.tau": 0.4,
+    "method.sam": True,
+    "method.scope": "head",
+    "method.rho.audio": 1e-10,
+    "method.rho.image": 1e-10,
+    "optim.lr.audio": 1e-2,
+    "optim.lr.image": 1e-2,
+}
 MODALITIES = ["audio", "image"]
 
 
@@ -30,45 +37,84 @@ def respond(params: dict[str, Any], noise: float) -> float:
     if params["method.scope"] == "none":
         score -= 0.2
     else:
-        score -= 0.03 * math.log10(params["method.tau"] / 0.4) ** 2 + {"head": 0, 0.3: 0.01}.get(params["method.scope"], 0.03)
+        score -= 0.03 * math.log10(params["method.tau"] / 0.4) ** 2 + {"head": 0, 0.3: 0.01}.get(
+            params["method.scope"], 0.03
+        )
     return float(np.clip(score + noise, 0.05, 0.99))
 
 
 def write_sweep(
-    root: Path, name: str = "avdigits-demo", n: int = 64, seed: int = 0, noise: float = 0.012, failed: int = 4,
-    running: int = 0, method: str = "igm", sampler: str = "tpe",
-) -> Path:  # fmt: skip
+    root: Path,
+    name: str = "avdigits-demo",
+    n: int = 64,
+    seed: int = 0,
+    noise: float = 0.012,
+    failed: int = 4,
+    running: int = 0,
+    method: str = "igm",
+    sampler: str = "tpe",
+) -> Path:
     folder, generator = root / name, np.random.default_rng(seed)
     (folder / "trials").mkdir(parents=True)
     base = {"data": {"name": "avdigits", "group": "speaker"}, "method": {"name": method}, "seed": 0}
     spec = {
-        "schema": 1, "name": name, "created": "2026-01-02T03:04:05Z", "method": method,
-        "data": {"name": "avdigits", "data_hash": "0123456789ab", "split_hash": "ba9876543210", "classes": list("0123456789"),
-                 "modalities": MODALITIES, "metrics": ["acc", "map"], "train": 1200, "val": 300, "group": "speaker",
-                 "split": "official"},
+        "schema": 1,
+        "name": name,
+        "created": "2026-01-02T03:04:05Z",
+        "method": method,
+        "data": {
+            "name": "avdigits",
+            "data_hash": "0123456789ab",
+            "split_hash": "ba9876543210",
+            "classes": list("0123456789"),
+            "modalities": MODALITIES,
+            "metrics": ["acc", "map"],
+            "train": 1200,
+            "val": 300,
+            "group": "speaker",
+            "split": "official",
+        },
         "metric": {"name": "val/acc", "mode": "max"},
         "space": {"params": SPACE, "fixed": {}, "enqueue": ["paper"], "forbid": []},
-        "sampler": sampler, "scheduler": "none", "trials": n, "seed": seed,
+        "sampler": sampler,
+        "scheduler": "none",
+        "trials": n,
+        "seed": seed,
         "resources": {"max_concurrent": 2, "cpus_per_trial": 1, "gpus_per_trial": 0, "runner": "ray"},
-        "base_config": base, "paper": PAPER,
-    }  # fmt: skip
+        "base_config": base,
+        "paper": PAPER,
+    }
     (folder / "sweep.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
-    meta = {"schema": 1, "versions": {"igmsweep": "0.1.0", "torch": "2.15.0", "ray": "2.60.0", "optuna": "5.0.0"},
-            "hardware": {"cpu": "a CPU", "cores": 2, "gpus": []}, "started": "2026-01-02T03:04:05Z",
-            "finished": "2026-01-02T03:09:05Z", "exit_state": "done"}  # fmt: skip
+    meta = {
+        "schema": 1,
+        "versions": {"igmsweep": "0.1.0", "torch": "2.15.0", "ray": "2.60.0", "optuna": "5.0.0"},
+        "hardware": {"cpu": "a CPU", "cores": 2, "gpus": []},
+        "started": "2026-01-02T03:04:05Z",
+        "finished": "2026-01-02T03:09:05Z",
+        "exit_state": "done",
+    }
     (folder / "meta.json").write_text(json.dumps(meta))
     lines = []
     for trial in range(n):
         params = dict(PAPER) if trial == 0 else _draw(generator, trial / n if sampler == "tpe" else 0.0)
         source = "enqueue:paper" if trial == 0 else sampler
-        start = {"schema": 1, "time": "2026-01-02T03:04:05Z", "trial": trial, "state": "running", "source": source,
-                 "params": params, "config_hash": f"{trial:012x}"}  # fmt: skip
+        start = {
+            "schema": 1,
+            "time": "2026-01-02T03:04:05Z",
+            "trial": trial,
+            "state": "running",
+            "source": source,
+            "params": params,
+            "config_hash": f"{trial:012x}",
+        }
         lines.append(start)
         if trial >= n - running:
             continue
         if 0 < trial <= failed * 7 and trial % 7 == 0:
             kind = ("nan", "oom")[trial % 2]
-            lines.append({**start, "state": "failed", "seconds": 2.0, "error": {"class": kind, "message": f"loss is {kind}"}})
+            lines.append(
+                {**start, "state": "failed", "seconds": 2.0, "error": {"class": kind, "message": f"loss is {kind}"}}
+            )
             continue
         lines.append(_finish(folder, start, base, generator.normal(0, noise)))
     (folder / "trials.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -100,16 +146,35 @@ def _finish(folder: Path, start: dict[str, Any], base: dict[str, Any], noise: fl
     for epoch in range(1, 19):
         stage = (epoch - 1) // 3
         grown = 0.1 + (acc - 0.1) * (1 - math.exp(-epoch / 4))
-        epochs.append({"epoch": epoch, "stage": stage, "round": stage // 2, "active": MODALITIES[stage % 2],
-                       "val/acc": grown, "val/map": grown + 0.01, "val/audio/acc": grown * 0.9,
-                       "val/image/acc": grown * 0.75, "train/loss": 2 / epoch, "seconds": 0.5})  # fmt: skip
+        epochs.append(
+            {
+                "epoch": epoch,
+                "stage": stage,
+                "round": stage // 2,
+                "active": MODALITIES[stage % 2],
+                "val/acc": grown,
+                "val/map": grown + 0.01,
+                "val/audio/acc": grown * 0.9,
+                "val/image/acc": grown * 0.75,
+                "train/loss": 2 / epoch,
+                "seconds": 0.5,
+            }
+        )
     (place / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in epochs))
-    metrics = {"val/acc": acc, "val/map": min(0.999, acc + 0.02), "val/f1": acc - 0.01, "val/loss": 2 * (1 - acc),
-               "val/audio/acc": acc * 0.9, "val/image/acc": acc * 0.75}  # fmt: skip
+    metrics = {
+        "val/acc": acc,
+        "val/map": min(0.999, acc + 0.02),
+        "val/f1": acc - 0.01,
+        "val/loss": 2 * (1 - acc),
+        "val/audio/acc": acc * 0.9,
+        "val/image/acc": acc * 0.75,
+    }
     if params["method.sam"]:
         metrics["sam/moved"] = 1 / (1 + math.exp(-2 * (math.log10(params["method.rho.audio"]) + 7)))
     config = {**base, "params_echo": params}
     end = {"state": "complete", "metrics": metrics, "seconds": 9 + abs(noise) * 100, "epochs": 18}
-    (place / "result.json").write_text(json.dumps({"schema": 1, "trial": trial, "config": config, "config_hash": start["config_hash"], **end}))
+    (place / "result.json").write_text(
+        json.dumps({"schema": 1, "trial": trial, "config": config, "config_hash": start["config_hash"], **end})
+    )
     (place / "config.yaml").write_text(yaml.safe_dump(config))
     return {**start, **end}

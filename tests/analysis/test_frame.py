@@ -65,7 +65,9 @@ def test_missing_trial_folders_and_a_missing_request_still_give_a_frame(tmp_path
 def test_copies_and_lost_scores_are_not_ranked(tmp_path: Path) -> None:
     folder = write_sweep(tmp_path, n=3, failed=0)
     with (folder / "trials.jsonl").open("a") as ledger:
-        ledger.write('{"trial": 7, "state": "complete", "params": {}, "metrics": {"val/acc": 0.999}, "duplicate_of": 0}\n')
+        ledger.write(
+            '{"trial": 7, "state": "complete", "params": {}, "metrics": {"val/acc": 0.999}, "duplicate_of": 0}\n'
+        )
         ledger.write('{"trial": 8, "state": "complete", "params": {}, "metrics": {"val/acc": NaN}}\n')
     assert set(read_sweep(folder).completed()["trial"]) == {0, 1, 2}
 
