@@ -120,7 +120,7 @@ def curves_figure(data: pd.DataFrame, sweep: Sweep, trial: int) -> go.Figure:
 def importance_figure(data: pd.DataFrame) -> go.Figure:
     """Bars of PED-ANOVA shares with n; a tick on each bar where shuffled scores would reach."""
     data = data.iloc[::-1]
-    names = [label(path) for path in data["param"]]
+    names = [f"{label(path)} (n = {n})" for path, n in zip(data["param"], data["n"], strict=True)]
     fig = figure("share of importance (PED-ANOVA, %)", "", "", 120 + 34 * len(data))
     fig.add_bar(
         x=(100 * data["importance"]).tolist(),
@@ -133,8 +133,6 @@ def importance_figure(data: pd.DataFrame) -> go.Figure:
                 for a, b in zip(data["importance"], data["noise"], strict=True)
             ]
         },
-        text=[f"n = {n}" for n in data["n"]],
-        textposition="auto",
         hovertemplate="%{y}: %{x:.1f} %<extra></extra>",
         showlegend=False,
     )

@@ -261,12 +261,16 @@ def _facts(sweep: Sweep) -> dict[str, Any]:
             "data_hash": data.get("data_hash", "–"),
             "split_hash": data.get("split_hash", "–"),
         },
-        "versions": dict(versions) if isinstance(versions, dict) else {},
+        "versions": {k: v for k, v in versions.items() if v} if isinstance(versions, dict) else {},
         "hardware": _plain(hardware),
         "revision": _plain(sweep.meta.get("git") or sweep.meta.get("revision") or sweep.meta.get("git_revision")),
         "started": str(sweep.meta.get("started") or sweep.spec.get("created") or "–"),
         "finished": _plain(sweep.meta.get("finished")),
-        "ended": _plain(sweep.meta.get("exit_state") or sweep.meta.get("exit") or sweep.meta.get("state")),
+        "ended": _plain(
+            ("interrupted" if sweep.meta.get("signal") else sweep.meta.get("exit_state"))
+            or sweep.meta.get("exit")
+            or sweep.meta.get("state")
+        ),
         "scheduler": _plain(sweep.spec.get("scheduler")) or "none",
         "resources": _plain(sweep.spec.get("resources")),
         "metric": metric_label(sweep.metric),

@@ -137,7 +137,7 @@ def _is_share(name: str) -> bool:
 
 def _head(name: str, sweep: Sweep) -> str:
     if name in sweep.space:
-        return label(name)
+        return label(name).replace("learning rate", "LR")
     if "/" in name:
         parts = name.split("/")
         return short_metric(name) + (f" {parts[1]}" if len(parts) == 3 else "") + (" %" if _is_share(name) else "")
