@@ -13,6 +13,7 @@ import jinja2
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+import plotly.io
 import plotly.offline
 from markupsafe import Markup
 
@@ -349,11 +350,16 @@ def _images(drawn: list[Panel], place: Path, formats: list[str], say: Say) -> No
     os.environ.setdefault("BROWSER_PATH", chrome)
     place.mkdir(parents=True, exist_ok=True)
     try:
+        figures, files, heights = [], [], []
         for panel in drawn:
             figure = go.Figure(panel.figure)
             figure.update_layout(paper_bgcolor="white", plot_bgcolor="white", font={"color": "#111"})
             for name in formats:
-                figure.write_image(place / f"{panel.id}.{name}", width=480, height=figure.layout.height or 340)
+                figures.append(figure)
+                files.append(place / f"{panel.id}.{name}")
+                heights.append(figure.layout.height or 340)
+        if figures:  # all in one call: a browser for each would take seconds a figure
+            plotly.io.write_images(fig=figures, file=files, width=480, height=heights)
     except Exception as error:  # a broken browser must not cost the tables and the page
         say(f"figures: {' '.join(str(error).split())[:200] or type(error).__name__}; svg, pdf and png are left out")
 
