@@ -81,7 +81,9 @@ def tune(
     root: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,
     set_: Set = None,
     address: Annotated[str | None, typer.Option(help="Address of a running Ray cluster to join.")] = None,
-    local: Annotated[bool, typer.Option("--local", help="One trial after the other in this process, without Ray.")] = False,
+    local: Annotated[
+        bool, typer.Option("--local", help="One trial after the other in this process, without Ray.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 3 when any trial failed.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would run, and leave.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors and the closing line.")] = False,
@@ -147,7 +149,9 @@ def train(
     dataset: Annotated[str, typer.Argument(help="A data set's name, such as avdigits.")],
     method: Method = "igm",
     preset: Annotated[str, typer.Option(help="paper, or released: the authors' code as it runs.")] = "paper",
-    config: Annotated[Path | None, typer.Option(help="A configuration file, such as a sweep's best_config.yaml.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A configuration file, such as a sweep's best_config.yaml.")
+    ] = None,
     set_: Set = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the training.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for config, metrics, result and checkpoint.")] = None,
@@ -279,7 +283,9 @@ def data_make(
 
 @space_app.command("show")
 def space_show(
-    name: Annotated[str | None, typer.Argument(help="A shipped space or a file; without it, the shipped names.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="A shipped space or a file; without it, the shipped names.")
+    ] = None,
 ) -> None:
     """Print a shipped search space, or list them."""
     from igmsweep.sweep.space import find_space, space_names

@@ -274,9 +274,7 @@ def presets(method: str, data: str | None = None) -> dict[str, dict[str, Any]]:
     params = methods.get(method).Params
     if data is None:
         return {name: dict(values) for name, values in params.presets.items()}
-    return {
-        name: TrainConfig(data=data, method={"name": method, "preset": name}).paths() for name in params.presets
-    }
+    return {name: TrainConfig(data=data, method={"name": method, "preset": name}).paths() for name in params.presets}
 
 
 def read_yaml(path: Path | str) -> dict[str, Any]:
@@ -303,10 +301,14 @@ Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":float"))]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
 Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$|^[-+]?\.(?:inf|Inf)$|^\.(?:nan|NaN)$"),
+    re.compile(
+        r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$|^[-+]?\.(?:inf|Inf)$|^\.(?:nan|NaN)$"
+    ),
     list("-+0123456789."),
 )
 
@@ -384,7 +386,8 @@ def _merge(
                 target[key] = {name: merged[name] for name in allowed if name in merged}
     for dotted in per_modality:  # a bare default, such as optim.lr: 0.01, is spelt out too
         section, key = dotted.split(".")
-        value = base.get(section, {}).get(key)
+        found = base.get(section)
+        value = found.get(key) if isinstance(found, dict) else None
         if value is not None and not isinstance(value, dict):
             base[section][key] = dict.fromkeys(modalities, value)
 

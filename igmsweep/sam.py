@@ -40,10 +40,10 @@ def perturbed(parameters: Sequence[nn.Parameter], rho: float, count: bool = Fals
     Yields:
         With `count`, the share of weights whose value changed, a 0-d tensor in [0, 1]; else None.
     """
-    moving = [parameter for parameter in parameters if parameter.grad is not None]
+    moving: list[Tensor] = [parameter for parameter in parameters if parameter.grad is not None]
     with torch.no_grad():
         saved = [parameter.detach().clone() for parameter in moving]
-        torch._foreach_add_(moving, ascent([_gradient(parameter) for parameter in moving], rho))
+        add_each(moving, ascent([_gradient(parameter) for parameter in moving], rho))
         moved = share_moved(moving, saved) if count else None
     for parameter in moving:
         parameter.grad = None
@@ -52,6 +52,11 @@ def perturbed(parameters: Sequence[nn.Parameter], rho: float, count: bool = Fals
     finally:
         with torch.no_grad():
             torch._foreach_copy_(moving, saved)
+
+
+def add_each(tensors: Sequence[Tensor], steps: Sequence[Tensor]) -> None:
+    """Add a step to each tensor in place."""
+    torch._foreach_add_(list(tensors), list(steps))  # type: ignore[arg-type]
 
 
 def share_moved(parameters: Sequence[Tensor], before: Sequence[Tensor]) -> Tensor:
@@ -95,6 +100,6 @@ def dropout_state(modules: Sequence[nn.Module], device: torch.device) -> Callabl
     return lambda: torch.set_rng_state(state)
 
 
-def _gradient(parameter: nn.Parameter) -> Tensor:
+def _gradient(parameter: Tensor) -> Tensor:
     assert parameter.grad is not None
     return parameter.grad

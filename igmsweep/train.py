@@ -170,7 +170,7 @@ class Training:
         ).to(self.device)
         if config.channels_last:
             self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        loader = {"device": self.device, "seed": config.seed, "channels_last": config.channels_last}
+        loader: dict[str, Any] = {"device": self.device, "seed": config.seed, "channels_last": config.channels_last}
         self.run = Run(
             model=self.model,
             train=Loader(dataset, self.data.train, config.optim.batch_size, training=True, **loader),

@@ -33,9 +33,7 @@ def covariance(size: int, rank: int, seed: int, dtype: torch.dtype = torch.float
 
 
 @settings(deadline=None, max_examples=60)
-@given(
-    size=st.integers(2, 40), rank=st.integers(1, 60), seed=st.integers(0, 10**6), log_tau=st.floats(-3, 2)
-)
+@given(size=st.integers(2, 40), rank=st.integers(1, 60), seed=st.integers(0, 10**6), log_tau=st.floats(-3, 2))
 def test_t_agrees_with_the_float64_formula_and_its_spectrum_lies_in_its_bounds(size, rank, seed, log_tau):
     tau = 10.0**log_tau
     y = covariance(size, rank, seed)

@@ -101,7 +101,7 @@ def test_a_dense_identity_t_gives_the_bits_of_plain_training(toy_config):
         if identity:
 
             def fake(run, target):
-                layers = [name for name in ("head.0", "head.2", "head.3")]
+                layers = ["head.0", "head.2", "head.3"]
                 found = {}
                 for name in layers:
                     size = run.model.branch(target).get_submodule(name).weight.shape[1]

@@ -157,5 +157,6 @@ def test_igmsweep_train_imports_without_ray_optuna_or_plotly():
     import subprocess
     import sys
 
-    code = "import sys, igmsweep.train, igmsweep.methods.igm; print([m for m in ('ray','optuna','plotly') if m in sys.modules])"
+    heavy = "('ray', 'optuna', 'plotly')"
+    code = f"import sys, igmsweep.train, igmsweep.methods.igm; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"

@@ -42,7 +42,9 @@ def get(name: str) -> DataSet:
     else:
         path, _, attribute = name.rpartition(":")
         if not path.endswith(".py"):
-            raise UserError(f"unknown data set '{name}', expected one of {', '.join(DATASETS)}{nearest(name, DATASETS)}")
+            raise UserError(
+                f"unknown data set '{name}', expected one of {', '.join(DATASETS)}{nearest(name, DATASETS)}"
+            )
         found = _from_file(Path(path), attribute)
     assert isinstance(found, DataSet)
     _loaded[name] = found

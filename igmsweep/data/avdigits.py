@@ -50,7 +50,7 @@ class AVDigits(DataSet):
     name = "avdigits"
     classes = CLASSES
     metrics = ("acc", "map")
-    modalities = {  # noqa: RUF012
+    modalities = {
         "audio": Modality("audio", "audio", (1, BANDS, FRAMES), "resnet_mini"),
         "image": Modality("image", "image", (1, SIZE, SIZE), "resnet_mini"),
     }
@@ -109,9 +109,7 @@ class AVDigits(DataSet):
                 )
             return
         if root.is_dir() and any(root.iterdir()):
-            raise DataError(
-                f"{root}: is not avdigits (no {MARKER}); name an empty folder, or delete this one"
-            )
+            raise DataError(f"{root}: is not avdigits (no {MARKER}); name an empty folder, or delete this one")
         make(root)
 
 

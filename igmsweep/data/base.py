@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -42,7 +42,7 @@ class DataSet(ABC):
     `read` is deterministic and its results are cached; whatever is random belongs in `transform`.
     """
 
-    name: ClassVar[str] | str
+    name: str
     classes: tuple[str, ...]
     modalities: dict[str, Modality]
     metrics: tuple[str, str] = ("acc", "map")

@@ -1,6 +1,6 @@
 """CREMA-D's prepared layout on disk, which several audio-video data sets share.
 
-    AudioWAV/NAME.wav    Image-01-FPS/NAME/*.jpg|png    annotations/{train,valid,test}.csv    rows NAME,LABEL
+AudioWAV/NAME.wav    Image-01-FPS/NAME/*.jpg|png    annotations/{train,valid,test}.csv    rows NAME,LABEL
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from igmsweep.data.base import Part, Sample
-from igmsweep.data.files import annotations
+from igmsweep.data.files import read_annotations
 from igmsweep.data.frames import frame_files
 from igmsweep.errors import DataError, nearest
 
@@ -34,7 +34,7 @@ def index(
         return []
     samples = []
     seen: set[str] = set()
-    for name, label in annotations(path):
+    for name, label in read_annotations(path):
         if label not in classes:
             raise DataError(f"{path}: {name}: unknown label '{label}'{nearest(label, classes)}")
         if name in seen:

@@ -24,7 +24,7 @@ def refuse_pointer(path: Path) -> None:
         raise DataError(f"{path}: is empty")
 
 
-def annotations(path: Path) -> list[tuple[str, str]]:
+def read_annotations(path: Path) -> list[tuple[str, str]]:
     """`NAME,LABEL` rows of a CSV without a header, UTF-8 with or without a byte-order mark.
 
     Raises:

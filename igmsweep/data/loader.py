@@ -122,12 +122,15 @@ class Loader:
             order = np.argsort(rows, kind="stable")  # maps are read fastest in ascending order
             back = np.argsort(order, kind="stable")
             raw = {
-                name: torch.from_numpy(self.partition.arrays[name][rows[order]][back]).to(self.device, non_blocking=True)
+                name: torch.from_numpy(self.partition.arrays[name][rows[order]][back]).to(
+                    self.device, non_blocking=True
+                )
                 for name in self.modalities
             }
         inputs = self.dataset.transform(raw, self.training, generator)
         if self.channels_last:
             inputs = {
-                name: x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x for name, x in inputs.items()
+                name: x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+                for name, x in inputs.items()
             }
         return Batch(inputs, self._labels.index_select(0, index), index)

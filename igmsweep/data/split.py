@@ -18,9 +18,7 @@ DEFAULT_FRACTION = 0.1
 """Share of train that is carved where a data set brings no validation list and none is asked for."""
 
 
-def carve(
-    labels: np.ndarray, groups: Sequence[str | None], config: DataConfig
-) -> tuple[np.ndarray, np.ndarray, str]:
+def carve(labels: np.ndarray, groups: Sequence[str | None], config: DataConfig) -> tuple[np.ndarray, np.ndarray, str]:
     """Rows of train and of validation, both ascending, and a description of the split.
 
     Raises:

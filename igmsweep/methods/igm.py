@@ -30,7 +30,7 @@ from igmsweep.flat import (
 )
 from igmsweep.methods.base import Method, MethodParams, Run, fuse_entropy, fuse_mean
 from igmsweep.models.multimodal import Output
-from igmsweep.sam import ascent, dropout_state, perturbed, second_pass, share_moved
+from igmsweep.sam import add_each, ascent, dropout_state, perturbed, second_pass, share_moved
 
 
 class IGMParams(MethodParams):
@@ -206,7 +206,7 @@ class IGM(Method):
         total.backward()
         with torch.no_grad():
             before = [p.detach().clone() for p in parameters] if run.stage_step == 0 else []
-            torch._foreach_add_(parameters, steps)
+            add_each(parameters, steps)
             if before:
                 log["sam/moved"] = share_moved(parameters, before)
         return loss
@@ -269,7 +269,9 @@ class IGM(Method):
             )
         saved = self.state.get("T", {}).get(source, {})  # empty in the first stage: T = I
         return {
-            name: FlatMatrix(state["vectors"].to(run.device), state["sigma"].to(run.device), state["floor"], state["size"])
+            name: FlatMatrix(
+                state["vectors"].to(run.device), state["sigma"].to(run.device), state["floor"], state["size"]
+            )
             for name, state in saved.items()
             if name in wanted and name not in alone
         }
@@ -278,7 +280,9 @@ class IGM(Method):
         alpha = self.params.mixup_alpha
         if alpha == 0:
             return _Mixed(x, labels)
-        share = float(np.random.default_rng(derived_seed(run.seed, "mixup", run.epoch, run.stage_step)).beta(alpha, alpha))
+        share = float(
+            np.random.default_rng(derived_seed(run.seed, "mixup", run.epoch, run.stage_step)).beta(alpha, alpha)
+        )
         order = torch.randperm(len(labels), generator=run.generator, device=x.device)
         return _Mixed(share * x + (1 - share) * x[order], labels, labels[order], share)
 

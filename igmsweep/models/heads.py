@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import nn
 
@@ -15,7 +16,7 @@ def head(features: int, hidden: Sequence[int], classes: int) -> nn.Sequential:
     """
     sizes = [features, *hidden, classes]
     layers: list[nn.Module] = []
-    for index, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for index, (inputs, outputs) in enumerate(pairwise(sizes)):
         layers.append(nn.Linear(inputs, outputs))
         if index == 0 and hidden:
             layers.append(nn.ReLU(inplace=False))

@@ -17,7 +17,9 @@ def number(value: Any) -> str:
 
 def shown_params(params: Mapping[str, Any]) -> str:
     """`tau=0.41 rho.audio=3.2e-10 scope=head`: the section is left out where it is `method`."""
-    return " ".join(f"{path.removeprefix('method.').removeprefix('optim.')}={number(value)}" for path, value in params.items())
+    return " ".join(
+        f"{path.removeprefix('method.').removeprefix('optim.')}={number(value)}" for path, value in params.items()
+    )
 
 
 def duration(seconds: float) -> str:

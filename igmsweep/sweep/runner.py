@@ -148,8 +148,8 @@ def run_sweep(request: SweepRequest) -> SweepResult | None:
         )
     if request.scheduler != "none":
         raise UserError(f"--scheduler: found '{request.scheduler}', expected none; every trial is trained to its end")
-    space = SearchSpace.load(request.space or default_space(request.data, request.method))
     base = TrainConfig(data=request.data, method=request.method)
+    space = SearchSpace.load(request.space or default_space(request.data, request.method))
     space.check(base)
     base = base.override({**space.fixed, **request.overrides})
     for path in request.overrides:
@@ -164,9 +164,10 @@ def run_sweep(request: SweepRequest) -> SweepResult | None:
     if request.dry_run:
         _describe(request, space, base, enqueued, allotment)
         return None
-    # made absolute and decoded once, before any worker starts: Ray changes the working directory
-    root = datasets.ensure(base.data)
-    base = base.override({"data.root": str(root), "data.cache": str(datasets.cache_of(base.data))})
+    # a folder that was named is made absolute, as Ray changes the working directory; one that was not is each node's own
+    for path in ("data.root", "data.cache"):
+        if base.get(path) is not None:
+            base = base.override({path: str(Path(base.get(path)).expanduser().resolve())})
     found = datasets.load_search(base.data)
     folder = _new_folder(request)
     described = {
@@ -262,7 +263,9 @@ def _enqueued(space: SearchSpace, base: TrainConfig, request: SweepRequest) -> t
         extra = {
             path: value
             for path, value in presets(request.method)[entry].items()
-            if path not in searched and path not in request.overrides and path not in space.fixed
+            if path not in searched
+            and path not in request.overrides
+            and path not in space.fixed
             and base.paths().get(path) != value
         }
         entries.append(Enqueued(space.admit(values, where), f"enqueue:{entry}", extra))

@@ -63,7 +63,9 @@ class Param:
     def contains(self, value: Any) -> bool:
         """Whether a value lies in the range or among the choices (true is not 1)."""
         if self.type == "categorical":
-            return any(value == choice and isinstance(value, bool) == isinstance(choice, bool) for choice in self.choices)
+            return any(
+                value == choice and isinstance(value, bool) == isinstance(choice, bool) for choice in self.choices
+            )
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
         assert self.low is not None and self.high is not None
@@ -136,7 +138,10 @@ class SearchSpace:
         if not isinstance(metric, Mapping) or set(metric) - {"name", "mode"} or "name" not in metric:
             raise refuse("metric", f"found {metric!r}, expected {{name: val/acc, mode: max}}")
         if not str(metric["name"]).startswith("val/"):
-            raise refuse("metric.name", f"found '{metric['name']}', expected a name that starts with val/: a search must not see test data")
+            raise refuse(
+                "metric.name",
+                f"found '{metric['name']}', expected a name that starts with val/: a search must not see test data",
+            )
         mode = metric.get("mode", "max")
         if mode not in ("max", "min"):
             raise refuse("metric.mode", f"found {mode!r}, expected max or min{nearest(str(mode), ['max', 'min'])}")
@@ -180,7 +185,9 @@ class SearchSpace:
                 raise UserError(f"{self.source}: unknown parameter '{path}'{nearest(path, paths)}")
         for param in self.params:
             if param.path.startswith(("data.", "seed", "device")) or param.path in ("method.name", "method.preset"):
-                raise UserError(f"{self.source}: {param.path}: cannot be searched; it decides what scores are comparable")
+                raise UserError(
+                    f"{self.source}: {param.path}: cannot be searched; it decides what scores are comparable"
+                )
             values = param.choices if param.type == "categorical" else (param.low, param.high)
             for value in values:
                 if isinstance(paths[param.path], bool) and not isinstance(value, bool):
@@ -276,7 +283,9 @@ def find_space(name: str | Path) -> Path:
     for folder in space_folders():
         if (folder / f"{name}.yaml").is_file():
             return folder / f"{name}.yaml"
-    raise UserError(f"--space: no shipped space '{name}', expected one of {', '.join(space_names())}{nearest(str(name), space_names())}")
+    raise UserError(
+        f"--space: no shipped space '{name}', expected one of {', '.join(space_names())}{nearest(str(name), space_names())}"
+    )
 
 
 def _param(source: str, path: str, plain: Any) -> Param:
@@ -301,7 +310,9 @@ def _param(source: str, path: str, plain: Any) -> Param:
         if isinstance(condition, Mapping):
             for word in condition:
                 if word not in ("not", "in", "gt", "lt"):
-                    raise refuse(f"found '{word}', expected not, in, gt or lt{nearest(word, ['not', 'in'])}", f"when.{other}")
+                    raise refuse(
+                        f"found '{word}', expected not, in, gt or lt{nearest(word, ['not', 'in'])}", f"when.{other}"
+                    )
     if kind == "categorical":
         choices = plain.get("choices")
         if not isinstance(choices, list) or not choices:
@@ -309,7 +320,9 @@ def _param(source: str, path: str, plain: Any) -> Param:
         for choice in choices:
             if not isinstance(choice, str | int | float | bool) and choice is not None:
                 raise refuse(f"found {choice!r}, expected strings, numbers or booleans", "choices")
-        if any(isinstance(choice, bool) for choice in choices) and not all(isinstance(choice, bool) for choice in choices):
+        if any(isinstance(choice, bool) for choice in choices) and not all(
+            isinstance(choice, bool) for choice in choices
+        ):
             raise refuse(f"found {choices!r}, which mixes booleans with other values", "choices")
         if len({canonical({"": choice}) for choice in choices}) != len(choices):
             raise refuse(f"found {choices!r}, in which a value stands twice", "choices")

@@ -1,4 +1,4 @@
-"""One trial, the same in this process and in a Ray actor: it trains, and writes everything about itself to its folder."""
+"""One trial, the same in this process and in a Ray actor: it trains, and writes all about itself to its folder."""
 
 from __future__ import annotations
 
@@ -74,7 +74,11 @@ def run_trial(task: dict[str, Any], progress: Callable[[dict[str, Any]], None] |
                 "spectra": trained.spectra,
             }
         except Exception as error:
-            result |= {"state": "failed", "epochs": epochs, "error": {"class": classify(error), "message": one_line(error)}}
+            result |= {
+                "state": "failed",
+                "epochs": epochs,
+                "error": {"class": classify(error), "message": one_line(error)},
+            }
             (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
     result["finished"] = now()
     write_atomically(folder / "result.json", json.dumps(result, indent=1))

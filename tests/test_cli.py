@@ -1,0 +1,134 @@
+"""The command line as a person meets it: in a process of its own, with exit codes and one-line errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+TINY = ["--set", "stages.rounds=1", "--set", "stages.epochs=1", "--set", "model.width=4"]
+
+
+def igmsweep(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "igmsweep", *arguments], capture_output=True, text=True, timeout=300, cwd=cwd
+    )
+
+
+def test_help_and_version_load_nothing_heavy():
+    code = (
+        "import sys, runpy\nsys.argv = ['igmsweep', '--help']\n"
+        "try:\n    runpy.run_module('igmsweep', run_name='__main__')\nexcept SystemExit:\n    pass\n"
+        "heavy = ('torch', 'ray', 'optuna', 'plotly', 'pandas', 'sklearn', 'scipy', 'numpy', 'pydantic')\n"
+        "print([name for name in heavy if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.strip() == "[]"
+    assert "tune" in done.stdout
+    assert "analyze" in done.stdout
+    assert igmsweep("--version").stdout.startswith("igmsweep 0.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["tune", "avdigit"], 2, ["unknown data set 'avdigit'", "did you mean 'avdigits'"]),
+        (["tune", "avdigits", "--method", "igmm"], 2, ["unknown method 'igmm'"]),
+        (["tune", "avdigits", "--space", "nowhere.yaml"], 2, ["nowhere.yaml", "no such file"]),
+        (["tune", "avdigits", "--space", "avdigit"], 2, ["did you mean 'avdigits'"]),
+        (["tune", "avdigits", "--sampler", "tep"], 2, ["--sampler", "did you mean 'tpe'"]),
+        (["tune", "avdigits", "--set", "method.tua=1"], 2, ["method.tua"]),
+        (["tune", "avdigits", "--set", "method.tau=1"], 2, ["method.tau", "is searched"]),
+        (["tune", "avdigits", "--set", "seed"], 2, ["--set", "KEY=VALUE"]),
+        (["tune", "avdigits", "--time-budget", "soon"], 2, ["--time-budget", "soon"]),
+        (["tune", "avdigits", "--gpus-per-trial", "64"], 5, ["--gpus-per-trial", "64"]),
+        (["tune", "avdigits", "--cpus-per-trial", "100000"], 5, ["--cpus-per-trial", "100000"]),
+        (["tune", "avdigits", "--max-concurrent", "100000"], 5, ["--max-concurrent"]),
+        (["tune", "avdigits", "--cpus-per-trial", "0"], 2, ["--cpus-per-trial"]),
+        (["train", "avdigits", "--set", "method.tau=0"], 2, ["method.tau", "greater than 0"]),
+        (["train", "avdigits", "--set", "method.rho.audio=-1"], 2, ["method.rho", "at least 0"]),
+        (["train", "avdigits", "--config", "missing.yaml"], 2, ["missing.yaml"]),
+        (["train", "avdigits", "--resume"], 2, ["--resume", "--out"]),
+        (["analyze", "nowhere"], 2, ["nowhere"]),
+        (["space", "validate", "nope"], 2, ["nope"]),
+    ],
+)
+def test_bad_input_is_one_line_and_the_right_exit_code(tmp_path, arguments, code, words):
+    done = igmsweep(*arguments, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    lines = [line for line in done.stderr.strip().splitlines() if line]
+    assert len(lines) == 1, done.stderr
+    for word in words:
+        assert word in lines[0]
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_dry_run_says_what_would_run_and_writes_nothing(tmp_path):
+    done = igmsweep("tune", "avdigits", "--dry-run", "--trials", "7", cwd=tmp_path)
+    assert done.returncode == 0
+    for word in ("7 trials", "method.tau", "enqueue:paper", "tau=0.4", "optim.batch_size: 32"):
+        assert word in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_train_writes_a_folder_and_goes_on_from_its_checkpoint(tmp_path):
+    out = tmp_path / "run"
+    done = igmsweep("train", "avdigits", *TINY, "--out", str(out), "--json")
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert summary == json.loads((out / "result.json").read_text())
+    assert len((out / "metrics.jsonl").read_text().splitlines()) == summary["epochs"] == 2
+    assert igmsweep("train", "avdigits", *TINY, "--out", str(out)).returncode == 2  # it would overwrite
+    again = igmsweep("train", "avdigits", *TINY, "--out", str(out), "--resume", "--json")
+    assert json.loads(again.stdout)["metrics"] == summary["metrics"]
+
+
+@pytest.mark.slow
+def test_tune_analyze_and_train_the_best_again(tmp_path):
+    """The whole way of a new user, without Ray and then from the best configuration."""
+    done = igmsweep("tune", "avdigits", "--local", "-n", "3", "--name", "s", *TINY, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    sweep = tmp_path / "results" / "s"
+    analysed = igmsweep("analyze", "results/s", cwd=tmp_path)
+    assert analysed.returncode == 0, analysed.stderr
+    assert (sweep / "analysis" / "report.html").exists()
+    best = igmsweep("best", "results/s", "--json", cwd=tmp_path)
+    best_config = sweep / "analysis" / "best_config.yaml"
+    assert yaml.safe_load(best_config.read_text()) == json.loads(best.stdout)
+    trained = igmsweep("train", "avdigits", "--config", str(best_config), "--json", "-q", cwd=tmp_path)
+    assert trained.returncode == 0, trained.stderr
+    rows = [json.loads(line) for line in (sweep / "trials.jsonl").read_text().splitlines()]
+    scores = [row["metrics"]["val/acc"] for row in rows if row["state"] == "complete"]
+    assert json.loads(trained.stdout)["metrics"]["val/acc"] == max(scores)
+
+
+def test_lists(tmp_path):
+    assert "avdigits: audio, image; 10 classes" in igmsweep("data", "list").stdout
+    assert "method.tau = 0.4" in igmsweep("methods").stdout
+    assert "avdigits" in igmsweep("space", "show").stdout.split()
+    assert "method.tau" in igmsweep("space", "show", "avdigits").stdout
+    assert "valid" in igmsweep("space", "validate", "avdigits").stdout
+
+
+def test_an_interrupted_training_says_how_to_go_on(tmp_path):
+    import signal
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "igmsweep", "train", "avdigits", "--set", "model.width=4", "--out", str(tmp_path / "r")],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("epoch 1/"):
+            process.send_signal(signal.SIGINT)
+            break
+    rest = process.stderr.read()
+    assert process.wait() == 130
+    assert "--resume" in rest

@@ -1,0 +1,141 @@
+"""Configurations: filled in, spelt out, overridden by path, refused in one line that names the key."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from igmsweep.config import TrainConfig, presets
+from igmsweep.errors import UserError
+
+
+def test_a_bare_name_gives_the_papers_configuration():
+    config = TrainConfig(data="avdigits")
+    assert config.method.name == "igm"
+    assert config.get("method.tau") == 0.4
+    assert config.get("method.scope") == "head"
+    assert config.get("method.rho.audio") == 1e-10
+    assert config.get("method.rho.image") == 1e-15
+    assert config.get("model.head") == [256, 64]
+    assert config.modalities == ("audio", "image")
+
+
+def test_presets_differ_as_the_released_code_does():
+    released = TrainConfig(data="avdigits", method={"name": "igm", "preset": "released"})
+    assert released.get("method.sam_form") == "released"
+    assert released.get("method.sam_mix") == 0.3
+    assert released.get("method.mixup_alpha") == 1.0
+    assert released.get("stages.handover") == "best_val"
+    assert presets("igm", "avdigits")["released"]["optim.step_size"] == 40
+
+
+def test_what_a_person_writes_wins_over_the_preset():
+    config = TrainConfig(data="avdigits", method={"name": "igm", "preset": "released", "sam_mix": 0.9})
+    assert config.get("method.sam_mix") == 0.9
+
+
+def test_overriding_a_preset_applies_it_and_then_the_rest():
+    config = TrainConfig(data="avdigits").override({"method.preset": "released", "method.mixup_alpha": 0.2})
+    assert config.get("method.sam_form") == "released"
+    assert config.get("method.mixup_alpha") == 0.2
+
+
+def test_a_scalar_sets_every_modality_and_a_path_one():
+    config = TrainConfig(data="avdigits").override({"optim.lr": 0.5, "optim.lr.image": 0.25})
+    assert config.optim.lr == {"audio": 0.5, "image": 0.25}
+    assert TrainConfig(data="avdigits", stages={"epochs": {"image": 9}}).stages.epochs == {"audio": 3, "image": 9}
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"method.tua": 1}, ["method.tua", "did you mean 'method.tau'"]),
+        ({"tau": 1}, ["'tau'", "method.tau"]),
+        ({"method.tau": 0}, ["method.tau", "found 0", "greater than 0"]),
+        ({"method.tau": -1}, ["method.tau", "found -1"]),
+        ({"method.tau": "big"}, ["method.tau", "'big'", "number"]),
+        ({"method.tau": float("nan")}, ["method.tau", "finite"]),
+        ({"method.rho.audio": -1e-3}, ["method.rho", "audio", "at least 0", "-0.001"]),
+        ({"method.rho.adio": 0.1}, ["method.rho.adio", "did you mean 'method.rho.audio'"]),
+        ({"method.scope": 1.5}, ["method.scope", "1.5", "share in [0, 1]"]),
+        ({"method.scope": "hed"}, ["method.scope", "'hed'", "did you mean 'head'"]),
+        ({"method.sam": "maybe"}, ["method.sam", "'maybe'"]),
+        ({"method.gm_targets": ["vdeo"]}, ["method.gm_targets", "vdeo", "audio, image"]),
+        ({"optim.lr.audio": 0}, ["optim.lr", "audio", "greater than 0"]),
+        ({"optim.name": "sdg"}, ["optim.name", "'sdg'", "sgd"]),
+        ({"stages.epochs": 0}, ["stages.epochs", "at least 1"]),
+        ({"stages.epochs": 1.5}, ["stages.epochs", "1.5"]),
+        ({"device": "gpu"}, ["device", "'gpu'"]),
+        ({"method.preset": "papper"}, ["method.preset", "papper", "did you mean 'paper'"]),
+        ({"method.name": "mla"}, ["method.name", "cannot be overridden"]),
+    ],
+)
+def test_a_bad_value_is_one_line_that_names_the_key(values, words):
+    with pytest.raises(UserError) as caught:
+        TrainConfig(data="avdigits").override(values)
+    line = str(caught.value)
+    assert "\n" not in line
+    for word in words:
+        assert word in line, line
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"data": "avdigit"}, ["unknown data set 'avdigit'", "did you mean 'avdigits'"]),
+        ({"data": "avdigits", "method": "igmm"}, ["unknown method 'igmm'", "did you mean 'igm'"]),
+        ({"data": "avdigits", "methd": "igm"}, ["unknown key 'methd'", "did you mean 'method'"]),
+        ({"data": "avdigits", "optim": {"lrr": 1}}, ["unknown key 'optim.lrr'"]),
+        ({"data": "avdigits", "optim": 3}, ["optim", "mapping"]),
+        ({"data": "avdigits", "method": {"name": "unimodal", "modality": "vido"}}, ["method.modality", "vido"]),
+        ({"method": "igm"}, ["data.name"]),
+    ],
+)
+def test_a_bad_section_is_one_line(values, words):
+    with pytest.raises(UserError) as caught:
+        TrainConfig(**values)
+    assert "\n" not in str(caught.value)
+    for word in words:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("method", ["igm", "mla", "joint", "unimodal"])
+def test_yaml_out_and_in_is_the_same_configuration(tmp_path, method):
+    config = TrainConfig(data="avdigits", method=method).override({"optim.lr.audio": 3.2e-10})
+    (tmp_path / "c.yaml").write_text(config.to_yaml())
+    again = TrainConfig.from_yaml(tmp_path / "c.yaml")
+    assert again == config
+    assert again.hash() == config.hash()
+
+
+@given(st.floats(1e-15, 100), st.sampled_from(["none", "head", 0.0, 0.3, 1.0]), st.booleans())
+def test_values_survive_yaml_exactly(value, scope, sam):
+    config = TrainConfig(data="avdigits").override({"method.tau": value, "method.scope": scope, "method.sam": sam})
+    again = TrainConfig(**yaml.safe_load(config.to_yaml()))
+    assert again.get("method.tau") == value
+    assert again.get("method.scope") == scope
+    assert again == config
+
+
+def test_the_hash_tells_trainings_apart_and_not_places():
+    config = TrainConfig(data="avdigits")
+    assert config.override({"method.tau": 0.41}).hash() != config.hash()
+    assert config.override({"data.root": "/elsewhere", "device": "cpu"}).hash() == config.hash()
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "a: [", "", "x: !!python/object/apply:os.system [ls]"])
+def test_a_file_that_is_no_configuration_is_one_line_with_its_name(tmp_path, text):
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"c\.yaml") as caught:
+        TrainConfig.from_yaml(tmp_path / "c.yaml")
+    assert "\n" not in str(caught.value)
+
+
+def test_numbers_without_a_dot_and_words_are_read_as_they_are_meant(tmp_path):
+    (tmp_path / "c.yaml").write_text("data: avdigits\nmethod: {tau: 1e-2, scope: none}\noptim: {lr: {audio: 1e-3}}\n")
+    config = TrainConfig.from_yaml(tmp_path / "c.yaml")
+    assert config.get("method.tau") == 0.01
+    assert config.get("method.scope") == "none"
+    assert config.get("optim.lr.audio") == 0.001
