@@ -1,0 +1,25 @@
+"""The examples of the documentation run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from igmsweep.config import TrainConfig
+from igmsweep.train import train
+
+EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
+
+
+def test_a_method_of_your_own():
+    config = TrainConfig(data=f"{EXAMPLES / 'my_data.py'}:TWO_VIEWS", method=f"{EXAMPLES / 'my_method.py'}:Tempered")
+    result = train(config.override({"method.temperature": 2.0, "model.width": 4, "device": "cpu"}))
+    assert result.metrics["val/acc"] > 0.5
+
+
+def test_every_page_that_is_linked_exists():
+    import re
+
+    root = EXAMPLES.parent.parent
+    for page in [root / "README.md", root / "results" / "README.md", *sorted(root.glob("docs/*.md"))]:
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links {target}"
