@@ -226,6 +226,10 @@ class Training:
             values = [row[name] for row in self.history if name in row]
             if values:
                 final[name] = float(np.mean(values))
+            for modality in self.config.modalities:  # and over those that trained one modality alone
+                own = [row[name] for row in self.history if name in row and row["active"] == modality]
+                if own:
+                    final[f"{name}/{modality}"] = float(np.mean(own))
         return TrainResult(
             self.config, final, self.history, self.seconds, self.model, self.method, self.run.notes, self.run.spectra
         )
