@@ -32,6 +32,14 @@ class Sensitivity:
     paper: Any = None
 
 
+def _moved_share(frame: pd.DataFrame, param: str) -> pd.Series | float:
+    """The share of weights that SAM moved: the modality's own where `param` is its rho and it was recorded."""
+    for column in (f"metrics.sam/moved/{param.rsplit('.', 1)[-1]}", "metrics.sam/moved"):
+        if column in frame.columns:
+            return frame[column]
+    return float("nan")
+
+
 def sensitivity_data(sweep: Sweep, param: str, metric: str) -> Sensitivity:
     """Points and binned quartiles of `metric` over the completed trials in which `param` acts."""
     frame, column, scores = sweep.completed(), f"params.{param}", f"metrics.{metric}"
@@ -44,7 +52,7 @@ def sensitivity_data(sweep: Sweep, param: str, metric: str) -> Sensitivity:
                 "value": frame[column].astype(object),
                 "score": frame[scores],
                 "source": frame["source"],
-                "moved": frame["metrics.sam/moved"] if "metrics.sam/moved" in frame.columns else np.nan,
+                "moved": _moved_share(frame, param),
             }
         )
     else:
