@@ -32,6 +32,7 @@ def run(sweep: Sweep) -> None:
     """Run the sweep's trials with Ray Tune until none is left or the sweep is stopping."""
     started_here = not ray.is_initialized()
     _init(sweep.request.address)
+    sweep.arm()  # Ray's own handler of SIGTERM would abort the process
     try:
         tuner = tune.Tuner(
             tune.with_resources(_trial, {"cpu": sweep.allotment.cpus, "gpu": sweep.allotment.gpus}),

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -51,6 +51,8 @@ class Sweep:
         self.stop_code = 0
         self.deadline = None if request.time_budget_s is None else time.monotonic() + request.time_budget_s
         self._open: dict[int, Proposal] = {}
+        self.arm: Callable[[], None] = lambda: None
+        """Installs the sweep's signal handlers; a runner calls it again after a library has put its own in place."""
 
     @property
     def stopping(self) -> bool:
@@ -307,7 +309,14 @@ def _signals(sweep: Sweep) -> Iterator[None]:
         if sweep.request.local:
             raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def arm() -> None:
+        for number in before:
+            signal.signal(number, stop)
+
+    sweep.arm = arm
+    arm()
     try:
         yield
     finally:
