@@ -67,7 +67,9 @@ def tune(
     trials: Annotated[
         int, typer.Option("--trials", "-n", "--n-trials", "--num-samples", min=1, help="Trials in all.")
     ] = 16,
-    time_budget: Annotated[str | None, typer.Option(help="Stop proposing after this long: 90s, 45m, 2h.")] = None,
+    time_budget: Annotated[
+        str | None, typer.Option(help="Stop after this long: 90s, 45m, 2h; unfinished trials are marked so.")
+    ] = None,
     max_concurrent: Annotated[int | None, typer.Option(min=1, help="Trials at a time; default: what fits.")] = None,
     cpus_per_trial: Annotated[float, typer.Option(help="CPU cores of each trial.")] = 1.0,
     gpus_per_trial: Annotated[

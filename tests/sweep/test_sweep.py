@@ -220,5 +220,23 @@ def test_no_output_of_a_search_changes_with_a_poisoned_test_split(request_of, sm
             picture.unlink()
     (small_avdigits / "annotations" / "test.csv").write_text("poison")
     assert outcome("poisoned") == clean
-    # and no two distinct configurations have identical curves
-    assert clean[2][0] != clean[2][1]
+
+
+def test_a_trials_own_record_proves_what_it_trained_with(request_of):
+    """Not the file that was written before the training: what the optimiser and T say of themselves afterwards."""
+    tiny = {"stages.rounds": 2, "stages.epochs": 1, "model.width": 4, "optim.schedule": "none"}
+    asked = request_of(trials=4, trainable="igmsweep.train:train")
+    result = run_sweep(SweepRequest(**{**asked.__dict__, "overrides": {**asked.overrides, **tiny}}))
+    curves = set()
+    trained = results(result.dir)
+    assert len(trained) == 3  # one of the four is a duplicate
+    for number, found in trained.items():
+        params = result.rows[number]["params"]
+        epochs = [
+            json.loads(line) for line in (result.dir / f"trials/{number:05d}/metrics.jsonl").read_text().splitlines()
+        ]
+        assert len(epochs) == found["epochs"] == 4
+        assert {row["lr/audio"] for row in epochs if row["active"] == "audio"} == {params["optim.lr.audio"]}
+        assert {entry["tau"] for entries in found["spectra"].values() for entry in entries} == {params["method.tau"]}
+        curves.add(tuple(row["train/loss"] for row in epochs))
+    assert len(curves) == len(trained)  # no two distinct configurations give identical curves
