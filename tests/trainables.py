@@ -36,3 +36,10 @@ def slow(config: Any, report: Any = None, **_: Any) -> TrainResult:
         Path(config.get("data.cache"), "sleeping").touch()
         time.sleep(600)
     return quick(config, report)
+
+
+def pause(config: Any, report: Any = None, **_: Any) -> TrainResult:
+    """A second of work that also prints."""
+    print("a trial's own line")
+    time.sleep(1.5)
+    return quick(config, report)

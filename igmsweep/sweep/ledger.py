@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 import json
+import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,19 @@ def now() -> str:
     return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def plain(value: Any) -> Any:
+    """Strict JSON of what a training reports: null for numbers that are not finite, text for foreign objects."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):  # NumPy and torch
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, str | int) else str(value)
+
+
 class Ledger:
     """`trials.jsonl` of a sweep. A line per state change; the last line of a trial's number wins."""
 
@@ -25,8 +40,13 @@ class Ledger:
     def append(self, trial: int, state: str, **fields: Any) -> dict[str, Any]:
         """Write one line and wait until it is on disk."""
         row = {"schema": SCHEMA, "time": now(), "trial": trial, "state": state, **fields}
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row, allow_nan=False) + "\n")
+        line = json.dumps(row, allow_nan=False) + "\n"
+        with self.path.open("a+b") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":  # a line that a crash has cut must not swallow this one
+                    line = "\n" + line
+            file.write(line.encode())
             file.flush()
             os.fsync(file.fileno())
         return row

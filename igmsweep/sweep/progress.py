@@ -46,7 +46,7 @@ class Progress:
             from rich.console import Console
             from rich.live import Live
 
-            self._live = Live(self, console=Console(stderr=True), refresh_per_second=2, transient=True)
+            self._live = Live(self, console=Console(file=sys.stderr), refresh_per_second=2, transient=True)
             self._live.start()
 
     def started(self, trial: int, params: Mapping[str, Any]) -> None:

@@ -20,7 +20,7 @@ from ray import tune
 from ray.tune.search import Searcher
 
 from igmsweep.errors import ResourceError
-from igmsweep.sweep.resources import Machine
+from igmsweep.sweep.resources import Machine, this_machine
 from igmsweep.sweep.runner import Sweep
 from igmsweep.sweep.trial import run_trial
 
@@ -55,6 +55,8 @@ def run(sweep: Sweep) -> None:
         )
         with _quiet():
             tuner.fit()
+        if sweep.fault is not None:
+            raise sweep.fault
     finally:
         if started_here:
             ray.shutdown()
@@ -75,12 +77,16 @@ def _init(address: str | None) -> None:
         if address is not None:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
             return
+        machine = this_machine()
         ray.init(
             address="local",
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
             object_store_memory=OBJECT_STORE,
+            # what was checked is what Ray grants: its own count may differ, and it would wait for the rest for ever
+            num_cpus=machine.cpus,
+            num_gpus=machine.gpus,
             _node_ip_address="127.0.0.1",
         )
     except (ConnectionError, ValueError) as error:
@@ -109,7 +115,11 @@ class StudySearch(Searcher):
         self._numbers: dict[str, int] = {}
 
     def suggest(self, trial_id: str) -> Any:
-        task = self._sweep.next_task()
+        try:
+            task = self._sweep.next_task()
+        except Exception as error:
+            self._sweep.fault = error  # Ray would print it and go on without us
+            return Searcher.FINISHED
         if task is None:
             return Searcher.FINISHED
         self._numbers[trial_id] = task["number"]
@@ -117,8 +127,12 @@ class StudySearch(Searcher):
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         number = self._numbers.pop(trial_id, None)
-        if number is not None:
+        if number is None:
+            return
+        try:
             self._sweep.ended(number)
+        except Exception as error:
+            self._sweep.fault = self._sweep.fault or error
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: a sweep is taken up again from its ledger."""
@@ -151,7 +165,9 @@ def _quiet() -> Any:
     """Ray Tune's own prose would drown one line a trial."""
     logger = logging.getLogger("ray.tune")
     level = logger.level
-    logger.setLevel(logging.ERROR)
+    logger.setLevel(
+        logging.CRITICAL
+    )  # a worker's death would be a page of Ray's own stack; the ledger says it in a line
     try:
         yield
     finally:

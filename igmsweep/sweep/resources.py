@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from igmsweep.errors import ResourceError, UserError
 
@@ -33,10 +34,11 @@ class Allotment:
 
 
 def this_machine() -> Machine:
-    """Cores that this process may use, and visible CUDA devices."""
+    """Cores that this process may use, a container's quota counted in, and visible CUDA devices."""
     import torch
 
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    cpus = min(cpus, _quota())
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     return Machine(cpus, count, tuple(torch.cuda.get_device_name(index) for index in range(count)))
 
@@ -68,3 +70,12 @@ def allot(machine: Machine, cpus: float, gpus: float | None, concurrent: int | N
             f"--max-concurrent: {concurrent} asked for, {fits} fit at {cpus:g} CPUs and {share:g} GPUs a trial"
         )
     return Allotment(cpus, share, concurrent or max(1, fits))
+
+
+def _quota(file: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """Whole cores that a container's CPU quota allows, at least 1; a very large number where there is none."""
+    try:
+        quota, period = file.read_text().split()
+        return max(1, int(int(quota) / int(period)))
+    except (OSError, ValueError):
+        return 1 << 20

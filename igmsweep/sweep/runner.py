@@ -28,7 +28,7 @@ from igmsweep.sweep.request import SAMPLERS, SweepRequest
 from igmsweep.sweep.resources import Allotment, Machine, allot, this_machine
 from igmsweep.sweep.result import SweepResult
 from igmsweep.sweep.search import Enqueued, Proposal, Proposer
-from igmsweep.sweep.space import SearchSpace, find_space, space_names
+from igmsweep.sweep.space import SearchSpace, find_space, overlap, space_names
 from igmsweep.sweep.trial import log_line
 
 
@@ -49,6 +49,10 @@ class Sweep:
         self.ledger = Ledger(folder / "trials.jsonl")
         self.progress = Progress(space.metric, space.mode, proposer.limit, allotment.concurrent, request.quiet)
         self.stop_code = 0
+        self.fault: Exception | None = None
+        """What went wrong in the driver itself, which a library's callbacks would swallow."""
+        self.training = False
+        """Whether a trial trains in this process, so that a signal may break it off."""
         self.deadline = None if request.time_budget_s is None else time.monotonic() + request.time_budget_s
         self._open: dict[int, Proposal] = {}
         self.arm: Callable[[], None] = lambda: None
@@ -56,8 +60,12 @@ class Sweep:
 
     @property
     def stopping(self) -> bool:
-        """Whether a signal or the time budget asks for an end."""
-        return bool(self.stop_code) or (self.deadline is not None and time.monotonic() > self.deadline)
+        """Whether a signal, a fault of the driver or the time budget asks for an end."""
+        return (
+            bool(self.stop_code)
+            or self.fault is not None
+            or (self.deadline is not None and time.monotonic() > self.deadline)
+        )
 
     def next_task(self) -> dict[str, Any] | None:
         """The next trial to train as plain data, or None when there is none left. Duplicates are answered here."""
@@ -79,7 +87,19 @@ class Sweep:
                 self.proposer.tell(proposal.number, proposal.known)
                 self.progress.finished(row)
                 continue
-            config = self.base.override({**proposal.extra, **proposal.params})
+            try:
+                config = self.base.override({**proposal.extra, **proposal.params})
+            except UserError as error:  # values that are legal one by one and not together
+                row = self.ledger.append(
+                    proposal.number,
+                    "failed",
+                    source=proposal.source,
+                    params=proposal.params,
+                    error={"class": "bug", "message": str(error)},
+                )
+                self.proposer.tell(proposal.number, None)
+                self.progress.finished(row)
+                continue
             self.ledger.append(
                 proposal.number,
                 "running",
@@ -148,6 +168,12 @@ def run_sweep(request: SweepRequest) -> SweepResult | None:
         raise UserError(
             f"--sampler: found '{request.sampler}', expected one of {', '.join(SAMPLERS)}{nearest(request.sampler, SAMPLERS)}"
         )
+    if request.trials < 1:
+        raise UserError(f"--trials: found {request.trials}, expected at least 1")
+    if request.time_budget_s is not None and not request.time_budget_s > 0:
+        raise UserError(f"--time-budget: found {request.time_budget_s:g} s, expected more than 0")
+    if request.name is not None and (not request.name or Path(request.name).name != request.name):
+        raise UserError(f"--name: found '{request.name}', expected a plain folder name; --out says where it goes")
     if request.scheduler != "none":
         raise UserError(f"--scheduler: found '{request.scheduler}', expected none; every trial is trained to its end")
     base = TrainConfig(data=request.data, method=request.method)
@@ -155,8 +181,11 @@ def run_sweep(request: SweepRequest) -> SweepResult | None:
     space.check(base)
     base = base.override({**space.fixed, **request.overrides})
     for path in request.overrides:
-        if path in {param.path for param in space.params}:
-            raise UserError(f"--set {path}: is searched by {space.source}; fix it in a space of your own instead")
+        for param in space.params:
+            if overlap(path, param.path):
+                raise UserError(
+                    f"--set {path}: {param.path} is searched by {space.source}; fix it in a space of your own instead"
+                )
     base = base.override({"seed": request.seed} if "seed" not in request.overrides else {})
     enqueued, paper = _enqueued(space, base, request)
     machine = this_machine() if request.address is None else _cluster(request.address)
@@ -213,6 +242,10 @@ def run_sweep(request: SweepRequest) -> SweepResult | None:
             f"igmsweep: {folder}: {proposer.limit} trials of {request.method} on {request.data}, "
             f"{allotment.concurrent} at a time, {allotment.cpus:g} CPUs and {allotment.gpus:g} GPUs each"
         )
+    if proposer.cut:
+        log_line(
+            f"igmsweep: the grid is larger than {proposer.limit} trials and will be cut; raise --trials to cover it"
+        )
     sweep = Sweep(request, folder, base, proposer, allotment, space)
     started = time.monotonic()
     with _signals(sweep):
@@ -220,6 +253,9 @@ def run_sweep(request: SweepRequest) -> SweepResult | None:
             if request.local:
                 from igmsweep.sweep.local import run
             else:
+                if request.address is None:
+                    # the only way to keep Ray off the network: it turns 127.0.0.1 into the machine's own address
+                    os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
                 from igmsweep.sweep.ray_runner import run
             run(sweep)
         finally:
@@ -234,6 +270,8 @@ def run_sweep(request: SweepRequest) -> SweepResult | None:
     result = SweepResult(
         folder, sweep.ledger.rows(), space.metric, space.mode, proposer.limit, proposer.study, sweep.stop_code
     )
+    if sweep.deadline is not None and len(result.rows) < proposer.limit and not sweep.stop_code:
+        log_line(f"igmsweep: the time budget ended it after {len(result.rows)} of {proposer.limit} trials")
     _closing(result, time.monotonic() - started)
     return result
 
@@ -265,12 +303,13 @@ def _enqueued(space: SearchSpace, base: TrainConfig, request: SweepRequest) -> t
         extra = {
             path: value
             for path, value in presets(request.method)[entry].items()
-            if path not in searched
-            and path not in request.overrides
-            and path not in space.fixed
+            if not any(overlap(path, other) for other in (*searched, *request.overrides, *space.fixed))
             and base.paths().get(path) != value
         }
-        entries.append(Enqueued(space.admit(values, where), f"enqueue:{entry}", extra))
+        admitted = space.admit(values, where)
+        if space.forbidden(admitted):
+            raise UserError(f"{where}: falls under a forbid rule; take one of the two out")
+        entries.append(Enqueued(admitted, f"enqueue:{entry}", extra))
     paper = {path: complete["paper"][path] for path in searched if path in complete.get("paper", {})}
     return entries, paper
 
@@ -305,10 +344,13 @@ def _signals(sweep: Sweep) -> Iterator[None]:
         if sweep.stop_code:
             raise KeyboardInterrupt
         sweep.stop_code = 130 if number == signal.SIGINT else 143
-        log_line("igmsweep: stopping; what has finished is kept (Ctrl-C again to leave at once)")
-        if sweep.request.local:
+        print(
+            "igmsweep: stopping; what has finished is kept (Ctrl-C again to leave at once)", file=terminal, flush=True
+        )
+        if sweep.training:
             raise KeyboardInterrupt
 
+    terminal = sys.stderr  # a trial in this process sends sys.stderr to its log
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def arm() -> None:

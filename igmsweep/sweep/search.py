@@ -7,9 +7,11 @@ forbids. `StudySearch` hands it to Ray Tune.
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +72,12 @@ class Proposer:
         )
         queue = list(enqueued)
         if sampler == "grid":
-            queue += [Enqueued(values, "grid") for values in space.grid(grid_points)]
+            # a grid of many parameters would not fit into memory; one more than needed tells that it was cut
+            points = itertools.islice(space.grid(grid_points), max(0, limit - len(queue)) + 1)
+            queue += [Enqueued(values, "grid") for values in points]
             self.limit = min(limit, len(queue))
+        self.cut = sampler == "grid" and len(queue) > limit
+        """Whether a grid has more configurations than there are trials."""
         self._queue = queue[: self.limit]
         self._trials: dict[int, optuna.trial.Trial] = {}
         self._finished: dict[str, tuple[int, dict[str, float]]] = {}
@@ -82,8 +88,8 @@ class Proposer:
         """The next configuration, or None when all have been proposed."""
         if self.count >= self.limit:
             return None
-        source, extra = self.sampler_name, {}
         for _ in range(MAX_REDRAWS):
+            source, extra = self.sampler_name, {}
             if self._queue:
                 entry = self._queue.pop(0)
                 self.study.enqueue_trial(entry.params, user_attrs={"source": entry.source})
@@ -140,7 +146,6 @@ def make_sampler(name: str, seed: int, limit: int) -> optuna.samplers.BaseSample
         return optuna.samplers.RandomSampler(seed=seed)
     if name == "gp":
         return optuna.samplers.GPSampler(seed=seed, n_startup_trials=startup)
-    try:
-        return optuna.samplers.CmaEsSampler(seed=seed, n_startup_trials=startup)
-    except ImportError:
-        raise UserError("--sampler cmaes: needs the package `cmaes`; install it, or take --sampler tpe") from None
+    if find_spec("cmaes") is None:  # Optuna would find out after the start-up trials
+        raise UserError("--sampler cmaes: needs the package `cmaes`; install it, or take --sampler tpe")
+    return optuna.samplers.CmaEsSampler(seed=seed, n_startup_trials=startup, warn_independent_sampling=False)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
+import math
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Any
 
 from igmsweep.config import TrainConfig
 from igmsweep.errors import DataError, Diverged
-from igmsweep.sweep.ledger import SCHEMA, now, write_atomically
+from igmsweep.sweep.ledger import SCHEMA, now, plain, write_atomically
 
 
 def run_trial(task: dict[str, Any], progress: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any]:
@@ -39,6 +41,7 @@ def run_trial(task: dict[str, Any], progress: Callable[[dict[str, Any]], None] |
         "started": now(),
     }
     epochs = 0
+    started = time.monotonic()
     with (
         (folder / "metrics.jsonl").open("w", encoding="utf-8") as metrics_file,
         (folder / "stdout.log").open("a", encoding="utf-8") as log,
@@ -49,7 +52,7 @@ def run_trial(task: dict[str, Any], progress: Callable[[dict[str, Any]], None] |
         def report(step: int, metrics: dict[str, Any], save: Callable[[Path], None]) -> None:
             nonlocal epochs
             epochs = step
-            metrics_file.write(json.dumps(metrics) + "\n")
+            metrics_file.write(json.dumps(plain(metrics)) + "\n")
             metrics_file.flush()
             if progress is not None and metrics.get("stage_end"):
                 progress(metrics)
@@ -60,11 +63,11 @@ def run_trial(task: dict[str, Any], progress: Callable[[dict[str, Any]], None] |
             value = trained.metrics.get(task["metric"])
             if value is None:
                 raise KeyError(f"the training reports no '{task['metric']}', only {', '.join(trained.metrics)}")
-            if value != value or value in (float("inf"), float("-inf")):
+            if not math.isfinite(value):
                 raise Diverged(f"{task['metric']} is {value}")
             result |= {
                 "state": "complete",
-                "metrics": {key: item for key, item in trained.metrics.items() if item == item},
+                "metrics": {key: float(item) for key, item in trained.metrics.items() if math.isfinite(item)},
                 # the echo: what the trainer itself says it trained with
                 "config": trained.config.to_dict(),
                 "config_hash": trained.config.hash(),
@@ -73,15 +76,16 @@ def run_trial(task: dict[str, Any], progress: Callable[[dict[str, Any]], None] |
                 "notes": trained.notes,
                 "spectra": trained.spectra,
             }
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             result |= {
                 "state": "failed",
+                "seconds": time.monotonic() - started,
                 "epochs": epochs,
                 "error": {"class": classify(error), "message": one_line(error)},
             }
             (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
     result["finished"] = now()
-    write_atomically(folder / "result.json", json.dumps(result, indent=1))
+    write_atomically(folder / "result.json", json.dumps(plain(result), indent=1, allow_nan=False))
     return result
 
 
