@@ -46,6 +46,8 @@ class DataSet(ABC):
     classes: tuple[str, ...]
     modalities: dict[str, Modality]
     metrics: tuple[str, str] = ("acc", "map")
+    fold_group: Literal["none", "speaker"] = "none"
+    """What folds keep together unless the user says otherwise."""
 
     def defaults(self, method: str) -> dict[str, Any]:
         """Configuration defaults for a method on this data, nested as in TrainConfig."""

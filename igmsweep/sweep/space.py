@@ -70,6 +70,18 @@ class Param:
             return trial.suggest_int(self.path, int(self.low), int(self.high), step=step, log=self.log)
         return trial.suggest_float(self.path, self.low, self.high, step=self.step, log=self.log)
 
+    def distribution(self) -> Any:
+        """The Optuna distribution that `suggest` draws from, for trials that are added to a study as they are."""
+        from optuna import distributions
+
+        if self.type == "categorical":
+            return distributions.CategoricalDistribution(list(self.choices))
+        assert self.low is not None and self.high is not None
+        if self.type == "int":
+            step = 1 if self.step is None else int(self.step)
+            return distributions.IntDistribution(int(self.low), int(self.high), log=self.log, step=step)
+        return distributions.FloatDistribution(self.low, self.high, log=self.log, step=self.step)
+
     def contains(self, value: Any) -> bool:
         """Whether a value lies in the range or among the choices (true is not 1)."""
         if self.type == "categorical":
