@@ -47,6 +47,7 @@ class Progress:
         self._score: dict[int, float] = {}
         self._before = 0  # trials that an earlier driver finished
         self._live: Any = None
+        self._stream = sys.stderr  # a trial in this process sends sys.stderr to its log
         if not quiet and sys.stderr.isatty():
             from rich.console import Console
             from rich.live import Live
@@ -132,7 +133,7 @@ class Progress:
         if self._live is not None:
             self._live.console.print(line, markup=False, highlight=False)
         else:
-            print(line, file=sys.stderr, flush=True)
+            print(line, file=self._stream, flush=True)
 
     def __rich__(self) -> Any:
         from rich.table import Table

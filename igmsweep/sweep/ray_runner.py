@@ -212,7 +212,11 @@ class CycleScheduler(FIFOScheduler):
         if sweep is None or cycle < 0:
             return str(TrialScheduler.CONTINUE)
         try:
-            stops = sweep.reported(int(trial.config["number"]), cycle, result.get("metrics") or {})
+            # Ray flattens what a trial reports
+            metrics = {
+                key.removeprefix("metrics/"): value for key, value in result.items() if key.startswith("metrics/")
+            }
+            stops = sweep.reported(int(trial.config["number"]), cycle, metrics)
         except Exception as error:
             sweep.fault = sweep.fault or error
             return str(TrialScheduler.STOP)

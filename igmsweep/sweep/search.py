@@ -134,7 +134,7 @@ class Proposer:
                     self._reopen(proposal, row)
                 unfinished.append(proposal)
             elif not repeated and self.sampler_name == "cmaes":
-                self._reopen(proposal, row)  # its state lies in the trials that it was asked for, so it is asked again
+                self._reopen(proposal, row)
                 self.tell(number, row)
             elif not repeated:
                 self._add(number, row)
@@ -144,21 +144,7 @@ class Proposer:
         """The next configuration, or None when all have been proposed."""
         if self.proposed >= self.limit:
             return None
-        for redraw in range(MAX_REDRAWS):
-            source, extra = self.sampler_name, {}
-            self.study.sampler = self._sampler(self.proposed, redraw)
-            if redraw == 0 and self.proposed < len(self._queue):
-                entry = self._queue[self.proposed]
-                self.study.enqueue_trial(entry.params)
-                source, extra = entry.source, entry.extra
-            trial = self.study.ask()
-            params = self.space(trial)
-            if not self.space.forbidden(params):
-                break
-            trial.set_user_attr("forbidden", True)
-            self.study.tell(trial, state=TrialState.FAIL)
-        else:
-            raise UserError(f"{self.space.source}: forbid: {MAX_REDRAWS} proposals in a row were forbidden")
+        trial, params, source, extra = self._draw(self.proposed)
         number = self.number()
         self.proposed += 1
         trial.set_user_attr("trial", number)
@@ -203,6 +189,23 @@ class Proposer:
         for number in list(self._trials):
             self.tell(number, {"state": "interrupted"})
 
+    def _draw(self, index: int) -> tuple[optuna.trial.Trial, dict[str, Any], str, dict[str, Any]]:
+        """The proposal number `index`: an Optuna trial, its parameters, their source and what a preset brings along."""
+        for redraw in range(MAX_REDRAWS):
+            source, extra = self.sampler_name, {}
+            self.study.sampler = self._sampler(index, redraw)
+            if redraw == 0 and index < len(self._queue):
+                entry = self._queue[index]
+                self.study.enqueue_trial(entry.params)
+                source, extra = entry.source, entry.extra
+            trial = self.study.ask()
+            params = self.space(trial)
+            if not self.space.forbidden(params):
+                return trial, params, source, extra
+            trial.set_user_attr("forbidden", True)
+            self.study.tell(trial, state=TrialState.FAIL)
+        raise UserError(f"{self.space.source}: forbid: {MAX_REDRAWS} proposals in a row were forbidden")
+
     def _sampler(self, number: int, redraw: int) -> optuna.samplers.BaseSampler:
         digest = hashlib.sha256(f"{self.seed}/{number}/{redraw}".encode()).digest()
         return make_sampler(self.sampler_name, int.from_bytes(digest[:4], "big"), self.startup)
@@ -219,10 +222,16 @@ class Proposer:
         return {param.path: param.distribution() for param in self.space.params if param.path in params}
 
     def _reopen(self, proposal: Proposal, row: Mapping[str, Any]) -> None:
-        self.study.sampler = self._sampler(self.proposed - 1, 0)
-        self.study.enqueue_trial(proposal.params)
-        trial = self.study.ask()
-        self.space(trial)
+        trial = None
+        if self.sampler_name == "cmaes":  # its state lies in the trials that it was asked for, so it is asked again
+            trial, params, _, _ = self._draw(self.proposed - 1)
+            if params != proposal.params:
+                self.study.tell(trial, state=TrialState.FAIL)
+                trial = None
+        if trial is None:
+            self.study.enqueue_trial(proposal.params)
+            trial = self.study.ask()
+            self.space(trial)
         trial.set_user_attr("trial", proposal.number)
         trial.set_user_attr("source", proposal.source)
         self._trials[proposal.number] = trial
