@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import logging
 import os
+import time
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from typing import Any
@@ -32,6 +34,9 @@ from igmsweep.sweep.trial import run_trial
 
 OBJECT_STORE = 200 * 2**20
 """Bytes; trials exchange small dictionaries, the data is mapped from the cache."""
+
+NODE_LOSS_S = 5.0
+"""A worker's death is heard before its node's; so long is waited for the second, where there are several nodes."""
 
 LOGGERS = {"tensorboard": "tensorboardX", "wandb": "wandb", "mlflow": "mlflow"}
 """Ray's own callbacks and the package that each of them needs."""
@@ -185,10 +190,16 @@ class StudySearch(Searcher):
         """Whether a dead worker took its node with it."""
         try:
             worker = json.loads((trial_folder(self._sweep.folder, number) / "worker.json").read_text())
-            living = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
-        except (OSError, ValueError, ray.exceptions.RaySystemError):
+        except (OSError, ValueError):
             return "worker"
-        return "worker" if worker.get("node") in living else "node"
+        deadline = time.monotonic() + NODE_LOSS_S
+        while True:
+            nodes = ray.nodes()
+            if worker.get("node") not in {node["NodeID"] for node in nodes if node["Alive"]}:
+                return "node"
+            if len(nodes) == 1 or time.monotonic() > deadline:
+                return "worker"
+            time.sleep(0.2)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: a sweep is taken up again from its ledger."""
@@ -249,6 +260,7 @@ def _quiet() -> Iterator[None]:
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
-        yield
+        with contextlib.redirect_stdout(io.StringIO()):  # where the raylet reports deaths; ours goes to stderr
+            yield
     finally:
         logger.setLevel(level)

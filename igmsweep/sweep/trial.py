@@ -84,8 +84,8 @@ def run_trial(task: dict[str, Any], progress: Progress | None = None) -> dict[st
     training = _Training(task, config, folder, progress)
     with _output_to(folder / "stdout.log"):
         try:
+            prepare_process(int(task["threads"]), float(task["gpus"]))  # imports torch, which is no trial's fault
             with _limit(task.get("timeout"), give_up if task.get("worker") else None):
-                prepare_process(int(task["threads"]), float(task["gpus"]))
                 result |= training.run()
         except Stopped:
             result |= {"state": "pruned", "metrics": training.last, "seconds": time.monotonic() - started}

@@ -153,7 +153,7 @@ def test_sigkill_of_the_driver_loses_nothing(tmp_path, runner):
 
     make(tmp_path / "avdigits", counts=(40, 20, 10))
     (tmp_path / "space.yaml").write_text(script.SPACE)
-    options = argparse.Namespace(trials=5, concurrent=1, runner=runner, scheduler="asha")
+    options = argparse.Namespace(trials=4, concurrent=1, runner=runner, scheduler="asha")
     arguments = (tmp_path / "space.yaml", tmp_path / "avdigits", options)
     subprocess.run(script.command(tmp_path / "whole", *arguments, resume=False), check=True, capture_output=True)
     folder = tmp_path / "killed"
