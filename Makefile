@@ -26,7 +26,7 @@ demo: $(STAMP)
 	$(BIN)/igmsweep analyze $$(ls -dt $(DEMO)-2*/ | head -1)
 
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not gpu"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto -m "not gpu"
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

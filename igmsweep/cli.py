@@ -32,6 +32,10 @@ Set = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Override a configuration path, such as optim.batch_size=16."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
+Log = Annotated[
+    list[str] | None,
+    typer.Option("--log", metavar="KIND", help="Also log to tensorboard, wandb[=PROJECT] or mlflow[=ADDRESS]."),
+]
 Method = Annotated[str, typer.Option("--method", help="igm, mla, joint, unimodal, or path/to/file.py:Class.")]
 
 
@@ -73,10 +77,28 @@ def tune(
     max_concurrent: Annotated[int | None, typer.Option(min=1, help="Trials at a time; default: what fits.")] = None,
     cpus_per_trial: Annotated[float, typer.Option(help="CPU cores of each trial.")] = 1.0,
     gpus_per_trial: Annotated[
-        float | None, typer.Option(help="Share of a GPU of each trial, such as 0.25; default: 1 where there is one.")
+        str | None,
+        typer.Option(
+            metavar="SHARE", help="Share of a GPU of each trial: 0.25, or auto; default: 1 where there is one."
+        ),
     ] = None,
     sampler: Annotated[str, typer.Option(help="tpe, random, grid, gp or cmaes.")] = "tpe",
-    scheduler: Annotated[str, typer.Option(help="none: every trial is trained to its end.")] = "none",
+    scheduler: Annotated[
+        str, typer.Option(help="none, asha or median: stop hopeless trials at the end of a cycle.")
+    ] = "none",
+    grace: Annotated[int, typer.Option(help="Cycles that every trial is given before it may be stopped.")] = 1,
+    reduction: Annotated[int, typer.Option(help="ASHA: one in so many goes on at each rung.")] = 3,
+    folds: Annotated[int | None, typer.Option(help="Cross-validation in each trial; its score is the mean.")] = None,
+    seeds: Annotated[int, typer.Option(help="Train the best few with so many seeds in all, at the end.")] = 1,
+    repeat_top: Annotated[int, typer.Option(help="How many of the best --seeds trains again.")] = 3,
+    retries: Annotated[int, typer.Option(help="How often a trial whose process or node died goes on.")] = 2,
+    trial_timeout: Annotated[str | None, typer.Option(help="A trial that takes longer has failed: 30m, 2h.")] = None,
+    keep_checkpoints: Annotated[str, typer.Option(help="best, all or none, of finished trials.")] = "best",
+    warm_start: Annotated[
+        list[Path] | None, typer.Option(help="An earlier sweep whose finished trials the search starts from.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with --name where it exists already.")] = False,
+    log: Log = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the search and of every training.")] = 0,
     name: Annotated[str | None, typer.Option(help="Name of the sweep's folder.")] = None,
     out: Annotated[Path, typer.Option(help="Where sweeps are kept.")] = Path("results"),
@@ -104,9 +126,20 @@ def tune(
         time_budget_s=None if time_budget is None else seconds(time_budget),
         max_concurrent=max_concurrent,
         cpus_per_trial=cpus_per_trial,
-        gpus_per_trial=gpus_per_trial,
+        gpus_per_trial=_share(gpus_per_trial),
+        trial_timeout_s=None if trial_timeout is None else seconds(trial_timeout, "--trial-timeout"),
         sampler=sampler,
         scheduler=scheduler,
+        grace=grace,
+        reduction=reduction,
+        folds=folds,
+        seeds=seeds,
+        repeat_top=repeat_top,
+        retries=retries,
+        keep_checkpoints=keep_checkpoints,  # type: ignore[arg-type]
+        warm_start=tuple(warm_start or ()),
+        resume=resume,
+        loggers=_pairs(log),
         seed=seed,
         name=name,
         out=out,
@@ -117,13 +150,79 @@ def tune(
         quiet=quiet,
     )
     result = run_sweep(request)
-    if not dry_run and result is not None:
-        code = result.exit_code
-        if code == 0 and strict and result.counts.get("failed", 0):
-            code = 3
-        if result.dir is not None and result.best is not None:
-            _say(f"next: igmsweep analyze {_shown(result.dir)}")
-        raise typer.Exit(code)
+    if result is not None:
+        raise typer.Exit(_ended(result, strict))
+
+
+@app.command()
+def resume(
+    folder: Annotated[Path, typer.Argument(help="The sweep's folder.")],
+    trials: Annotated[
+        int | None, typer.Option("--trials", "-n", min=1, help="Trials in all, more than before to extend a sweep.")
+    ] = None,
+    time_budget: Annotated[str | None, typer.Option(help="Stop after this long: 90s, 45m, 2h.")] = None,
+    trial_timeout: Annotated[str | None, typer.Option(help="A trial that takes longer has failed: 30m, 2h.")] = None,
+    max_concurrent: Annotated[int | None, typer.Option(min=1, help="Trials at a time; default: what fits.")] = None,
+    cpus_per_trial: Annotated[float | None, typer.Option(help="CPU cores of each trial; default: as before.")] = None,
+    gpus_per_trial: Annotated[str | None, typer.Option(metavar="SHARE", help="Share of a GPU, or auto.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Train the best few with so many seeds in all.")] = None,
+    retries: Annotated[int | None, typer.Option(help="How often a trial whose process or node died goes on.")] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Train failed trials again, too.")] = False,
+    address: Annotated[str | None, typer.Option(help="Address of a running Ray cluster to join.")] = None,
+    local: Annotated[bool | None, typer.Option("--local/--ray", help="Without Ray, or with it; as before.")] = None,
+    log: Log = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 3 when any trial failed.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors and the closing line.")] = False,
+) -> None:
+    """Go on with an interrupted sweep, or extend a finished one: no finished trial is trained again."""
+    from igmsweep.sweep import ResumeRequest, resume_sweep
+
+    request = ResumeRequest(
+        folder=folder,
+        trials=trials,
+        time_budget_s=None if time_budget is None else seconds(time_budget),
+        trial_timeout_s=None if trial_timeout is None else seconds(trial_timeout, "--trial-timeout"),
+        max_concurrent=max_concurrent,
+        cpus_per_trial=cpus_per_trial,
+        gpus_per_trial=_share(gpus_per_trial),
+        seeds=seeds,
+        retries=retries,
+        retry_failed=retry_failed,
+        local=local,
+        address=address,
+        loggers=_pairs(log),
+        quiet=quiet,
+    )
+    raise typer.Exit(_ended(resume_sweep(request), strict))
+
+
+@app.command()
+def status(
+    folder: Annotated[Path, typer.Argument(help="A sweep's folder.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say how a sweep stands, also while it runs: what is done, what runs, the best so far, the time left."""
+    from igmsweep.sweep.status import lines
+    from igmsweep.sweep.status import status as read
+
+    found = read(folder)
+    typer.echo(json.dumps(found) if as_json else "\n".join(lines(found)))
+
+
+@app.command()
+def doctor(
+    max_concurrent: Annotated[int | None, typer.Option(min=1, help="Trials at a time.")] = None,
+    cpus_per_trial: Annotated[float, typer.Option(help="CPU cores of each trial.")] = 1.0,
+    gpus_per_trial: Annotated[float | None, typer.Option(help="Share of a GPU of each trial.")] = None,
+    out: Annotated[Path, typer.Option(help="Where sweeps are kept.")] = Path("results"),
+    as_json: AsJson = False,
+) -> None:
+    """Report what this machine offers, and what a request would do here. Exit 5 when it would be refused."""
+    from igmsweep.sweep.doctor import examine, lines
+
+    found = examine(cpus_per_trial, gpus_per_trial, max_concurrent, out)
+    typer.echo(json.dumps(found) if as_json else "\n".join(lines(found)))
+    raise typer.Exit(5 if "refused" in found else 0)
 
 
 @app.command()
@@ -292,12 +391,36 @@ def space_validate(
     typer.echo(f"{file}: valid, {len(space.params)} parameters")
 
 
-def seconds(text: str) -> float:
+def seconds(text: str, option: str = "--time-budget") -> float:
     """Seconds in a duration such as `90s`, `45m`, `1.5h` or `2h30m`. Raises UserError."""
     parts = re.findall(r"(\d+(?:\.\d+)?)\s*([smhd])", text)
     if not parts or re.sub(r"(\d+(?:\.\d+)?)\s*([smhd])", "", text).strip():
-        raise UserError(f"--time-budget: found '{text}', expected a duration such as 90s, 45m or 2h")
+        raise UserError(f"{option}: found '{text}', expected a duration such as 90s, 45m or 2h")
     return sum(float(number) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit] for number, unit in parts)
+
+
+def _share(text: str | None) -> Any:
+    """A share of a GPU, `auto` or None."""
+    if text is None or text == "auto":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"--gpus-per-trial: found '{text}', expected a number such as 0.25, or auto") from None
+
+
+def _pairs(names: list[str] | None) -> dict[str, str]:
+    """`wandb=project` as a mapping; the part after the sign may be missing."""
+    return {name: target for name, _, target in (entry.partition("=") for entry in names or [])}
+
+
+def _ended(result: Any, strict: bool) -> int:
+    code = int(result.exit_code)
+    if code == 0 and strict and result.counts.get("failed", 0):
+        code = 3
+    if result.best is not None:
+        _say(f"next: igmsweep analyze {_shown(result.dir)}")
+    return code
 
 
 def parse_overrides(pairs: list[str] | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,10 +37,17 @@ def toy_config() -> Callable[..., Any]:
     return make
 
 
-@pytest.fixture
-def small_avdigits(tmp_path: Path) -> Path:
-    """avdigits with 60, 30 and 30 clips."""
+@pytest.fixture(scope="session")
+def _made_avdigits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from igmsweep.data.avdigits import make
 
-    make(tmp_path / "avdigits", counts=(60, 30, 30))
+    folder = tmp_path_factory.mktemp("made") / "avdigits"
+    make(folder, counts=(60, 30, 30))
+    return folder
+
+
+@pytest.fixture
+def small_avdigits(_made_avdigits: Path, tmp_path: Path) -> Path:
+    """avdigits with 60, 30 and 30 clips, a copy for this test alone."""
+    shutil.copytree(_made_avdigits, tmp_path / "avdigits")
     return tmp_path / "avdigits"

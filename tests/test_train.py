@@ -105,7 +105,7 @@ def test_stages_follow_rounds_and_epochs(toy_config):
 
 
 def test_handover_by_best_validation_returns_the_best_epochs_weights(toy_config):
-    config = toy_config(2, "joint", stages__rounds=1, stages__epochs=6, stages__handover="best_val", optim__lr=0.3)
+    config = toy_config(2, "joint", stages__rounds=1, stages__epochs=6, stages__handover="best_val", optim__lr=0.1)
     result = train(config)
     best = max(row["val/acc"] for row in result.history[:-1])
     assert result.metrics["val/acc"] >= best

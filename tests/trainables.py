@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from typing import Any
@@ -36,3 +37,95 @@ def slow(config: Any, report: Any = None, **_: Any) -> TrainResult:
         Path(config.get("data.cache"), "sleeping").touch()
         time.sleep(600)
     return quick(config, report)
+
+
+def pause(config: Any, report: Any = None, **_: Any) -> TrainResult:
+    """A second of work that also prints."""
+    print("a trial's own line")
+    time.sleep(1.5)
+    return quick(config, report)
+
+
+def cycles(config: Any, report: Any = None, resume: Path | None = None, **_: Any) -> TrainResult:
+    """Three cycles of two stages; the score is a function of tau and the cycle alone. Checkpoints hold the epoch."""
+    import json
+
+    first = 0 if resume is None else int(json.loads(resume.read_text()))
+    tau, fold = config.get("method.tau"), config.get("data.fold") or 0
+    counter = Path(config.get("data.cache"), "epochs")
+    row: dict[str, Any] = {}
+    for epoch in range(first, 6):
+        cycle = epoch // 2
+        row = {
+            "epoch": epoch + 1,
+            "round": cycle,
+            "stage_end": True,
+            "cycle_end": epoch % 2 == 1,
+            "val/acc": (cycle + 1) / 3 / (1 + abs(tau - 1)) + fold / 100,
+        }
+        with counter.open("a") as file:
+            file.write(f"{tau} {epoch}\n")
+        if report is not None:
+            report(epoch + 1, row, lambda path, epoch=epoch: path.write_text(json.dumps(epoch + 1)))
+    score = 1 / (1 + abs(tau - 1)) + fold / 100
+    return TrainResult(config, {"val/acc": score}, [row] * 6, 0.01, None, None)  # type: ignore[arg-type]
+
+
+def hang(config: Any, report: Any = None, **_: Any) -> TrainResult:
+    """A trial whose tau is above 0.5 sleeps for ever."""
+    if config.get("method.tau") > 0.5:
+        time.sleep(3600)
+    return quick(config, report)
+
+
+def die_once(config: Any, report: Any = None, resume: Path | None = None, **_: Any) -> TrainResult:
+    """The worker is killed in the middle of the first attempt, after a checkpoint."""
+    import os
+    import signal
+
+    mark = Path(config.get("data.cache"), f"died-{config.get('method.tau')}")
+
+    def deadly(step: int, row: dict[str, Any], save: Any) -> None:
+        report(step, row, save)
+        if step == 3 and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return cycles(config, deadly, resume)
+
+
+def out_of_memory(config: Any, report: Any = None, **_: Any) -> TrainResult:
+    """Needs the machine for itself: fails unless it is the second attempt; tau above 0.9 fails always."""
+    mark = Path(config.get("data.cache"), f"oom-{config.get('method.tau')}")
+    if not mark.exists() or config.get("method.tau") > 0.9:
+        mark.touch()
+        raise MemoryError("CUDA out of memory")
+    return quick(config, report)
+
+
+def broken(config: Any, report: Any = None, **_: Any) -> TrainResult:
+    """A bug in every trial."""
+    raise RuntimeError("no such operator")
+
+
+def full_disk(config: Any, report: Any = None, **_: Any) -> TrainResult:
+    """Fills the sweep's disk in the third trial."""
+    count = Path(config.get("data.cache"), "count")
+    done = int(count.read_text()) if count.exists() else 0
+    count.write_text(str(done + 1))
+    if done == 2:
+        place = Path((Path(config.get("data.cache")) / "disk").read_text())
+        with contextlib.suppress(OSError), (place / "ballast").open("wb", buffering=0) as file:
+            while True:
+                file.write(b"0" * 65536)
+    return quick(config, report)
+
+
+def slow_cycles(config: Any, report: Any = None, resume: Path | None = None, **_: Any) -> TrainResult:
+    """As `cycles`, with half a second an epoch."""
+
+    def slowly(step: int, row: dict[str, Any], save: Any) -> None:
+        time.sleep(0.5)
+        report(step, row, save)
+
+    return cycles(config, slowly, resume)

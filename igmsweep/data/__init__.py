@@ -11,12 +11,25 @@ from typing import TYPE_CHECKING
 
 from igmsweep.data import cache, places, split
 from igmsweep.data.base import PARTS, DataSet, Part, Partition, SearchData
+from igmsweep.data.places import home
 from igmsweep.errors import DataError, UserError, nearest
 
 if TYPE_CHECKING:
     from igmsweep.config import DataConfig
 
-__all__ = ["PARTS", "DataSet", "Part", "Partition", "SearchData", "get", "load_search", "load_test", "names", "of"]
+__all__ = [
+    "PARTS",
+    "DataSet",
+    "Part",
+    "Partition",
+    "SearchData",
+    "get",
+    "home",
+    "load_search",
+    "load_test",
+    "names",
+    "of",
+]
 
 DATASETS = {
     "avdigits": "igmsweep.data.avdigits:AVDIGITS",
@@ -89,7 +102,7 @@ def cache_of(config: DataConfig) -> Path:
         return Path(config.cache).expanduser().resolve()
     if "IGMSWEEP_CACHE" in os.environ:
         return Path(os.environ["IGMSWEEP_CACHE"]).expanduser().resolve()
-    return places.home() / "cache"
+    return home() / "cache"
 
 
 def ensure(config: DataConfig) -> Path:

@@ -50,6 +50,7 @@ class AVDigits(DataSet):
     name = "avdigits"
     classes = CLASSES
     metrics = ("acc", "map")
+    fold_group = "speaker"
     modalities = {
         "audio": Modality("audio", "audio", (1, BANDS, FRAMES), "resnet_mini"),
         "image": Modality("image", "image", (1, SIZE, SIZE), "resnet_mini"),

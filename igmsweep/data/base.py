@@ -80,6 +80,8 @@ class DataSet(ABC):
     metrics: tuple[str, str] = ("acc", "map")
     grouping: str = "speaker"
     """What `Sample.group` is, in one word: the value of `data.group` that keeps groups on one side."""
+    fold_group: str = "none"
+    """What folds keep together unless the user says otherwise."""
     expected: Mapping[Part, int] = {}
     """Samples of each part in the data set as published."""
     Options: type[DataOptions] = DataOptions

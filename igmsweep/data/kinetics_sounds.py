@@ -89,7 +89,7 @@ class KineticsSounds(AudioVisual):
     name = "kinetics_sounds"
     classes: tuple[str, ...] = CLASSES
     metrics = ("acc", "map")
-    grouping = "video"
+    grouping = fold_group = "video"
     expected = {"train": 15_000, "val": 1_900, "test": 1_900}
     Options = KineticsSoundsOptions
     least_frames = 4

@@ -87,6 +87,7 @@ class Table(DataSet):
         self.name = re.sub(r"[^A-Za-z0-9_.]", "_", self.path.stem)
         self._rows, self._columns = _read(self.path)
         self.classes = tuple(sorted({row["label"] for _, row in self._rows}))
+        self.fold_group = "group" if all(row.get("group") for _, row in self._rows) else "none"
         self._kinds = {column: self._kind(column) for column in self._columns}
         self.options = TableOptions()
         self.settle()

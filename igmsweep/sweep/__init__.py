@@ -1,7 +1,7 @@
 """Sweeps: many trainings of one method, proposed by Optuna, run by Ray Tune (or one after the other), on validation."""
 
-from igmsweep.sweep.request import SweepRequest
+from igmsweep.sweep.request import ResumeRequest, SweepRequest
 from igmsweep.sweep.result import SweepResult
-from igmsweep.sweep.runner import run_sweep
+from igmsweep.sweep.runner import resume_sweep, run_sweep
 
-__all__ = ["SweepRequest", "SweepResult", "run_sweep"]
+__all__ = ["ResumeRequest", "SweepRequest", "SweepResult", "resume_sweep", "run_sweep"]

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from igmsweep.sweep.runner import Sweep
+from igmsweep.sweep.driver import Sweep
 from igmsweep.sweep.trial import run_trial
 
 
 def run(sweep: Sweep) -> None:
     """Run trials until there is none left, the budget is used up, or Ctrl-C."""
     while (task := sweep.next_task()) is not None:
+        number = task["number"]
+
+        def progress(cycle: int, metrics: dict[str, float], number: int = number) -> bool:
+            if sweep.reported(number, cycle, metrics):
+                return True
+            if sweep.stopping:  # the time budget is over
+                raise KeyboardInterrupt
+            return False
+
         try:
-            run_trial(task)
+            sweep.training = True
+            run_trial(task, progress)
         except KeyboardInterrupt:
-            sweep.stop_code = sweep.stop_code or 130
+            if not sweep.stopping:
+                sweep.stop_code = 130
             return
-        sweep.ended(task["number"])
+        finally:
+            sweep.training = False
+        sweep.ended(number)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Mapping
 from typing import Any
+
+from igmsweep.sweep.ledger import FINISHED
 
 WIDTH = 110
 
@@ -37,43 +40,74 @@ class Progress:
 
     def __init__(self, metric: str, mode: str, wanted: int, concurrent: int, quiet: bool = False) -> None:
         self.metric, self.mode, self.wanted, self.concurrent, self.quiet = metric, mode, wanted, concurrent, quiet
-        self.done = self.failed = 0
+        self.done = self.failed = self.pruned = 0
         self.best: tuple[int, float] | None = None
         self._started = time.monotonic()
         self._running: dict[int, tuple[float, str]] = {}
+        self._score: dict[int, float] = {}
+        self._before = 0  # trials that an earlier driver finished
         self._live: Any = None
+        self._stream = sys.stderr  # a trial in this process sends sys.stderr to its log
         if not quiet and sys.stderr.isatty():
             from rich.console import Console
             from rich.live import Live
 
-            self._live = Live(self, console=Console(stderr=True), refresh_per_second=2, transient=True)
+            self._live = Live(self, console=Console(file=sys.stderr), refresh_per_second=2, transient=True)
             self._live.start()
 
     def started(self, trial: int, params: Mapping[str, Any]) -> None:
         """A trial begins."""
         self._running[trial] = (time.monotonic(), shown_params(params))
 
+    def restored(self, rows: Mapping[int, Mapping[str, Any]]) -> None:
+        """What an earlier driver left."""
+        for number in sorted(rows):
+            if rows[number].get("state") in FINISHED:
+                self._count(rows[number])
+        self._before = self.done
+
+    def reported(self, trial: int, metrics: Mapping[str, float]) -> None:
+        """A running trial's score so far."""
+        if self.metric in metrics:
+            self._score[trial] = metrics[self.metric]
+
+    def waiting(self, trial: int, error: Mapping[str, Any], alone: bool) -> None:
+        """A trial will run again."""
+        self._running.pop(trial, None)
+        how = "again, alone" if alone else "again from its checkpoint"
+        self._print(f"#{trial} {error.get('class', '')}: {error.get('message', '')}; runs {how}")
+
+    def _count(self, row: Mapping[str, Any]) -> None:
+        self.done += 1
+        if row["state"] == "failed":
+            self.failed += 1
+        if row["state"] == "pruned":
+            self.pruned += 1
+        if row["state"] != "complete" or self.metric not in (row.get("metrics") or {}):
+            return
+        value = row["metrics"][self.metric]
+        if self.best is None or (value > self.best[1] if self.mode == "max" else value < self.best[1]):
+            self.best = (int(row["trial"]), value)
+
     def finished(self, row: Mapping[str, Any]) -> None:
         """A trial ended; `row` is its line of the ledger."""
         trial, state = int(row["trial"]), row["state"]
         self._running.pop(trial, None)
-        self.done += 1
+        self._count(row)
         if state == "complete":
             value = row["metrics"][self.metric]
-            better = self.best is None or (value > self.best[1] if self.mode == "max" else value < self.best[1])
-            if better:
-                self.best = (trial, value)
             outcome = f"{self.metric} {value:.4f}"
             if row.get("duplicate_of") is not None:
                 outcome += f" (equal to #{row['duplicate_of']}, not trained again)"
+        elif state == "pruned":
+            outcome = f"{self.metric} {(row.get('metrics') or {}).get(self.metric, math.nan):.4f} after cycle {row.get('rung')}"
         else:
-            self.failed += 1
             error = row.get("error") or {}
             outcome = f"{error.get('class', '')}: {error.get('message', '')}"
         best = f"best #{self.best[0]} {self.best[1]:.4f}" if self.best else "no best yet"
         self._print(
             f"#{trial} {state} {duration(row.get('seconds') or 0)} {outcome}  {shown_params(row['params'])} | "
-            f"{best} | {self.done}/{self.wanted}, {self.failed} failed, {self._left()}"
+            f"{best} | {self.done}/{self.wanted}, {self._others()}{self._left()}"
         )
 
     def close(self) -> None:
@@ -85,9 +119,13 @@ class Progress:
     def _left(self) -> str:
         if self.done >= self.wanted:
             return f"took {duration(time.monotonic() - self._started)}"
-        if self.done < max(1, min(2, self.concurrent)):
+        here = self.done - self._before
+        if here < max(1, min(2, self.concurrent)):
             return "eta ..."
-        return f"eta {duration((time.monotonic() - self._started) / self.done * (self.wanted - self.done))}"
+        return f"eta {duration((time.monotonic() - self._started) / here * (self.wanted - self.done))}"
+
+    def _others(self) -> str:
+        return (f"{self.pruned} stopped early, " if self.pruned else "") + f"{self.failed} failed, "
 
     def _print(self, line: str) -> None:
         if self.quiet:
@@ -95,20 +133,21 @@ class Progress:
         if self._live is not None:
             self._live.console.print(line, markup=False, highlight=False)
         else:
-            print(line, file=sys.stderr, flush=True)
+            print(line, file=self._stream, flush=True)
 
     def __rich__(self) -> Any:
         from rich.table import Table
         from rich.text import Text
 
         table = Table(
-            title=f"{self.done}/{self.wanted} trials, {self.failed} failed, {self._left()}"
+            title=f"{self.done}/{self.wanted} trials, {self._others()}{self._left()}"
             + (f", best #{self.best[0]} {self.metric} {self.best[1]:.4f}" if self.best else ""),
             title_justify="left",
             box=None,
         )
-        for heading in ("running", "for", "configuration"):
+        for heading in ("running", "for", self.metric, "configuration"):
             table.add_column(heading, no_wrap=heading != "configuration")
         for trial, (since, params) in sorted(self._running.items()):
-            table.add_row(f"#{trial}", duration(time.monotonic() - since), Text(params))
+            score = f"{self._score[trial]:.4f}" if trial in self._score else ""
+            table.add_row(f"#{trial}", duration(time.monotonic() - since), score, Text(params))
         return table

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")  # the ledger and the trial folders are our log
 os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # signals are the runner's
+os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "86400")  # a sweep is taken up from its ledger, not from Ray's
 os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 os.environ.setdefault("TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S", "0")
@@ -17,29 +21,35 @@ os.environ.setdefault("RAY_DEDUP_LOGS", "0")
 
 import ray
 from ray import tune
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from igmsweep.errors import ResourceError
-from igmsweep.sweep.resources import Machine
-from igmsweep.sweep.runner import Sweep
+from igmsweep.errors import ResourceError, UserError, nearest
+from igmsweep.sweep.driver import Sweep
+from igmsweep.sweep.ledger import trial_folder
+from igmsweep.sweep.resources import Machine, this_machine
 from igmsweep.sweep.trial import run_trial
 
 OBJECT_STORE = 200 * 2**20
 """Bytes; trials exchange small dictionaries, the data is mapped from the cache."""
 
+LOGGERS = {"tensorboard": "tensorboardX", "wandb": "wandb", "mlflow": "mlflow"}
+"""Ray's own callbacks and the package that each of them needs."""
+
 
 def run(sweep: Sweep) -> None:
     """Run the sweep's trials with Ray Tune until none is left or the sweep is stopping."""
     started_here = not ray.is_initialized()
-    _init(sweep.request.address)
+    _init(sweep.settings.address)
     sweep.arm()  # Ray's own handler of SIGTERM would abort the process
     try:
         tuner = tune.Tuner(
-            tune.with_resources(_trial, {"cpu": sweep.allotment.cpus, "gpu": sweep.allotment.gpus}),
+            tune.with_resources(_trial, _resources),
             tune_config=tune.TuneConfig(
                 metric=sweep.space.metric,
                 mode=sweep.space.mode,
                 search_alg=StudySearch(sweep),
+                scheduler=CycleScheduler(sweep),
                 num_samples=-1,
                 max_concurrent_trials=sweep.allotment.concurrent,
                 reuse_actors=True,  # a fresh actor would import torch again for every trial
@@ -50,21 +60,52 @@ def run(sweep: Sweep) -> None:
                 storage_path=str(sweep.folder),
                 stop=_Stop(sweep),
                 verbose=0,
-                failure_config=tune.FailureConfig(max_failures=0),
+                failure_config=tune.FailureConfig(max_failures=0),  # the driver decides what runs again
+                callbacks=[*callbacks(sweep.settings.loggers, sweep.folder.name)],
             ),
         )
         with _quiet():
             tuner.fit()
+        if sweep.fault is not None:
+            raise sweep.fault
     finally:
         if started_here:
             ray.shutdown()
 
 
 def cluster_machine(address: str) -> Machine:
-    """What a running Ray cluster holds. Raises ResourceError when it cannot be reached."""
+    """What a running Ray cluster holds; a trial must fit on one of its nodes. Raises ResourceError."""
     _init(address)
-    total = ray.cluster_resources()
-    return Machine(int(total.get("CPU", 0)), int(total.get("GPU", 0)))
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return Machine(
+        int(sum(node.get("CPU", 0) for node in nodes)),
+        int(sum(node.get("GPU", 0) for node in nodes)),
+        largest_cpus=int(max((node.get("CPU", 0) for node in nodes), default=0)),
+        largest_gpus=int(max((node.get("GPU", 0) for node in nodes), default=0)),
+    )
+
+
+def callbacks(loggers: Mapping[str, str], name: str) -> list[Any]:
+    """Ray's callbacks for TensorBoard, W&B and MLflow. Raises UserError for an unknown or uninstalled one."""
+    made: list[Any] = []
+    for kind, target in loggers.items():
+        if kind not in LOGGERS:
+            raise UserError(f"--log: found '{kind}', expected one of {', '.join(LOGGERS)}{nearest(kind, LOGGERS)}")
+        if find_spec(LOGGERS[kind]) is None:
+            raise UserError(f"--log {kind}: needs the package `{LOGGERS[kind]}`; install it, or leave the option out")
+        if kind == "tensorboard":
+            from ray.tune.logger import TBXLoggerCallback
+
+            made.append(TBXLoggerCallback())
+        elif kind == "wandb":
+            from ray.air.integrations.wandb import WandbLoggerCallback
+
+            made.append(WandbLoggerCallback(project=target or "igmsweep", group=name))
+        else:
+            from ray.air.integrations.mlflow import MLflowLoggerCallback
+
+            made.append(MLflowLoggerCallback(tracking_uri=target or None, experiment_name=name))
+    return made
 
 
 def _init(address: str | None) -> None:
@@ -75,29 +116,40 @@ def _init(address: str | None) -> None:
         if address is not None:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
             return
+        machine = this_machine()
         ray.init(
             address="local",
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
             object_store_memory=OBJECT_STORE,
+            # what was checked is what Ray grants: its own count may differ, and it would wait for the rest for ever
+            num_cpus=machine.cpus,
+            num_gpus=machine.gpus,
             _node_ip_address="127.0.0.1",
         )
     except (ConnectionError, ValueError) as error:
-        raise ResourceError(f"--address {address}: no Ray cluster answers there ({error})") from None
+        text = " ".join(str(error).split())[:200]
+        raise ResourceError(f"--address {address}: no Ray cluster answers there ({text})") from None
+
+
+def _resources(task: dict[str, Any]) -> Any:
+    """What a trial asks Ray for; one that runs alone asks for more."""
+    return tune.PlacementGroupFactory([{"CPU": task["cpus"], "GPU": task["gpus"]}])
 
 
 def _trial(task: dict[str, Any]) -> None:
     """What an actor runs. A failed training is a result, so that the actor lives on for the next one."""
     metric = task["metric"]
 
-    def progress(metrics: dict[str, Any]) -> None:
-        if metric in metrics:
-            tune.report({metric: metrics[metric], "epoch": metrics.get("epoch", 0)})
+    def progress(cycle: int, metrics: dict[str, Any]) -> bool:
+        tune.report({metric: metrics[metric], "cycle": cycle, "metrics": metrics})  # does not return when it stops
+        return False
 
-    result = run_trial(task, progress)
-    final = result.get("metrics", {}).get(metric)
-    tune.report({metric: float("nan") if final is None else final, "state": result["state"]})
+    node = ray.get_runtime_context().get_node_id()
+    result = run_trial({**task, "worker": True, "node": node}, progress)
+    final = (result.get("metrics") or {}).get(metric)
+    tune.report({metric: float("nan") if final is None else final, "cycle": -1, "state": result["state"]})
 
 
 class StudySearch(Searcher):
@@ -109,16 +161,34 @@ class StudySearch(Searcher):
         self._numbers: dict[str, int] = {}
 
     def suggest(self, trial_id: str) -> Any:
-        task = self._sweep.next_task()
-        if task is None:
+        try:
+            task = self._sweep.next_task()
+        except Exception as error:
+            self._sweep.fault = error  # Ray would print it and go on without us
             return Searcher.FINISHED
+        if task is None:
+            # a running trial may have to run again, so the search is not over before the last one has ended
+            return None if self._sweep.busy and not self._sweep.stopping else Searcher.FINISHED
         self._numbers[trial_id] = task["number"]
         return task
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         number = self._numbers.pop(trial_id, None)
-        if number is not None:
-            self._sweep.ended(number)
+        if number is None:
+            return
+        try:
+            self._sweep.ended(number, self._lost(number) if error else "worker")
+        except Exception as problem:
+            self._sweep.fault = self._sweep.fault or problem
+
+    def _lost(self, number: int) -> str:
+        """Whether a dead worker took its node with it."""
+        try:
+            worker = json.loads((trial_folder(self._sweep.folder, number) / "worker.json").read_text())
+            living = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
+        except (OSError, ValueError, ray.exceptions.RaySystemError):
+            return "worker"
+        return "worker" if worker.get("node") in living else "node"
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: a sweep is taken up again from its ledger."""
@@ -128,6 +198,32 @@ class StudySearch(Searcher):
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_metric": self._metric, "_mode": self._mode}
+
+
+class CycleScheduler(FIFOScheduler):
+    """Hands scores at stage ends to the driver, which decides at cycle ends."""
+
+    def __init__(self, sweep: Sweep | None) -> None:
+        super().__init__()
+        self._sweep = sweep
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        sweep, cycle = self._sweep, int(result.get("cycle", -1))
+        if sweep is None or cycle < 0:
+            return str(TrialScheduler.CONTINUE)
+        try:
+            # Ray flattens what a trial reports
+            metrics = {
+                key.removeprefix("metrics/"): value for key, value in result.items() if key.startswith("metrics/")
+            }
+            stops = sweep.reported(int(trial.config["number"]), cycle, metrics)
+        except Exception as error:
+            sweep.fault = sweep.fault or error
+            return str(TrialScheduler.STOP)
+        return str(TrialScheduler.STOP if stops else TrialScheduler.CONTINUE)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_sweep": None}
 
 
 class _Stop(tune.Stopper):
@@ -147,11 +243,11 @@ class _Stop(tune.Stopper):
 
 
 @contextlib.contextmanager
-def _quiet() -> Any:
-    """Ray Tune's own prose would drown one line a trial."""
+def _quiet() -> Iterator[None]:
+    """Ray Tune's own prose would drown one line a trial; a worker's death would be a page of its stack."""
     logger = logging.getLogger("ray.tune")
     level = logger.level
-    logger.setLevel(logging.ERROR)
+    logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from igmsweep.errors import ResourceError, UserError
+
+if TYPE_CHECKING:
+    from igmsweep.config import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -16,6 +24,11 @@ class Machine:
     cpus: int
     gpus: int
     gpu_names: tuple[str, ...] = ()
+    gpu_memory: tuple[int, ...] = ()
+    """Bytes of each GPU."""
+    largest_cpus: int | None = None
+    """Cores of the largest node, where there are several: a trial does not span nodes."""
+    largest_gpus: int | None = None
 
 
 @dataclass(frozen=True)
@@ -26,6 +39,10 @@ class Allotment:
     gpus: float
     concurrent: int
 
+    def alone(self) -> Allotment:
+        """For a trial that ran out of memory beside others: as much as keeps any other trial from starting."""
+        return Allotment(self.cpus * self.concurrent, math.ceil(self.gpus) if self.gpus else 0.0, 1)
+
     @property
     def threads(self) -> int:
         """CPU threads of one trial."""
@@ -33,12 +50,15 @@ class Allotment:
 
 
 def this_machine() -> Machine:
-    """Cores that this process may use, and visible CUDA devices."""
+    """Cores that this process may use, a container's quota counted in, and visible CUDA devices."""
     import torch
 
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    cpus = min(cpus, _quota())
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    return Machine(cpus, count, tuple(torch.cuda.get_device_name(index) for index in range(count)))
+    names = tuple(torch.cuda.get_device_name(index) for index in range(count))
+    memory = tuple(int(torch.cuda.get_device_properties(index).total_memory) for index in range(count))
+    return Machine(cpus, count, names, memory)
 
 
 def allot(machine: Machine, cpus: float, gpus: float | None, concurrent: int | None) -> Allotment:
@@ -55,10 +75,13 @@ def allot(machine: Machine, cpus: float, gpus: float | None, concurrent: int | N
         raise UserError(f"--gpus-per-trial: found {share:g}, expected a value of at least 0")
     if share > 1 and share != int(share):
         raise UserError(f"--gpus-per-trial: found {share:g}, expected a fraction up to 1 or a whole number")
-    if cpus > machine.cpus:
-        raise ResourceError(f"--cpus-per-trial: {cpus:g} asked for, this machine has {machine.cpus}")
-    if share > machine.gpus:
-        raise ResourceError(f"--gpus-per-trial: {share:g} asked for, this machine has {machine.gpus} usable GPUs")
+    most_cpus = machine.cpus if machine.largest_cpus is None else machine.largest_cpus
+    most_gpus = machine.gpus if machine.largest_gpus is None else machine.largest_gpus
+    place = "this machine" if machine.largest_cpus is None else "the largest node"
+    if cpus > most_cpus:
+        raise ResourceError(f"--cpus-per-trial: {cpus:g} asked for, {place} has {most_cpus}")
+    if share > most_gpus:
+        raise ResourceError(f"--gpus-per-trial: {share:g} asked for, {place} has {most_gpus} usable GPUs")
     fits = int(machine.cpus / cpus)
     if share > 0:
         per_gpu = math.floor(1 / share + 1e-9) if share <= 1 else 0
@@ -68,3 +91,60 @@ def allot(machine: Machine, cpus: float, gpus: float | None, concurrent: int | N
             f"--max-concurrent: {concurrent} asked for, {fits} fit at {cpus:g} CPUs and {share:g} GPUs a trial"
         )
     return Allotment(cpus, share, concurrent or max(1, fits))
+
+
+def share_of_gpu(config: TrainConfig, machine: Machine) -> float:
+    """`--gpus-per-trial auto`: measure a short training in a process of its own and choose the share.
+
+    Raises:
+        ResourceError: not even one trial fits, or the probe itself fails.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "igmsweep.sweep.probe"],
+        input=json.dumps(config.to_dict()),
+        capture_output=True,
+        text=True,
+        timeout=1800,
+    )
+    try:
+        measured = json.loads(done.stdout.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise ResourceError(f"--gpus-per-trial auto: the probe failed: {last[:300]}") from None
+    share = gpu_share(int(measured["peak"]), min(machine.gpu_memory))
+    print(
+        f"igmsweep: --gpus-per-trial auto: a trial peaks at {measured['peak'] / 2**30:.2f} GiB of "
+        f"{min(machine.gpu_memory) / 2**30:.0f} GiB, so each gets {share:.3g}",
+        file=sys.stderr,
+        flush=True,
+    )
+    return share
+
+
+CONTEXT = 700 * 2**20
+"""Bytes of a GPU that each process takes beside what torch allocates: the CUDA context and its libraries."""
+
+
+def gpu_share(peak: int, total: int) -> float:
+    """The share of a GPU for trials that peak at `peak` bytes: 1/n with 15 % to spare.
+
+    Raises:
+        ResourceError: not even one trial fits.
+    """
+    needed = 1.15 * peak + CONTEXT
+    fit = int(total // needed)
+    if fit < 1:
+        raise ResourceError(
+            f"--gpus-per-trial auto: a trial needs {needed / 2**30:.1f} GiB, the GPU has {total / 2**30:.1f}; "
+            "make optim.batch_size smaller"
+        )
+    return 1.0 / fit
+
+
+def _quota(file: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """Whole cores that a container's CPU quota allows, at least 1; a very large number where there is none."""
+    try:
+        quota, period = file.read_text().split()
+        return max(1, int(int(quota) / int(period)))
+    except (OSError, ValueError):
+        return 1 << 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,47 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import optuna
     import pandas as pd
+
+
+def ranked(rows: Mapping[int, Mapping[str, Any]], metric: str, mode: str) -> list[dict[str, Any]]:
+    """Complete trials by their validation score, best first; copies and repeated trainings stand for no trial."""
+    complete = [
+        dict(row)
+        for row in rows.values()
+        if row.get("state") == "complete"
+        and row.get("duplicate_of") is None
+        and not str(row.get("source", "")).startswith("repeat:")
+        and metric in (row.get("metrics") or {})
+    ]
+    sign = -1.0 if mode == "max" else 1.0
+    return sorted(complete, key=lambda row: (sign * row["metrics"][metric], row["trial"]))
+
+
+def best_of(rows: Mapping[int, Mapping[str, Any]], metric: str, mode: str) -> dict[str, Any] | None:
+    """The winner by validation, or None.
+
+    Where configurations were trained again with other seeds, the winner is the one of them with the best mean: a
+    single lucky score does not beat a mean. The row then has `mean` and `repeats`.
+    """
+    order = ranked(rows, metric, mode)
+    if not order:
+        return None
+    scores: dict[int, list[float]] = {}
+    for row in rows.values():
+        source = str(row.get("source", ""))
+        if source.startswith("repeat:") and row.get("state") == "complete":
+            scores.setdefault(int(source.removeprefix("repeat:")), []).append(row["metrics"][metric])
+    if not scores:
+        return order[0]
+    most = max(len(values) for values in scores.values())
+    sign = -1.0 if mode == "max" else 1.0
+    candidates = []
+    for row in order:
+        repeats = scores.get(row["trial"], [])
+        if len(repeats) == most:
+            values = [row["metrics"][metric], *repeats]
+            candidates.append(row | {"mean": sum(values) / len(values), "repeats": values})
+    return min(candidates, key=lambda row: sign * row["mean"]) if candidates else order[0]
 
 
 @dataclass
@@ -31,11 +73,8 @@ class SweepResult:
 
     @property
     def best(self) -> dict[str, Any] | None:
-        """The ledger's row of the best complete trial by the validation metric, or None."""
-        complete = [row for row in self.rows.values() if row.get("state") == "complete"]
-        if not complete:
-            return None
-        return (max if self.mode == "max" else min)(complete, key=lambda row: row["metrics"][self.metric])
+        """The ledger's row of the best complete trial by the validation metric, or None; see `best_of`."""
+        return best_of(self.rows, self.metric, self.mode)
 
     @property
     def trials(self) -> pd.DataFrame:

@@ -1,138 +1,38 @@
-"""Running a sweep: check everything, prepare the data once, write the request down, run the trials, say what came out."""
+"""Running a sweep: check everything, prepare the data once, write the plan down, run the trials, say what came out."""
 
 from __future__ import annotations
 
 import datetime
 import json
 import os
-import platform
 import signal
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from igmsweep import __version__
-from igmsweep.config import TrainConfig, presets
-from igmsweep.errors import UserError, nearest
-from igmsweep.sweep.ledger import SCHEMA, Ledger, now, trial_folder, write_atomically
-from igmsweep.sweep.progress import Progress, shown_params
-from igmsweep.sweep.request import SAMPLERS, SweepRequest
-from igmsweep.sweep.resources import Allotment, Machine, allot, this_machine
+from igmsweep.config import TrainConfig
+from igmsweep.errors import UserError
+from igmsweep.sweep import meta
+from igmsweep.sweep.driver import Settings, Sweep
+from igmsweep.sweep.failures import DISK_ERRORS, SweepFailed, summary
+from igmsweep.sweep.ledger import Ledger, now, write_atomically
+from igmsweep.sweep.lock import Lock
+from igmsweep.sweep.plan import Plan, described_data, make_plan, probe_data, read_plan, same_sweep
+from igmsweep.sweep.progress import duration, shown_params
+from igmsweep.sweep.request import ResumeRequest, SweepRequest
+from igmsweep.sweep.resources import Allotment, Machine, allot, share_of_gpu, this_machine
 from igmsweep.sweep.result import SweepResult
-from igmsweep.sweep.search import Enqueued, Proposal, Proposer
-from igmsweep.sweep.space import SearchSpace, find_space, space_names
+from igmsweep.sweep.search import Enqueued, Proposer
+from igmsweep.sweep.space import SearchSpace
+from igmsweep.sweep.stopping import make_stopping
 from igmsweep.sweep.trial import log_line
-
-
-class Sweep:
-    """A sweep under way, as its runner sees it: ask for a task, tell how it ended."""
-
-    def __init__(
-        self,
-        request: SweepRequest,
-        folder: Path,
-        base: TrainConfig,
-        proposer: Proposer,
-        allotment: Allotment,
-        space: SearchSpace,
-    ) -> None:
-        self.request, self.folder, self.base, self.allotment, self.space = request, folder, base, allotment, space
-        self.proposer = proposer
-        self.ledger = Ledger(folder / "trials.jsonl")
-        self.progress = Progress(space.metric, space.mode, proposer.limit, allotment.concurrent, request.quiet)
-        self.stop_code = 0
-        self.deadline = None if request.time_budget_s is None else time.monotonic() + request.time_budget_s
-        self._open: dict[int, Proposal] = {}
-        self.arm: Callable[[], None] = lambda: None
-        """Installs the sweep's signal handlers; a runner calls it again after a library has put its own in place."""
-
-    @property
-    def stopping(self) -> bool:
-        """Whether a signal or the time budget asks for an end."""
-        return bool(self.stop_code) or (self.deadline is not None and time.monotonic() > self.deadline)
-
-    def next_task(self) -> dict[str, Any] | None:
-        """The next trial to train as plain data, or None when there is none left. Duplicates are answered here."""
-        while not self.stopping:
-            proposal = self.proposer.ask()
-            if proposal is None:
-                return None
-            if proposal.known is not None:
-                row = self.ledger.append(
-                    proposal.number,
-                    "complete",
-                    source=proposal.source,
-                    params=proposal.params,
-                    metrics=proposal.known,
-                    seconds=0.0,
-                    epochs=0,
-                    duplicate_of=proposal.duplicate_of,
-                )
-                self.proposer.tell(proposal.number, proposal.known)
-                self.progress.finished(row)
-                continue
-            config = self.base.override({**proposal.extra, **proposal.params})
-            self.ledger.append(
-                proposal.number,
-                "running",
-                source=proposal.source,
-                params=proposal.params,
-                config_hash=config.hash(),
-                **({"fixed_overrides": proposal.extra} if proposal.extra else {}),
-            )
-            self.progress.started(proposal.number, proposal.params)
-            self._open[proposal.number] = proposal
-            return {
-                "number": proposal.number,
-                "folder": str(trial_folder(self.folder, proposal.number)),
-                "config": config.to_dict(),
-                "params": proposal.params,
-                "metric": self.space.metric,
-                "trainable": self.request.trainable,
-                "threads": self.allotment.threads,
-                "gpus": self.allotment.gpus,
-            }
-        return None
-
-    def ended(self, number: int) -> None:
-        """A trial's worker has returned or died: what its folder says goes into the ledger and to the sampler."""
-        proposal = self._open.pop(number, None)
-        if proposal is None:
-            return
-        path = trial_folder(self.folder, number) / "result.json"
-        try:
-            result = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            if self.stopping:
-                self._open[number] = proposal
-                return
-            result = {"state": "failed", "error": {"class": "worker", "message": "the worker process died"}}
-        fields = {
-            key: result[key]
-            for key in ("config_hash", "metrics", "seconds", "epochs", "error")
-            if result.get(key) is not None
-        }
-        row = self.ledger.append(number, result["state"], source=proposal.source, params=proposal.params, **fields)
-        self.proposer.tell(number, result.get("metrics") if result["state"] == "complete" else None)
-        self.progress.finished(row)
-
-    def close(self) -> None:
-        """Write down what was left unfinished."""
-        for number, proposal in list(self._open.items()):
-            if (trial_folder(self.folder, number) / "result.json").exists():
-                self.ended(number)
-            else:
-                self.ledger.append(number, "interrupted", source=proposal.source, params=proposal.params)
-        self.proposer.abandon()
-        self.progress.close()
+from igmsweep.sweep.warm import read_warm, take_over
 
 
 def run_sweep(request: SweepRequest) -> SweepResult | None:
@@ -144,150 +44,260 @@ def run_sweep(request: SweepRequest) -> SweepResult | None:
     """
     from igmsweep import data as datasets
 
-    if request.sampler not in SAMPLERS:
-        raise UserError(
-            f"--sampler: found '{request.sampler}', expected one of {', '.join(SAMPLERS)}{nearest(request.sampler, SAMPLERS)}"
-        )
-    if request.scheduler != "none":
-        raise UserError(f"--scheduler: found '{request.scheduler}', expected none; every trial is trained to its end")
-    base = TrainConfig(data=request.data, method=request.method)
-    space = SearchSpace.load(request.space or default_space(request.data, request.method))
-    space.check(base)
-    base = base.override({**space.fixed, **request.overrides})
-    for path in request.overrides:
-        if path in {param.path for param in space.params}:
-            raise UserError(f"--set {path}: is searched by {space.source}; fix it in a space of your own instead")
-    base = base.override({"seed": request.seed} if "seed" not in request.overrides else {})
-    enqueued, paper = _enqueued(space, base, request)
-    machine = this_machine() if request.address is None else _cluster(request.address)
-    allotment = allot(machine, request.cpus_per_trial, request.gpus_per_trial, request.max_concurrent)
-    if request.local:
-        allotment = Allotment(allotment.cpus, allotment.gpus, 1)
+    plan = make_plan(request)
+    _loggers(request)
+    folder = _folder(request)
+    machine, allotment = _allot(request, plan, probe=not request.dry_run)
     if request.dry_run:
-        _describe(request, space, base, enqueued, allotment)
+        _describe(request, plan.space, plan.base, list(plan.enqueued), allotment)
         return None
-    # a folder that was named is made absolute, as Ray changes the working directory; one that was not is each node's own
-    for path in ("data.root", "data.cache"):
-        if base.get(path) is not None:
-            base = base.override({path: str(Path(base.get(path)).expanduser().resolve())})
-    found = datasets.load_search(base.data)
-    folder = _new_folder(request)
-    described = {
-        "schema": SCHEMA,
-        "name": folder.name,
-        "created": now(),
-        "method": request.method,
-        "data": {
-            "name": request.data,
-            "data_hash": found.data_hash,
-            "split_hash": found.split_hash,
-            "split": found.split,
-            "group": base.data.group,
-            "classes": list(found.dataset.classes),
-            "modalities": list(base.modalities),
-            "metrics": list(found.dataset.metrics),
-            "train": len(found.train),
-            "val": len(found.val),
-            "skipped": [f"{remark.sample}: {remark.kind}" for remark in found.skipped],
-            "replaced": [f"{remark.sample}: {remark.kind}" for remark in found.replaced],
-        },
-        "metric": {"name": space.metric, "mode": space.mode},
-        "space": space.described(),
-        "sampler": request.sampler,
-        "scheduler": request.scheduler,
-        "trials": request.trials,
-        "seed": request.seed,
-        "resources": {
-            "runner": "local" if request.local else "ray",
-            "max_concurrent": allotment.concurrent,
-            "cpus_per_trial": allotment.cpus,
-            "gpus_per_trial": allotment.gpus,
-        },
-        "base_config": base.to_dict(),
-        "paper": paper,
-    }
-    write_atomically(folder / "sweep.yaml", yaml.safe_dump(described, sort_keys=False))
-    meta = _meta(machine)
-    write_atomically(folder / "meta.json", json.dumps(meta, indent=1))
-    proposer = Proposer(space, request.sampler, request.trials, request.seed, folder / "study.journal", enqueued)
-    if not request.quiet:
-        log_line(
-            f"igmsweep: {folder}: {proposer.limit} trials of {request.method} on {request.data}, "
-            f"{allotment.concurrent} at a time, {allotment.cpus:g} CPUs and {allotment.gpus:g} GPUs each"
-        )
-    sweep = Sweep(request, folder, base, proposer, allotment, space)
-    started = time.monotonic()
-    with _signals(sweep):
-        try:
-            if request.local:
-                from igmsweep.sweep.local import run
-            else:
-                from igmsweep.sweep.ray_runner import run
-            run(sweep)
-        finally:
-            sweep.close()
-            write_atomically(
-                folder / "meta.json",
-                json.dumps(
-                    meta | {"finished": now(), "wall_seconds": time.monotonic() - started, "signal": sweep.stop_code},
-                    indent=1,
-                ),
+    found = datasets.load_search(probe_data(plan.base, request.folds))
+    plan.spec["data"] = described_data(found, plan.base, request.folds)
+    plan.spec["name"] = folder.name
+    plan.spec["resources"] = _resources(allotment, request.local)
+    settings = _settings(plan.spec, request)
+    if request.resume and (folder / "sweep.yaml").exists():
+        before = read_plan(folder)
+        same_sweep(folder, before.spec, plan.spec)
+        return _drive(folder, before, machine, allotment, settings, resumed=True)
+    _create(folder)
+    warm = take_over(request.warm_start, plan.space, plan.spec)
+    if warm:
+        write_atomically(folder / "warm_start.jsonl", "".join(json.dumps(entry) + "\n" for entry in warm))
+        log_line(f"igmsweep: {len(warm)} finished trials of earlier sweeps are taken over")
+    _write(folder / "sweep.yaml", yaml.safe_dump(plan.spec, sort_keys=False))
+    return _drive(folder, plan, machine, allotment, settings)
+
+
+def resume_sweep(request: ResumeRequest) -> SweepResult:
+    """Go on with a sweep from its ledger, or extend it: finished trials stay, unfinished ones continue, new ones follow.
+
+    Raises:
+        UserError: no sweep there, another driver has it, or its data is no longer the same.
+    """
+    from igmsweep import data as datasets
+
+    folder = request.folder.expanduser().resolve()
+    plan = read_plan(folder)
+    found = datasets.load_search(probe_data(plan.base, plan.spec["folds"]))
+    for key, value in (("data_hash", found.data_hash), ("split_hash", found.split_hash)):
+        if plan.spec["data"].get(key) != value:
+            raise UserError(
+                f"{folder}: data.{key} was {plan.spec['data'].get(key)} and is now {value}: the data of "
+                f"{plan.base.data.name} has changed, so old and new trials could not be compared"
             )
+    resources = plan.spec.get("resources") or {}
+    last = _sessions(folder)[-1] if _sessions(folder) else {}
+    local = request.local if request.local is not None else resources.get("runner") == "local"
+    as_request = SweepRequest(
+        data=plan.base.data.name,
+        method=plan.spec["method"],
+        trials=request.trials or int(last.get("trials") or plan.spec["trials"]),
+        time_budget_s=request.time_budget_s,
+        trial_timeout_s=request.trial_timeout_s or plan.spec["trial_timeout_s"],
+        max_concurrent=request.max_concurrent,
+        cpus_per_trial=request.cpus_per_trial or resources.get("cpus_per_trial", 1.0),
+        gpus_per_trial=request.gpus_per_trial,
+        seeds=request.seeds or int(last.get("seeds") or plan.spec["seeds"]),
+        repeat_top=plan.spec["repeat_top"],
+        retries=plan.spec["retries"] if request.retries is None else request.retries,
+        keep_checkpoints=plan.spec["keep_checkpoints"],
+        local=local,
+        address=request.address,
+        loggers=request.loggers,
+        quiet=request.quiet,
+    )
+    done = sum(
+        not str(row.get("source", "")).startswith("repeat:") for row in Ledger(folder / "trials.jsonl").rows().values()
+    )
+    if request.trials is not None and request.trials < done:
+        raise UserError(
+            f"--trials: found {request.trials}, but {folder.name} has {done} trials already; it is the total"
+        )
+    _loggers(as_request)
+    machine, allotment = _allot(as_request, plan)
+    settings = _settings(plan.spec, as_request)
+    return _drive(folder, plan, machine, allotment, settings, resumed=True, retry_failed=request.retry_failed)
+
+
+def _drive(
+    folder: Path,
+    plan: Plan,
+    machine: Machine,
+    allotment: Allotment,
+    settings: Settings,
+    resumed: bool = False,
+    retry_failed: bool = False,
+) -> SweepResult:
+    """Hold the lock, rebuild the search from the ledger, run what is left."""
+    spec, space = plan.spec, plan.space
+    lock = Lock(folder)
+    with _disk(folder):
+        lock.acquire()
+    started = time.monotonic()
+    session: dict[str, Any] = {"started": now(), "pid": os.getpid(), "trials": settings.trials, "seeds": settings.seeds}
+    try:
+        with _disk(folder):
+            described = meta.describe(machine)
+            before = _read_meta(folder)
+            described["started"] = before.get("started", described["started"])
+            sessions = [*before.get("sessions", []), session | _resources(allotment, settings.local)]
+            _write_meta(folder, described, sessions)
+            (folder / "trials").mkdir(exist_ok=True)
+            proposer = Proposer(
+                space,
+                spec["sampler"],
+                settings.trials,
+                spec["seed"],
+                spec["startup"],
+                folder / "study.journal",
+                list(plan.enqueued),
+                read_warm(folder),
+            )
+            stopping = make_stopping(
+                spec["scheduler"],
+                **{"mode": space.mode, **spec["stopping"]},  # type: ignore[arg-type]
+            )
+            sweep = Sweep(folder, plan.base, space, proposer, stopping, allotment, settings)
+            sweep.restore(retry_failed)
+            _opening(sweep, plan, resumed)
+            with _signals(sweep):
+                try:
+                    _run(sweep)
+                finally:
+                    sweep.close()
+                    sessions[-1] |= {
+                        "finished": now(),
+                        "wall_seconds": time.monotonic() - started,
+                        "signal": sweep.stop_code,
+                    }
+                    if sweep.fault is None:
+                        _write_meta(folder, described, sessions)
+            if sweep.fault is not None:
+                raise sweep.fault
+    finally:
+        lock.release()
     result = SweepResult(
         folder, sweep.ledger.rows(), space.metric, space.mode, proposer.limit, proposer.study, sweep.stop_code
     )
+    if sweep.deadline is not None and proposer.proposed < proposer.limit and not sweep.stop_code:
+        log_line(f"igmsweep: the time budget ended it after {proposer.proposed} of {proposer.limit} trials")
     _closing(result, time.monotonic() - started)
     return result
 
 
-def default_space(data: str, method: str) -> str:
-    """The shipped space of a data set and method. Raises UserError when there is none."""
-    name = data if method == "igm" else f"{data}-{method}"
-    if name not in space_names():
-        raise UserError(f"--space: no shipped space for {method} on {data} ('{name}'); name a file of your own")
-    return str(find_space(name))
+def _run(sweep: Sweep) -> None:
+    if sweep.over:
+        return
+    if sweep.settings.local:
+        from igmsweep.sweep.local import run
+    else:
+        if sweep.settings.address is None:
+            # the only way to keep Ray off the network: it turns 127.0.0.1 into the machine's own address
+            os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+        from igmsweep.sweep.ray_runner import run
+    run(sweep)
 
 
-def _enqueued(space: SearchSpace, base: TrainConfig, request: SweepRequest) -> tuple[list[Enqueued], dict[str, Any]]:
-    """The configurations that run first, and the paper's value of every searched path."""
-    complete = presets(request.method, request.data)
-    searched = [param.path for param in space.params]
-    entries = []
-    for number, entry in enumerate(space.enqueue):
-        if isinstance(entry, Mapping):
-            entries.append(Enqueued(space.admit(entry, f"{space.source}: enqueue[{number}]"), "enqueue"))
-            continue
-        if entry not in complete:
-            raise UserError(
-                f"{space.source}: enqueue[{number}]: unknown preset '{entry}', expected one of "
-                f"{', '.join(complete)}{nearest(entry, complete)}"
-            )
-        values = {path: complete[entry][path] for path in searched if path in complete[entry]}
-        where = f"{space.source}: enqueue[{number}] ({entry})"
-        extra = {
-            path: value
-            for path, value in presets(request.method)[entry].items()
-            if path not in searched
-            and path not in request.overrides
-            and path not in space.fixed
-            and base.paths().get(path) != value
-        }
-        entries.append(Enqueued(space.admit(values, where), f"enqueue:{entry}", extra))
-    paper = {path: complete["paper"][path] for path in searched if path in complete.get("paper", {})}
-    return entries, paper
+def _settings(spec: Mapping[str, Any], request: SweepRequest) -> Settings:
+    return Settings(
+        trainable=spec["trainable"],
+        trials=request.trials,
+        folds=spec["folds"],
+        seeds=request.seeds,
+        repeat_top=request.repeat_top,
+        retries=request.retries,
+        keep_checkpoints=request.keep_checkpoints,
+        time_budget_s=request.time_budget_s,
+        trial_timeout_s=request.trial_timeout_s,
+        local=request.local,
+        address=request.address,
+        loggers=request.loggers,
+        quiet=request.quiet,
+    )
 
 
-def _new_folder(request: SweepRequest) -> Path:
+def _allot(request: SweepRequest, plan: Plan, probe: bool = True) -> tuple[Machine, Allotment]:
+    machine = this_machine() if request.address is None else _cluster(request.address)
+    gpus = request.gpus_per_trial
+    if gpus == "auto":
+        gpus = share_of_gpu(plan.base, machine) if probe and machine.gpu_memory else None
+    allotment = allot(machine, request.cpus_per_trial, gpus, request.max_concurrent)
+    return machine, Allotment(allotment.cpus, allotment.gpus, 1) if request.local else allotment
+
+
+def _resources(allotment: Allotment, local: bool) -> dict[str, Any]:
+    return {
+        "runner": "local" if local else "ray",
+        "max_concurrent": allotment.concurrent,
+        "cpus_per_trial": allotment.cpus,
+        "gpus_per_trial": allotment.gpus,
+    }
+
+
+def _loggers(request: SweepRequest) -> None:
+    if request.loggers:
+        from igmsweep.sweep.ray_runner import callbacks
+
+        callbacks(request.loggers, "check")
+
+
+def _folder(request: SweepRequest) -> Path:
+    """Where the sweep goes. Raises UserError when another one lies there."""
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     name = request.name or f"{Path(request.data.split(':')[0]).stem}-{Path(request.method.split(':')[0]).stem}-{stamp}"
     folder = Path(request.out).expanduser().resolve() / name
-    if folder.exists() and any(folder.iterdir()):
-        raise UserError(f"{folder}: already holds a sweep; choose another --name")
+    taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    if taken and not (request.resume and (folder / "sweep.yaml").exists()) and not request.dry_run:
+        raise UserError(
+            f"{folder}: already holds a sweep; choose another --name, or go on with `igmsweep resume {folder}`"
+        )
+    return folder
+
+
+def _create(folder: Path) -> None:
     try:
         (folder / "trials").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror})") from None
-    return folder
+
+
+def _write(path: Path, text: str) -> None:
+    with _disk(path.parent):
+        write_atomically(path, text)
+
+
+@contextmanager
+def _disk(folder: Path) -> Iterator[None]:
+    """A full disk or a folder that may not be written is one line; what is in the ledger is safe."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (*DISK_ERRORS, 13, 1):
+            raise
+        raise SweepFailed(
+            f"{folder}: cannot be written ({error.strerror}); nothing recorded is lost, `igmsweep resume {folder}` goes on"
+        ) from None
+
+
+def _read_meta(folder: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _sessions(folder: Path) -> list[dict[str, Any]]:
+    return list(_read_meta(folder).get("sessions") or [])
+
+
+def _write_meta(folder: Path, described: Mapping[str, Any], sessions: list[dict[str, Any]]) -> None:
+    total = sum(float(session.get("wall_seconds") or 0.0) for session in sessions)
+    content: dict[str, Any] = {**described, "sessions": sessions, "wall_seconds": total}
+    if "finished" in sessions[-1]:
+        content |= {"finished": sessions[-1]["finished"], "signal": sessions[-1]["signal"]}
+    write_atomically(folder / "meta.json", json.dumps(content, indent=1))
 
 
 def _cluster(address: str) -> Machine:
@@ -307,10 +317,13 @@ def _signals(sweep: Sweep) -> Iterator[None]:
         if sweep.stop_code:
             raise KeyboardInterrupt
         sweep.stop_code = 130 if number == signal.SIGINT else 143
-        log_line("igmsweep: stopping; what has finished is kept (Ctrl-C again to leave at once)")
-        if sweep.request.local:
+        print(
+            "igmsweep: stopping; what has finished is kept (Ctrl-C again to leave at once)", file=terminal, flush=True
+        )
+        if sweep.training:
             raise KeyboardInterrupt
 
+    terminal = sys.stderr  # a trial in this process sends sys.stderr to its log
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def arm() -> None:
@@ -326,39 +339,18 @@ def _signals(sweep: Sweep) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _meta(machine: Machine) -> dict[str, Any]:
-    def version(package: str) -> str | None:
-        try:
-            return metadata.version(package)
-        except metadata.PackageNotFoundError:
-            return None
-
-    def git(*arguments: str) -> str | None:
-        try:
-            done = subprocess.run(
-                ["git", *arguments], capture_output=True, text=True, timeout=10, cwd=Path(__file__).parent
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    packages = ("torch", "torchvision", "ray", "optuna", "numpy", "scikit-learn", "pandas", "plotly")
-    changes = git("status", "--porcelain", "--untracked-files=no")
-    return {
-        "schema": SCHEMA,
-        "versions": {"igmsweep": __version__, "python": platform.python_version()}
-        | {package: version(package) for package in packages},
-        "git": {"revision": git("rev-parse", "HEAD"), "changed": bool(changes)},
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-        "hardware": {
-            "system": platform.platform(),
-            "processor": platform.processor() or platform.machine(),
-            "cpus": machine.cpus,
-            "gpus": list(machine.gpu_names),
-        },
-        "pid": os.getpid(),
-        "started": now(),
-    }
+def _opening(sweep: Sweep, plan: Plan, resumed: bool) -> None:
+    settings, proposer, allotment = sweep.settings, sweep.proposer, sweep.allotment
+    if not settings.quiet:
+        done = f", {sweep.progress.done} of them finished before" if resumed else ""
+        log_line(
+            f"igmsweep: {sweep.folder}: {sweep.wanted} trials of {plan.spec['method']} on {plan.base.data.name}{done}, "
+            f"{allotment.concurrent} at a time, {allotment.cpus:g} CPUs and {allotment.gpus:g} GPUs each"
+        )
+    if proposer.cut:
+        log_line(
+            f"igmsweep: the grid is larger than {proposer.limit} trials and will be cut; raise --trials to cover it"
+        )
 
 
 def _describe(
@@ -380,20 +372,23 @@ def _describe(
 
 
 def _closing(result: SweepResult, seconds: float) -> None:
-    from igmsweep.sweep.progress import duration
-
     counts = ", ".join(f"{count} {state}" for state, count in sorted(result.counts.items()))
     best = result.best
+    for line in summary(result.rows.values()):
+        log_line(f"igmsweep: {line}")
     if best is None:
         log_line(f"igmsweep: no trial completed ({counts or 'none started'}) in {duration(seconds)}: {result.dir}")
-        for row in result.rows.values():
-            if row.get("error"):
-                log_line(f"igmsweep: first failure, #{row['trial']}: {row['error']['message']}")
-                break
-        return
-    log_line(
-        f"igmsweep: {counts} in {duration(seconds)}; best #{best['trial']} "
-        f"{result.metric} {best['metrics'][result.metric]:.4f}: {shown_params(best['params'])}"
-    )
+    else:
+        score = f"{result.metric} {best['metrics'][result.metric]:.4f}"
+        if "mean" in best:
+            score = f"{result.metric} {best['mean']:.4f} (mean of {len(best['repeats'])} seeds)"
+        elif result.metric in (best.get("stderr") or {}):
+            score += f" ± {best['stderr'][result.metric]:.4f}"
+        log_line(
+            f"igmsweep: {counts} in {duration(seconds)}; best #{best['trial']} {score}: {shown_params(best['params'])}"
+        )
     if result.interrupted or result.counts.get("interrupted"):
-        log_line(f"igmsweep: interrupted; `igmsweep analyze {result.dir}` reads what there is")
+        log_line(
+            f"igmsweep: interrupted; `igmsweep resume {result.dir}` goes on, `igmsweep analyze {result.dir}` reads what "
+            "there is"
+        )

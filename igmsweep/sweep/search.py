@@ -2,20 +2,29 @@
 
 `Proposer` is what both runners ask. It answers exact duplicates from what is known, leaves no trial RUNNING after a
 failure (a zombie would bias a sampler that assumes the worst of running trials), and never proposes what the space
-forbids. `StudySearch` hands it to Ray Tune.
+forbids.
+
+Every proposal has a sampler of its own, seeded by (seed, number of the proposal). A proposal then depends on nothing but
+the trials before it, so a study that is rebuilt from the ledger goes on with exactly the configurations that the
+uninterrupted search would have tried.
 """
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.trial import TrialState
 
 from igmsweep.errors import UserError
+from igmsweep.sweep.ledger import FINISHED
 from igmsweep.sweep.space import SearchSpace, canonical
 
 MAX_REDRAWS = 200
@@ -23,15 +32,15 @@ MAX_REDRAWS = 200
 
 @dataclass
 class Proposal:
-    """A configuration to try. `known` holds the metrics when an equal one has finished already."""
+    """A configuration to try. `known` holds the ledger's row of an equal trial that has finished already."""
 
     number: int
     params: dict[str, Any]
     source: str
     extra: dict[str, Any] = field(default_factory=dict)
-    """Other configuration values that an enqueued preset brings along."""
+    """Other configuration values that an enqueued preset brings along, or the seed of a repeated training."""
     duplicate_of: int | None = None
-    known: dict[str, float] | None = None
+    known: Mapping[str, Any] | None = None
 
 
 @dataclass
@@ -44,7 +53,18 @@ class Enqueued:
 
 
 class Proposer:
-    """Asks Optuna for `limit` configurations in all and tells it how they went."""
+    """Asks Optuna for `limit` configurations in all and tells it how they went.
+
+    Args:
+        space: what is searched.
+        sampler: tpe, random, grid, gp or cmaes.
+        limit: configurations in all.
+        seed: of the sampler.
+        startup: random configurations before a model is fitted.
+        journal: the study's file, written anew; the ledger is the truth, so an old one is not read.
+        enqueued: configurations that come first.
+        warm: finished trials of earlier sweeps, with `params`, `value` and `source`.
+    """
 
     def __init__(
         self,
@@ -52,52 +72,81 @@ class Proposer:
         sampler: str,
         limit: int,
         seed: int,
+        startup: int,
         journal: Path,
         enqueued: list[Enqueued],
+        warm: list[dict[str, Any]] | None = None,
         grid_points: int = 6,
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-        self.space = space
-        self.sampler_name = sampler
-        self.limit = limit
+        check_sampler(sampler)
+        self.space, self.sampler_name, self.seed, self.startup = space, sampler, seed, startup
+        for leftover in (journal, Path(f"{journal}.lock")):  # Optuna's lock outlives a killed driver
+            leftover.unlink(missing_ok=True)
         storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(journal)))
         self.study = optuna.create_study(
             study_name=journal.parent.name,
             storage=storage,
-            sampler=make_sampler(sampler, seed, limit),
+            sampler=self._sampler(0, 0),
             direction="maximize" if space.mode == "max" else "minimize",
         )
         queue = list(enqueued)
         if sampler == "grid":
-            queue += [Enqueued(values, "grid") for values in space.grid(grid_points)]
-            self.limit = min(limit, len(queue))
-        self._queue = queue[: self.limit]
+            # a grid of many parameters would not fit into memory; one more than needed tells that it was cut
+            points = itertools.islice(space.grid(grid_points), max(0, limit - len(queue)) + 1)
+            queue += [Enqueued(values, "grid") for values in points]
+        self.cut = sampler == "grid" and len(queue) > limit
+        """Whether a grid has more configurations than there are trials."""
+        self.limit = min(limit, len(queue)) if sampler == "grid" else limit
+        self._queue = queue
         self._trials: dict[int, optuna.trial.Trial] = {}
-        self._finished: dict[str, tuple[int, dict[str, float]]] = {}
+        self._finished: dict[str, tuple[int, Mapping[str, Any]]] = {}
         self._keys: dict[int, str] = {}
-        self.count = 0
+        self.proposed = 0
+        """Configurations proposed so far; repeated trainings are not proposals."""
+        self.next_number = 0
+        for entry in warm or []:
+            self.study.add_trial(
+                optuna.trial.create_trial(
+                    params=entry["params"],
+                    distributions=self._distributions(entry["params"]),
+                    value=entry["value"],
+                    user_attrs={"source": entry["source"]},
+                )
+            )
+
+    def restore(self, rows: Mapping[int, Mapping[str, Any]]) -> list[Proposal]:
+        """Rebuild the study from the ledger's rows; returns the trials that have not finished, to be gone on with."""
+        unfinished = []
+        for number in sorted(rows):
+            row = rows[number]
+            self.next_number = number + 1
+            proposal = Proposal(
+                number, dict(row["params"]), str(row.get("source", "")), dict(row.get("fixed_overrides") or {})
+            )
+            repeated = proposal.source.startswith("repeat:")
+            if not repeated:
+                self.proposed += 1
+                self._keys[number] = canonical({"params": proposal.params, "extra": proposal.extra})
+            if row.get("state") not in FINISHED:
+                if not repeated:
+                    self._reopen(proposal, row)
+                unfinished.append(proposal)
+            elif not repeated and self.sampler_name == "cmaes":
+                self._reopen(proposal, row)
+                self.tell(number, row)
+            elif not repeated:
+                self._add(number, row)
+        return unfinished
 
     def ask(self) -> Proposal | None:
         """The next configuration, or None when all have been proposed."""
-        if self.count >= self.limit:
+        if self.proposed >= self.limit:
             return None
-        source, extra = self.sampler_name, {}
-        for _ in range(MAX_REDRAWS):
-            if self._queue:
-                entry = self._queue.pop(0)
-                self.study.enqueue_trial(entry.params, user_attrs={"source": entry.source})
-                source, extra = entry.source, entry.extra
-            trial = self.study.ask()
-            params = self.space(trial)
-            if not self.space.forbidden(params):
-                break
-            trial.set_user_attr("forbidden", True)
-            self.study.tell(trial, state=optuna.trial.TrialState.FAIL)
-        else:
-            raise UserError(f"{self.space.source}: forbid: {MAX_REDRAWS} proposals in a row were forbidden")
-        number = self.count
-        self.count += 1
+        trial, params, source, extra = self._draw(self.proposed)
+        number = self.number()
+        self.proposed += 1
         trial.set_user_attr("trial", number)
         trial.set_user_attr("source", source)
         self._trials[number] = trial
@@ -108,29 +157,120 @@ class Proposer:
             proposal.duplicate_of, proposal.known = self._finished[key]
         return proposal
 
-    def tell(self, number: int, metrics: Mapping[str, float] | None) -> None:
-        """A trial ended: with metrics, or None when it failed or was interrupted."""
+    def number(self) -> int:
+        """A number for a new trial."""
+        self.next_number += 1
+        return self.next_number - 1
+
+    def report(self, number: int, cycle: int, value: float) -> None:
+        """A score at the end of a cycle, for the study's intermediate values."""
+        trial = self._trials.get(number)
+        if trial is not None:
+            trial.report(value, step=cycle)
+
+    def tell(self, number: int, row: Mapping[str, Any]) -> None:
+        """A trial ended as the ledger's row says: complete, pruned, or anything else, which is a failure."""
         trial = self._trials.pop(number, None)
         if trial is None:
             return
-        value = None if metrics is None else metrics.get(self.space.metric)
-        if metrics is None or value is None or value != value:
-            self.study.tell(trial, state=optuna.trial.TrialState.FAIL)
-            return
-        for name, item in metrics.items():
-            trial.set_user_attr(name, item)
-        self.study.tell(trial, value)
-        self._finished.setdefault(self._keys[number], (number, dict(metrics)))
+        value = self._value(row)
+        if row.get("state") == "pruned" and value is not None:
+            self.study.tell(trial, state=TrialState.PRUNED)
+        elif row.get("state") == "complete" and value is not None:
+            for name, item in row["metrics"].items():
+                trial.set_user_attr(name, item)
+            self.study.tell(trial, value)
+            self._remember(number, row)
+        else:
+            self.study.tell(trial, state=TrialState.FAIL)
 
     def abandon(self) -> None:
         """Mark what is still open as failed, so that nobody who opens the journal finds a trial running for ever."""
         for number in list(self._trials):
-            self.tell(number, None)
+            self.tell(number, {"state": "interrupted"})
+
+    def _draw(self, index: int) -> tuple[optuna.trial.Trial, dict[str, Any], str, dict[str, Any]]:
+        """The proposal number `index`: an Optuna trial, its parameters, their source and what a preset brings along."""
+        for redraw in range(MAX_REDRAWS):
+            source, extra = self.sampler_name, {}
+            self.study.sampler = self._sampler(index, redraw)
+            if redraw == 0 and index < len(self._queue):
+                entry = self._queue[index]
+                self.study.enqueue_trial(entry.params)
+                source, extra = entry.source, entry.extra
+            trial = self.study.ask()
+            params = self.space(trial)
+            if not self.space.forbidden(params):
+                return trial, params, source, extra
+            trial.set_user_attr("forbidden", True)
+            self.study.tell(trial, state=TrialState.FAIL)
+        raise UserError(f"{self.space.source}: forbid: {MAX_REDRAWS} proposals in a row were forbidden")
+
+    def _sampler(self, number: int, redraw: int) -> optuna.samplers.BaseSampler:
+        digest = hashlib.sha256(f"{self.seed}/{number}/{redraw}".encode()).digest()
+        return make_sampler(self.sampler_name, int.from_bytes(digest[:4], "big"), self.startup)
+
+    def _value(self, row: Mapping[str, Any]) -> float | None:
+        value = (row.get("metrics") or {}).get(self.space.metric)
+        return None if value is None or value != value else float(value)
+
+    def _remember(self, number: int, row: Mapping[str, Any]) -> None:
+        if row.get("duplicate_of") is None:
+            self._finished.setdefault(self._keys[number], (number, row))
+
+    def _distributions(self, params: Mapping[str, Any]) -> dict[str, optuna.distributions.BaseDistribution]:
+        return {param.path: param.distribution() for param in self.space.params if param.path in params}
+
+    def _reopen(self, proposal: Proposal, row: Mapping[str, Any]) -> None:
+        trial = None
+        if self.sampler_name == "cmaes":  # its state lies in the trials that it was asked for, so it is asked again
+            trial, params, _, _ = self._draw(self.proposed - 1)
+            if params != proposal.params:
+                self.study.tell(trial, state=TrialState.FAIL)
+                trial = None
+        if trial is None:
+            self.study.enqueue_trial(proposal.params)
+            trial = self.study.ask()
+            self.space(trial)
+        trial.set_user_attr("trial", proposal.number)
+        trial.set_user_attr("source", proposal.source)
+        self._trials[proposal.number] = trial
+        for cycle, score in (row.get("rungs") or {}).items():
+            trial.report(score, step=int(cycle))
+
+    def _add(self, number: int, row: Mapping[str, Any]) -> None:
+        value, state = self._value(row), TrialState.FAIL
+        if value is not None and row["state"] == "complete":
+            state = TrialState.COMPLETE
+            self._remember(number, row)
+        elif value is not None and row["state"] == "pruned":
+            state = TrialState.PRUNED
+        attributes = {"trial": number, "source": row.get("source", ""), **(row.get("metrics") or {})}
+        self.study.add_trial(
+            optuna.trial.create_trial(
+                state=state,
+                params=dict(row["params"]),
+                distributions=self._distributions(row["params"]),
+                value=None if state == TrialState.FAIL else value,
+                intermediate_values={int(cycle): score for cycle, score in (row.get("rungs") or {}).items()},
+                user_attrs=attributes,
+            )
+        )
 
 
-def make_sampler(name: str, seed: int, limit: int) -> optuna.samplers.BaseSampler:
-    """An Optuna sampler by igmsweep's name. Raises UserError for one whose package is missing."""
-    startup = max(4, min(10, limit // 3))
+def check_sampler(name: str) -> None:
+    """Raise UserError for a sampler whose package is missing."""
+    if name == "cmaes" and find_spec("cmaes") is None:
+        raise UserError("--sampler cmaes: needs the package `cmaes`; install it, or take --sampler tpe")
+
+
+def startup_trials(trials: int) -> int:
+    """Random configurations before a model is fitted: a third of a small search, at most 10."""
+    return max(4, min(10, trials // 3))
+
+
+def make_sampler(name: str, seed: int, startup: int) -> optuna.samplers.BaseSampler:
+    """An Optuna sampler by igmsweep's name."""
     if name == "tpe":
         # `group` keeps the joint model where conditional parameters come and go
         return optuna.samplers.TPESampler(
@@ -140,7 +280,4 @@ def make_sampler(name: str, seed: int, limit: int) -> optuna.samplers.BaseSample
         return optuna.samplers.RandomSampler(seed=seed)
     if name == "gp":
         return optuna.samplers.GPSampler(seed=seed, n_startup_trials=startup)
-    try:
-        return optuna.samplers.CmaEsSampler(seed=seed, n_startup_trials=startup)
-    except ImportError:
-        raise UserError("--sampler cmaes: needs the package `cmaes`; install it, or take --sampler tpe") from None
+    return optuna.samplers.CmaEsSampler(seed=seed, n_startup_trials=startup)

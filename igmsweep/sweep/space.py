@@ -26,6 +26,7 @@ KEYS = {
     "int": ("type", "low", "high", "log", "step", "when"),
     "categorical": ("type", "choices", "when"),
 }
+CONDITIONS = ("not", "in", "gt", "lt")
 FOREIGN = {
     "min": "low",
     "max": "high",
@@ -35,6 +36,15 @@ FOREIGN = {
     "distribution": "type",
     "value": "fixed: at the top level",
 }
+
+
+FOREIGN_TOP = {
+    "parameters": "W&B's word, write 'params'",
+    "method": "W&B's word, choose with --sampler",
+    "program": "W&B's word, igmsweep trains its own methods",
+    "search_space": "write 'params'",
+}
+METRICS = ("acc", "map", "f1", "loss")
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,18 @@ class Param:
             step = 1 if self.step is None else int(self.step)
             return trial.suggest_int(self.path, int(self.low), int(self.high), step=step, log=self.log)
         return trial.suggest_float(self.path, self.low, self.high, step=self.step, log=self.log)
+
+    def distribution(self) -> Any:
+        """The Optuna distribution that `suggest` draws from, for trials that are added to a study as they are."""
+        from optuna import distributions
+
+        if self.type == "categorical":
+            return distributions.CategoricalDistribution(list(self.choices))
+        assert self.low is not None and self.high is not None
+        if self.type == "int":
+            step = 1 if self.step is None else int(self.step)
+            return distributions.IntDistribution(int(self.low), int(self.high), log=self.log, step=step)
+        return distributions.FloatDistribution(self.low, self.high, log=self.log, step=self.step)
 
     def contains(self, value: Any) -> bool:
         """Whether a value lies in the range or among the choices (true is not 1)."""
@@ -131,7 +153,8 @@ class SearchSpace:
 
         for key in plain:
             if key not in TOP:
-                raise UserError(f"{source}: unknown key '{key}'{nearest(key, TOP)}")
+                hint = f"; {FOREIGN_TOP[key]}" if key in FOREIGN_TOP else nearest(str(key), TOP)
+                raise UserError(f"{source}: unknown key '{key}'{hint}")
         if plain.get("version", cls.VERSION) != cls.VERSION:
             raise refuse("version", f"found {plain['version']!r}, expected {cls.VERSION}")
         metric = plain.get("metric", {"name": "val/acc", "mode": "max"})
@@ -153,8 +176,9 @@ class SearchSpace:
         if not isinstance(fixed, Mapping):
             raise refuse("fixed", f"found {fixed!r}, expected a mapping of paths to values")
         for path in fixed:
-            if path in params:
-                raise refuse(f"fixed.{path}", "is searched under params too; keep one of the two")
+            for searched in params:
+                if overlap(str(path), str(searched)):
+                    raise refuse(f"fixed.{path}", f"{searched} is searched under params too; keep one of the two")
         enqueue = plain.get("enqueue") or []
         if not isinstance(enqueue, list):
             raise refuse("enqueue", f"found {enqueue!r}, expected a list of presets and configurations")
@@ -167,19 +191,27 @@ class SearchSpace:
         for number, rule in enumerate(forbid):
             for path in rule:
                 if path not in params:
-                    raise refuse(f"forbid[{number}]", f"unknown parameter '{path}'{nearest(path, params)}")
-        for number, entry in enumerate(enqueue):
-            if isinstance(entry, Mapping):
-                space.admit(entry, f"{source}: enqueue[{number}]")
-            elif not isinstance(entry, str):
-                raise refuse(f"enqueue[{number}]", f"found {entry!r}, expected a preset's name or a mapping")
+                    raise refuse(f"forbid[{number}]", f"unknown parameter '{path}'{nearest(str(path), params)}")
+                _check_condition(f"{source}: forbid[{number}].{path}", rule[path], params[path])
         if not any(True for _ in itertools.islice(space.grid(3), 1)):
             raise refuse("forbid", "leaves no configuration to try")
+        for number, entry in enumerate(enqueue):
+            if isinstance(entry, Mapping):
+                if space.forbidden(space.admit(entry, f"{source}: enqueue[{number}]")):
+                    raise refuse(f"enqueue[{number}]", "falls under a forbid rule; take one of the two out")
+            elif not isinstance(entry, str):
+                raise refuse(f"enqueue[{number}]", f"found {entry!r}, expected a preset's name or a mapping")
         return space
 
     def check(self, config: TrainConfig) -> None:
         """Raise UserError unless every path exists in the configuration and every bound is a legal value of it."""
         paths = config.paths()
+        parts = ["", *(f"{name}/" for name in config.modalities)]
+        metrics = [f"val/{part}{name}" for part in parts for name in METRICS]
+        if self.metric not in metrics:
+            raise UserError(
+                f"{self.source}: metric.name: unknown metric '{self.metric}'{nearest(self.metric, metrics)}"
+            )
         for path in [*(param.path for param in self.params), *self.fixed]:
             if path not in paths and path not in self.fixed:
                 raise UserError(f"{self.source}: unknown parameter '{path}'{nearest(path, paths)}")
@@ -188,7 +220,11 @@ class SearchSpace:
                 raise UserError(
                     f"{self.source}: {param.path}: cannot be searched; it decides what scores are comparable"
                 )
-            values = param.choices if param.type == "categorical" else (param.low, param.high)
+            values = param.choices
+            if param.low is not None and param.high is not None:
+                # a third value, since whole bounds do not show that a float cannot be taken
+                between = () if param.type == "int" else (param.low + (param.high - param.low) * 0.381,)
+                values = (param.low, param.high, *between)
             for value in values:
                 if isinstance(paths[param.path], bool) and not isinstance(value, bool):
                     raise UserError(f"{self.source}: {param.path}: found {value!r}, expected true or false")
@@ -235,7 +271,7 @@ class SearchSpace:
         known = {param.path: param for param in self.params}
         for path, value in values.items():
             if path not in known:
-                raise UserError(f"{where}: unknown parameter '{path}'{nearest(path, known)}")
+                raise UserError(f"{where}: unknown parameter '{path}'{nearest(str(path), known)}")
             if not known[path].contains(value):
                 raise UserError(f"{where}: {path}: found {value!r}, outside {_range(known[path])}")
         active: dict[str, Any] = {}
@@ -262,6 +298,11 @@ def canonical(values: Mapping[str, Any]) -> str:
     return json.dumps(dict(values), sort_keys=True)
 
 
+def overlap(one: str, other: str) -> bool:
+    """Whether two paths set the same value: equal, or one stands for every modality of the other."""
+    return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")
+
+
 def space_folders() -> list[Path]:
     """Where shipped spaces lie: inside an installed package, or at the top of a source checkout."""
     here = Path(__file__).resolve().parent.parent
@@ -276,7 +317,8 @@ def space_names() -> list[str]:
 def find_space(name: str | Path) -> Path:
     """The file of a space given as a path or a shipped name. Raises UserError."""
     path = Path(name)
-    if path.suffix in (".yaml", ".yml") or path.exists():
+    # a folder is no space: the data set's own folder may well lie here under the same name
+    if path.suffix in (".yaml", ".yml") or path.is_file():
         if not path.is_file():
             raise UserError(f"--space: no such file {path}")
         return path
@@ -298,7 +340,7 @@ def _param(source: str, path: str, plain: Any) -> Param:
         if key in FOREIGN:
             raise refuse(f"igmsweep uses Optuna's words, write '{FOREIGN[key]}'", key)
     kind = plain.get("type")
-    if kind not in KEYS:
+    if not isinstance(kind, str) or kind not in KEYS:
         raise refuse(f"found {kind!r}, expected one of {', '.join(KEYS)}{nearest(str(kind), KEYS)}", "type")
     for key in plain:
         if key not in KEYS[kind]:
@@ -306,13 +348,6 @@ def _param(source: str, path: str, plain: Any) -> Param:
     when = plain.get("when")
     if when is not None and (not isinstance(when, Mapping) or not when):
         raise refuse(f"found {when!r}, expected a mapping such as {{method.sam: true}}", "when")
-    for other, condition in (when or {}).items():
-        if isinstance(condition, Mapping):
-            for word in condition:
-                if word not in ("not", "in", "gt", "lt"):
-                    raise refuse(
-                        f"found '{word}', expected not, in, gt or lt{nearest(word, ['not', 'in'])}", f"when.{other}"
-                    )
     if kind == "categorical":
         choices = plain.get("choices")
         if not isinstance(choices, list) or not choices:
@@ -338,6 +373,8 @@ def _param(source: str, path: str, plain: Any) -> Param:
         raise refuse(f"low {bounds['low']:g} is not below high {bounds['high']:g}")
     if log and bounds["low"] <= 0:
         raise refuse(f"low {bounds['low']:g} on a logarithmic axis, expected a value above 0")
+    if step is not None and (step <= 0 or (kind == "int" and not float(step).is_integer())):
+        raise refuse(f"found {step:g}, expected a {'whole ' if kind == 'int' else ''}number above 0", "step")
     if log and step is not None:
         raise refuse("log and step exclude each other", "step")
     return Param(path, kind, bounds["low"], bounds["high"], log, step, when=when)
@@ -363,12 +400,34 @@ def _ordered(source: str, params: Mapping[str, Param]) -> tuple[Param, ...]:
         for other in params[path].when or {}:
             if other not in params:
                 raise UserError(f"{source}: {path}.when: unknown parameter '{other}'{nearest(other, params)}")
+            _check_condition(f"{source}: {path}.when.{other}", (params[path].when or {})[other], params[other])
             visit(other, (*above, path))
         done[path] = params[path]
 
     for path in params:
         visit(path, ())
     return tuple(done.values())
+
+
+def _check_condition(where: str, condition: Any, param: Param) -> None:
+    """Raise UserError for a condition on `param` that can never hold or cannot be compared."""
+    if not isinstance(condition, Mapping):
+        condition = {"in": [condition]}
+    if not condition:
+        raise UserError(f"{where}: found {{}}, expected a value, or not, in, gt or lt")
+    for word, operand in condition.items():
+        if word not in CONDITIONS:
+            raise UserError(f"{where}: found '{word}', expected not, in, gt or lt{nearest(str(word), CONDITIONS)}")
+        if word in ("gt", "lt"):
+            if isinstance(operand, bool) or not isinstance(operand, int | float):
+                raise UserError(f"{where}.{word}: found {operand!r}, expected a number")
+            continue
+        if word == "in" and not isinstance(operand, list):
+            raise UserError(f"{where}.in: found {operand!r}, expected a list")
+        for value in operand if isinstance(operand, list) else [operand]:
+            if not param.contains(value):
+                near = nearest(str(value), [str(choice) for choice in param.choices])
+                raise UserError(f"{where}: found {value!r}, outside {_range(param)}{near}")
 
 
 def _holds(conditions: Mapping[str, Any] | None, values: Mapping[str, Any]) -> bool:
@@ -385,7 +444,7 @@ def _holds(conditions: Mapping[str, Any] | None, values: Mapping[str, Any]) -> b
             if word == "not" and _among(value, operand if isinstance(operand, list) else [operand]):
                 return False
             if word in ("gt", "lt"):
-                if isinstance(value, str | bool):
+                if isinstance(value, bool) or not isinstance(value, int | float):
                     return False
                 if not (value > operand if word == "gt" else value < operand):
                     return False

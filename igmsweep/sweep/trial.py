@@ -1,88 +1,216 @@
-"""One trial, the same in this process and in a Ray actor: it trains, and writes all about itself to its folder."""
+"""One trial, the same in this process and in a Ray actor: it trains, and writes all about itself to its folder.
+
+A trial goes on from its last checkpoint when it is started again. With folds it trains once a fold and its scores are
+the means; finished folds are kept in files of their own.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import importlib
 import json
+import math
 import os
+import signal
 import sys
+import threading
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from igmsweep.config import TrainConfig
-from igmsweep.errors import DataError, Diverged
-from igmsweep.sweep.ledger import SCHEMA, now, write_atomically
+from igmsweep.errors import Diverged
+from igmsweep.sweep.failures import TrialTimeout, classify, one_line
+from igmsweep.sweep.ledger import SCHEMA, now, plain, write_atomically
+from igmsweep.sweep.lock import identity
+
+CHECKPOINT = "checkpoint.pt"
+CHECKPOINT_EVERY_S = 60.0
+"""Between stage ends, at most this much training is lost to a kill."""
+
+Progress = Callable[[int, dict[str, Any]], bool]
+"""`progress(cycle, metrics)` at the end of every stage; cycle is 0 inside a cycle. True stops the trial there."""
 
 
-def run_trial(task: dict[str, Any], progress: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any]:
+class Stopped(Exception):
+    """The sweep stops this trial at the end of a cycle."""
+
+
+def run_trial(task: dict[str, Any], progress: Progress | None = None) -> dict[str, Any]:
     """Train one configuration and return its result, which `result.json` holds too.
 
     Whatever goes wrong inside the training becomes a failed result with a class; only an interruption is raised.
 
     Args:
-        task: plain data: `number`, `folder`, `config`, `params`, `metric`, `trainable`, `threads`, `gpus`.
-        progress: called with an epoch's metrics at the end of every stage.
+        task: plain data: `number`, `attempt`, `folder`, `config`, `params`, `metric`, `trainable`, `threads`, `gpus`,
+            `folds`, `decided` (the last cycle whose score the driver has), `timeout` (s), `worker` (whether this
+            process belongs to the trial alone), `node`.
+        progress: called at the end of every stage.
     """
     folder = Path(task["folder"])
     folder.mkdir(parents=True, exist_ok=True)
     config = TrainConfig(**task["config"])
     (folder / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
+    write_atomically(folder / "worker.json", json.dumps(identity() | {"node": task.get("node")}))
     result: dict[str, Any] = {
         "schema": SCHEMA,
         "trial": task["number"],
+        "attempt": task.get("attempt", 0),
         "params": task["params"],
         "config": config.to_dict(),
         "config_hash": config.hash(),
         "started": now(),
     }
-    epochs = 0
-    with (
-        (folder / "metrics.jsonl").open("w", encoding="utf-8") as metrics_file,
-        (folder / "stdout.log").open("a", encoding="utf-8") as log,
-        contextlib.redirect_stdout(log),
-        contextlib.redirect_stderr(log),
-    ):
+    started = time.monotonic()
+
+    def failed(error: BaseException) -> None:
+        result.update(
+            state="failed",
+            seconds=time.monotonic() - started,
+            error={"class": classify(error), "message": one_line(error)},
+        )
+        (folder / "error.txt").write_text(
+            "".join(traceback.format_exception(error)), encoding="utf-8", errors="replace"
+        )
+
+    def give_up() -> None:
+        """From the watchdog of a worker whose training hangs: leave the record, then the process."""
+        failed(TrialTimeout(f"not finished after {float(task['timeout']):g} s"))
+        write_atomically(folder / "result.json", json.dumps(plain(result | {"finished": now()}), indent=1))
+        os._exit(1)
+
+    training = _Training(task, config, folder, progress)
+    with _output_to(folder / "stdout.log"):
+        try:
+            with _limit(task.get("timeout"), give_up if task.get("worker") else None):
+                prepare_process(int(task["threads"]), float(task["gpus"]))
+                result |= training.run()
+        except Stopped:
+            result |= {"state": "pruned", "metrics": training.last, "seconds": time.monotonic() - started}
+        except Exception as error:
+            failed(error)
+            result["epochs"] = training.epochs
+    result["finished"] = now()
+    if result["state"] != "pruned":  # that it was stopped is the driver's knowledge, and in its ledger
+        write_atomically(folder / "result.json", json.dumps(plain(result), indent=1, allow_nan=False))
+    return result
+
+
+class _Training:
+    """The trainings of one trial: one, or one a fold, each from its checkpoint where there is one."""
+
+    def __init__(self, task: dict[str, Any], config: TrainConfig, folder: Path, progress: Progress | None) -> None:
+        self.task, self.config, self.folder, self.progress = task, config, folder, progress
+        self.folds: int = task.get("folds") or 0
+        self.metric: str = task["metric"]
+        self.epochs = 0
+        self.last: dict[str, float] = {}
+        self._decided = int(task.get("decided") or 0)
+        self._cycles = config.stages.rounds
+        self._done: list[dict[str, Any]] = []  # the results of finished folds
+
+    def run(self) -> dict[str, Any]:
+        """Train what is left and return what is worth keeping."""
+        if not self.folds:
+            return self._fold(None)
+        for fold in range(self.folds):
+            kept = self.folder / f"fold{fold}.json"
+            if kept.exists():
+                found = json.loads(kept.read_text(encoding="utf-8"))
+            else:
+                found = self._fold(fold)
+                write_atomically(kept, json.dumps(plain(found), indent=1))
+                (self.folder / CHECKPOINT).unlink(missing_ok=True)
+            self._done.append(found)
+        scores = [found["metrics"] for found in self._done]
+        shared = [name for name in scores[0] if all(name in each for each in scores)]
+        return {
+            **self._done[0],
+            "metrics": {name: sum(each[name] for each in scores) / len(scores) for name in shared},
+            "stderr": {name: standard_error([each[name] for each in scores]) for name in shared},
+            "folds": scores,
+            "config": self.config.to_dict(),
+            "config_hash": self.config.hash(),
+            "seconds": sum(found["seconds"] for found in self._done),
+            "epochs": sum(found["epochs"] for found in self._done),
+        }
+
+    def _fold(self, fold: int | None) -> dict[str, Any]:
+        config = self.config if fold is None else self.config.override({"data.folds": self.folds, "data.fold": fold})
+        checkpoint = self.folder / CHECKPOINT
+        path = self.folder / "metrics.jsonl"
+        kept = _rows(path)
+        before = [row for row in kept if row.get("fold") != fold] if fold is not None else []
+        rows = [row for row in kept if row.get("fold") == fold] if fold is not None else kept
+        resume = checkpoint if checkpoint.exists() else None
+        if resume is None:
+            rows = []
+        for row in rows:  # what the driver may not have heard of before it died
+            self._stage_end(row, fold)
+        _write_rows(path, [*before, *rows])
+        saved = time.monotonic()
 
         def report(step: int, metrics: dict[str, Any], save: Callable[[Path], None]) -> None:
-            nonlocal epochs
-            epochs = step
-            metrics_file.write(json.dumps(metrics) + "\n")
-            metrics_file.flush()
-            if progress is not None and metrics.get("stage_end"):
-                progress(metrics)
+            nonlocal saved
+            row = plain(metrics) | ({} if fold is None else {"fold": fold})
+            if len(rows) >= step:  # the checkpoint is older than the last lines
+                del rows[step - 1 :]
+                _write_rows(path, [*before, *rows])
+            rows.append(row)
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+            self.epochs = len(before) + step
+            if metrics.get("stage_end") or time.monotonic() - saved > CHECKPOINT_EVERY_S:
+                save(checkpoint)
+                saved = time.monotonic()
+            self._stage_end(row, fold)
 
-        try:
-            prepare_process(int(task["threads"]), float(task["gpus"]))
-            trained = _trainable(task["trainable"])(config, report)
-            value = trained.metrics.get(task["metric"])
-            if value is None:
-                raise KeyError(f"the training reports no '{task['metric']}', only {', '.join(trained.metrics)}")
-            if value != value or value in (float("inf"), float("-inf")):
-                raise Diverged(f"{task['metric']} is {value}")
-            result |= {
-                "state": "complete",
-                "metrics": {key: item for key, item in trained.metrics.items() if item == item},
-                # the echo: what the trainer itself says it trained with
-                "config": trained.config.to_dict(),
-                "config_hash": trained.config.hash(),
-                "seconds": trained.seconds,
-                "epochs": len(trained.history),
-                "notes": trained.notes,
-                "spectra": trained.spectra,
+        trained = _trainable(self.task["trainable"])(config, report, **({} if resume is None else {"resume": resume}))
+        value = trained.metrics.get(self.metric)
+        if value is None:
+            raise KeyError(f"the training reports no '{self.metric}', only {', '.join(trained.metrics)}")
+        if not math.isfinite(value):
+            raise Diverged(f"{self.metric} is {value}")
+        return {
+            "state": "complete",
+            "metrics": {key: float(item) for key, item in trained.metrics.items() if math.isfinite(item)},
+            # the echo: what the trainer itself says it trained with
+            "config": trained.config.to_dict(),
+            "config_hash": trained.config.hash(),
+            "seconds": trained.seconds,
+            "epochs": len(trained.history),
+            "notes": trained.notes,
+            "spectra": trained.spectra,
+        }
+
+    def _stage_end(self, row: dict[str, Any], fold: int | None) -> None:
+        if not row.get("stage_end") or not isinstance(row.get(self.metric), int | float):
+            return
+        cycle = int(row["round"]) + 1 + (fold or 0) * self._cycles if row.get("cycle_end") else 0
+        if 0 < cycle <= self._decided:
+            return
+        self._decided = max(self._decided, cycle)
+        metrics = {name: value for name, value in row.items() if name.startswith("val/") and value is not None}
+        if self._done:  # with folds: finished ones and this one so far, the same for every trial at this cycle
+            folds = [*(found["metrics"] for found in self._done), metrics]
+            metrics = {
+                name: sum(each[name] for each in folds) / len(folds)
+                for name in metrics
+                if all(name in each for each in folds)
             }
-        except Exception as error:
-            result |= {
-                "state": "failed",
-                "epochs": epochs,
-                "error": {"class": classify(error), "message": one_line(error)},
-            }
-            (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
-    result["finished"] = now()
-    write_atomically(folder / "result.json", json.dumps(result, indent=1))
-    return result
+        self.last = metrics
+        if self.progress is not None and self.progress(cycle, metrics):
+            raise Stopped
+
+
+def standard_error(values: list[float]) -> float:
+    """Standard error of the mean, with n - 1 in the variance; 0 for a single value."""
+    if len(values) < 2:
+        return 0.0
+    mean = sum(values) / len(values)
+    return math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1) / len(values))
 
 
 def prepare_process(threads: int, gpus: float) -> None:
@@ -98,24 +226,62 @@ def prepare_process(threads: int, gpus: float) -> None:
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-        if 0 < gpus < 1:
-            # Ray's fractions are bookkeeping; this wall keeps a trial from killing its neighbour
-            torch.cuda.set_per_process_memory_fraction(gpus * 0.95)
+        # Ray's fractions are bookkeeping; this wall keeps a trial from killing its neighbour
+        torch.cuda.set_per_process_memory_fraction(gpus * 0.95 if 0 < gpus < 1 else 1.0)
 
 
-def classify(error: BaseException) -> str:
-    """`nan`, `oom`, `data` or `bug`."""
-    if isinstance(error, Diverged):
-        return "nan"
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "out of memory" in str(error):
-        return "oom"
-    return "data" if isinstance(error, DataError) else "bug"
+@contextlib.contextmanager
+def _limit(seconds: float | None, give_up: Callable[[], None] | None) -> Iterator[None]:
+    """Raise TrialTimeout after `seconds`; a worker's own process is left by `give_up` instead, whatever it hangs in."""
+    if seconds is None:
+        yield
+    elif give_up is not None:
+        timer = threading.Timer(seconds, give_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+    elif threading.current_thread() is not threading.main_thread():
+        yield
+    else:
+
+        def alarm(*_: Any) -> None:
+            raise TrialTimeout(f"not finished after {seconds:g} s")
+
+        before = signal.signal(signal.SIGALRM, alarm)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
 
 
-def one_line(error: BaseException) -> str:
-    """Type and message on one line, at most 300 characters."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return (text if isinstance(error, Diverged | DataError) else f"{type(error).__name__}: {text}")[:300]
+@contextlib.contextmanager
+def _output_to(path: Path) -> Iterator[None]:
+    with (
+        path.open("a", encoding="utf-8") as log,
+        contextlib.redirect_stdout(log),
+        contextlib.redirect_stderr(log),
+    ):
+        yield
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    rows = []
+    if path.exists():
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                rows.append(json.loads(line))
+            except ValueError:  # cut by a kill; everything after it is trained again
+                break
+    return rows
+
+
+def _write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def _trainable(name: str) -> Callable[..., Any]:

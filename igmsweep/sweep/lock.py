@@ -1,0 +1,119 @@
+"""One driver a folder: a lock that says who holds it and is recognised as stale when its holder is gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from igmsweep.errors import UserError
+from igmsweep.sweep.ledger import now
+
+NAME = "driver.lock"
+
+
+def identity(pid: int | None = None) -> dict[str, Any]:
+    """Host, boot and process, so that a process number that was given away again is not mistaken for its old owner."""
+    pid = os.getpid() if pid is None else pid
+    return {"host": socket.gethostname(), "boot": _boot(), "pid": pid, "start": _start(pid)}
+
+
+def alive(holder: dict[str, Any]) -> bool | None:
+    """Whether a process that `identity` described still runs; None when it is on another host."""
+    if holder.get("host") != socket.gethostname():
+        return None
+    if holder.get("boot") != _boot():
+        return False
+    pid = holder.get("pid")
+    if not isinstance(pid, int):
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return _start(pid) == holder.get("start") and not _zombie(pid)
+
+
+def holder_of(folder: Path) -> dict[str, Any] | None:
+    """Who drives a sweep, or None when nobody does. A holder on another host counts, as nobody can look there."""
+    found = _read(folder / NAME)
+    return found if found is not None and alive(found) is not False else None
+
+
+class Lock:
+    """`driver.lock` in a sweep's folder, held while a driver runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+
+    def acquire(self) -> None:
+        """Take the lock, or a stale one over.
+
+        Raises:
+            UserError: another driver holds it; the message says which.
+        """
+        content = json.dumps(identity() | {"since": now()})
+        for _ in range(3):
+            try:
+                handle = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+            except FileExistsError:
+                holder = _read(self.path)
+                if holder is not None and alive(holder) is not False:
+                    where = "" if alive(holder) else "; if that machine is gone, remove the file " + str(self.path)
+                    raise UserError(
+                        f"{self.path.parent}: is driven by process {holder.get('pid')} on {holder.get('host')} "
+                        f"since {holder.get('since')}{where}"
+                    ) from None
+                self.path.unlink(missing_ok=True)
+                continue
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            return
+        raise UserError(f"{self.path}: another driver took this sweep at the same moment")
+
+    def release(self) -> None:
+        """Give the lock back when it is ours."""
+        holder = _read(self.path)
+        if holder is not None and holder.get("pid") == os.getpid() and holder.get("host") == socket.gethostname():
+            self.path.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _stat(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _start(pid: int) -> str:
+    """When a process started, in ticks since the boot; empty where /proc does not say."""
+    fields = _stat(pid)
+    return fields[19] if len(fields) > 19 else ""
+
+
+def _zombie(pid: int) -> bool:
+    fields = _stat(pid)
+    return bool(fields) and fields[0] == "Z"

@@ -1,0 +1,267 @@
+"""What a sweep is, checked and resolved before anything starts: the content of `sweep.yaml`.
+
+The plan holds no preset names and no defaults that a later version could read differently, so that a sweep that is
+taken up again is the same sweep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from igmsweep.config import TrainConfig, presets
+from igmsweep.data.base import SearchData
+from igmsweep.errors import UserError, nearest
+from igmsweep.sweep.ledger import SCHEMA, now
+from igmsweep.sweep.request import KEEP, SAMPLERS, SweepRequest
+from igmsweep.sweep.search import Enqueued, startup_trials
+from igmsweep.sweep.space import SearchSpace, find_space, overlap, space_names
+from igmsweep.sweep.stopping import make_stopping
+
+FIXED_BY_START = (
+    "method",
+    "metric",
+    "data.name",
+    "data.data_hash",
+    "data.split_hash",
+    "space.params",
+    "space.forbid",
+    "sampler",
+    "seed",
+    "folds",
+    "scheduler",
+    "trainable",
+    "base_config",
+)
+"""What must be equal for two requests to be one sweep."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A resolved request."""
+
+    base: TrainConfig
+    space: SearchSpace
+    enqueued: tuple[Enqueued, ...]
+    spec: dict[str, Any]
+    """`sweep.yaml`; the data's part is added when the data has been read."""
+
+
+def make_plan(request: SweepRequest) -> Plan:
+    """Check a request and resolve it. Nothing is read but the search space.
+
+    Raises:
+        UserError: anything in the request that cannot work; one line that names the option or key.
+    """
+    _check(request)
+    base = TrainConfig(data=request.data, method=request.method)
+    space = SearchSpace.load(request.space or default_space(request.data, request.method))
+    space.check(base)
+    base = base.override({**space.fixed, **request.overrides})
+    for path in request.overrides:
+        for param in space.params:
+            if overlap(path, param.path):
+                raise UserError(
+                    f"--set {path}: {param.path} is searched by {space.source}; fix it in a space of your own instead"
+                )
+    if "seed" not in request.overrides:
+        base = base.override({"seed": request.seed})
+    if request.folds is not None:
+        base = _with_folds(base, request)
+    # a folder that was named is made absolute, as Ray changes the working directory; one that was not is each node's own
+    for path in ("data.root", "data.cache"):
+        if base.get(path) is not None:
+            base = base.override({path: str(Path(base.get(path)).expanduser().resolve())})
+    cycles = base.stages.rounds * (request.folds or 1)
+    make_stopping(request.scheduler, cycles, "max", request.grace, request.reduction)
+    enqueued, paper = _enqueued(space, base, request)
+    spec = {
+        "schema": SCHEMA,
+        "name": request.name,
+        "created": now(),
+        "method": request.method,
+        "data": {"name": request.data},
+        "metric": {"name": space.metric, "mode": space.mode},
+        "space": space.described(),
+        "enqueued": [
+            {"params": dict(entry.params), "source": entry.source, "extra": dict(entry.extra)} for entry in enqueued
+        ],
+        "sampler": request.sampler,
+        "startup": startup_trials(request.trials),
+        "scheduler": request.scheduler,
+        "stopping": {"cycles": cycles, "grace": request.grace, "reduction": request.reduction},
+        "trials": request.trials,
+        "folds": request.folds,
+        "seeds": request.seeds,
+        "repeat_top": request.repeat_top,
+        "retries": request.retries,
+        "trial_timeout_s": request.trial_timeout_s,
+        "keep_checkpoints": request.keep_checkpoints,
+        "seed": request.seed,
+        "trainable": request.trainable,
+        "base_config": base.to_dict(),
+        "paper": paper,
+    }
+    return Plan(base, space, tuple(enqueued), spec)
+
+
+def described_data(data: SearchData, base: TrainConfig, folds: int | None) -> dict[str, Any]:
+    """The data's part of `sweep.yaml`: which samples train and validate, and hashes of both."""
+    return {
+        "name": base.data.name,
+        "data_hash": data.data_hash,
+        "split_hash": data.split_hash,
+        "split": data.split if folds is None else data.split.replace("fold 1 of", "each fold of"),
+        "group": base.data.group,
+        "classes": list(data.dataset.classes),
+        "modalities": list(base.modalities),
+        "metrics": list(data.dataset.metrics),
+        "train": len(data.train),
+        "val": len(data.val),
+        "skipped": [f"{remark.sample}: {remark.kind}" for remark in data.skipped],
+        "replaced": [f"{remark.sample}: {remark.kind}" for remark in data.replaced],
+    }
+
+
+def probe_data(base: TrainConfig, folds: int | None) -> Any:
+    """The data configuration that stands for all folds: the first."""
+    if folds is None:
+        return base.data
+    return base.override({"data.folds": folds, "data.fold": 0}).data
+
+
+def read_plan(folder: Path) -> Plan:
+    """The plan in a sweep's folder.
+
+    Raises:
+        UserError: there is no sweep, or its `sweep.yaml` is damaged or from a version that wrote less.
+    """
+    path = folder / "sweep.yaml"
+    if not path.is_file():
+        raise UserError(f"{folder}: no sweep here; expected a folder with sweep.yaml")
+    try:
+        spec = yaml.safe_load(path.read_text(encoding="utf-8"))
+        described = dict(spec["space"])
+        source = str(described.pop("source", path.name))
+        described.pop("enqueue", None)
+        space = SearchSpace.from_dict(described, source)
+        base = TrainConfig(**spec["base_config"])
+        enqueued = tuple(Enqueued(entry["params"], entry["source"], entry["extra"]) for entry in spec["enqueued"])
+        for key in ("stopping", "trials", "seeds", "retries", "startup", "trainable"):
+            spec[key]
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        what = f"it has no '{error.args[0]}'" if isinstance(error, KeyError) else "it cannot be read"
+        raise UserError(f"{path}: cannot be taken up again: {what}") from None
+    return Plan(base, space, enqueued, spec)
+
+
+def same_sweep(folder: Path, before: Mapping[str, Any], now_: Mapping[str, Any]) -> None:
+    """Raise UserError unless two specifications are of one sweep; the message names what differs."""
+    for path in FIXED_BY_START:
+        old, new = _at(before, path), _at(now_, path)
+        if path == "base_config" and isinstance(old, Mapping) and isinstance(new, Mapping):
+            old, new = _without_places(old), _without_places(new)
+            for key in old:
+                if old[key] != new.get(key):
+                    raise UserError(f"{folder}: --resume: was started with {key} {old[key]}, now {new.get(key)}")
+        if old != new:
+            raise UserError(f"{folder}: --resume: was started with {path} {old}, now {new}; choose another --name")
+
+
+def default_space(data: str, method: str) -> str:
+    """The shipped space of a data set and method. Raises UserError when there is none."""
+    name = data if method == "igm" else f"{data}-{method}"
+    if name not in space_names():
+        raise UserError(f"--space: no shipped space for {method} on {data} ('{name}'); name a file of your own")
+    return str(find_space(name))
+
+
+def _check(request: SweepRequest) -> None:
+    if request.sampler not in SAMPLERS:
+        raise UserError(
+            f"--sampler: found '{request.sampler}', expected one of {', '.join(SAMPLERS)}{nearest(request.sampler, SAMPLERS)}"
+        )
+    if request.keep_checkpoints not in KEEP:
+        raise UserError(
+            f"--keep-checkpoints: found '{request.keep_checkpoints}', expected one of {', '.join(KEEP)}"
+            f"{nearest(request.keep_checkpoints, KEEP)}"
+        )
+    for option, value, least in (
+        ("--trials", request.trials, 1),
+        ("--seeds", request.seeds, 1),
+        ("--repeat-top", request.repeat_top, 1),
+        ("--retries", request.retries, 0),
+        ("--folds", 2 if request.folds is None else request.folds, 2),
+    ):
+        if value < least:
+            raise UserError(f"{option}: found {value}, expected at least {least}")
+    for option, seconds in (("--time-budget", request.time_budget_s), ("--trial-timeout", request.trial_timeout_s)):
+        if seconds is not None and not seconds > 0:
+            raise UserError(f"{option}: found {seconds:g} s, expected more than 0")
+    if request.name is not None and (not request.name or Path(request.name).name != request.name):
+        raise UserError(f"--name: found '{request.name}', expected a plain folder name; --out says where it goes")
+    if request.resume and request.name is None:
+        raise UserError("--resume: needs --name, the sweep to go on with; or use `igmsweep resume FOLDER`")
+    if request.local and request.loggers:
+        raise UserError("--log: Ray's own callbacks need Ray; leave --local out")
+
+
+def _with_folds(base: TrainConfig, request: SweepRequest) -> TrainConfig:
+    from igmsweep import data as datasets
+
+    for path in ("data.folds", "data.fold", "data.val_fraction"):
+        if base.get(path) is not None:
+            raise UserError(f"--folds: {path} is set too ({base.get(path)}); keep one of the two")
+    group = datasets.get(base.data.name).fold_group
+    if "data.group" not in request.overrides and group != "none":
+        base = base.override({"data.group": group})
+    return base
+
+
+def _enqueued(space: SearchSpace, base: TrainConfig, request: SweepRequest) -> tuple[list[Enqueued], dict[str, Any]]:
+    """The configurations that run first, and the paper's value of every searched path."""
+    complete = presets(request.method, request.data)
+    searched = [param.path for param in space.params]
+    entries = []
+    for number, entry in enumerate(space.enqueue):
+        if isinstance(entry, Mapping):
+            entries.append(Enqueued(space.admit(entry, f"{space.source}: enqueue[{number}]"), "enqueue"))
+            continue
+        if entry not in complete:
+            raise UserError(
+                f"{space.source}: enqueue[{number}]: unknown preset '{entry}', expected one of "
+                f"{', '.join(complete)}{nearest(entry, complete)}"
+            )
+        values = {path: complete[entry][path] for path in searched if path in complete[entry]}
+        where = f"{space.source}: enqueue[{number}] ({entry})"
+        extra = {
+            path: value
+            for path, value in presets(request.method)[entry].items()
+            if not any(overlap(path, other) for other in (*searched, *request.overrides, *space.fixed))
+            and base.paths().get(path) != value
+        }
+        admitted = space.admit(values, where)
+        if space.forbidden(admitted):
+            raise UserError(f"{where}: falls under a forbid rule; take one of the two out")
+        entries.append(Enqueued(admitted, f"enqueue:{entry}", extra))
+    paper = {path: complete["paper"][path] for path in searched if path in complete.get("paper", {})}
+    return entries, paper
+
+
+def _at(spec: Mapping[str, Any], path: str) -> Any:
+    node: Any = spec
+    for key in path.split("."):
+        node = node.get(key) if isinstance(node, Mapping) else None
+    return node
+
+
+def _without_places(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration without folders and device: the same sweep may go on on another machine."""
+    kept = {key: value for key, value in config.items() if key != "device"}
+    if isinstance(kept.get("data"), Mapping):
+        kept["data"] = {key: value for key, value in kept["data"].items() if key not in ("root", "cache")}
+    return kept
