@@ -46,13 +46,20 @@ class DataConfig(Section):
     """Folder of the data set; None: `$IGMSWEEP_DATA/<name>`, else the user's cache folder."""
     cache: Path | None = None
     """Folder of the decoded arrays that all trials of a node share; None: `$IGMSWEEP_CACHE`, else the user's cache."""
-    group: Literal["none", "speaker"] = "none"
-    """`speaker`: no speaker stands in two parts of a carved split."""
+    group: str = "none"
+    """What stands on one side of a split only: `none`, or the data set's own word, such as `speaker`, `image`, `video`."""
     folds: int | None = Field(None, ge=2)
     fold: int | None = Field(None, ge=0)
     val_fraction: float | None = Field(None, gt=0, lt=1)
     """Carve this share of train for validation; None: the data set's own validation list where it has one."""
     split_seed: int = Field(0, ge=0)
+    bad_files: Literal["error", "skip", "blank"] = "error"
+    """Samples with a file that cannot be used: `error` refuses to train and names them, `skip` leaves them out, `blank`
+    puts silence or a grey picture in the file's place."""
+    silent_files: Literal["keep", "skip"] = "keep"
+    """Samples whose sound is nothing but silence."""
+    options: dict[str, Any] = {}
+    """The data set's own settings, such as `data.options.frontend`; spelt out in full after construction."""
 
     @field_serializer("root", "cache")
     def _path_as_text(self, path: Path | None) -> str | None:
@@ -151,7 +158,7 @@ class TrainConfig(Section):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise UserError(_one_line(error, values)) from None
+            raise UserError(one_line(error, values)) from None
 
     @model_validator(mode="before")
     @classmethod
@@ -165,7 +172,10 @@ class TrainConfig(Section):
         _known(given, cls.model_fields, "")
         data = _named(given, "data", None)
         method = _named(given, "method", "igm")
-        dataset = datasets.get(data["name"])
+        options = data.get("options") or {}
+        if not isinstance(options, Mapping):
+            raise UserError(f"data.options: expected a mapping of keys to values, found {options!r}")
+        dataset = datasets.get(data["name"]).with_options(options)
         modalities = {name: modality.kind for name, modality in dataset.modalities.items()}
         params = methods.get(method["name"]).Params
         preset = method.get("preset", "paper")
@@ -175,6 +185,7 @@ class TrainConfig(Section):
                 f"{nearest(str(preset), params.presets)}"
             )
         filled: dict[str, Any] = {
+            "data": {},
             "model": {"encoder": {name: modality.encoder for name, modality in dataset.modalities.items()}},
             "optim": {"lr": 0.01},
             "stages": {"epochs": 1},
@@ -187,11 +198,18 @@ class TrainConfig(Section):
         for section, fields in (("model", ModelConfig), ("optim", OptimConfig), ("stages", StagesConfig)):
             _known(filled[section], fields.model_fields, section)
         _known(filled["data"], DataConfig.model_fields, "data")
+        filled["data"]["options"] = dataset.options.model_dump(mode="json")
+        group = filled["data"].get("group", "none")
+        if group not in ("none", dataset.grouping):
+            raise UserError(
+                f"data.group: found {group!r}, expected none or {dataset.grouping}"
+                f"{nearest(str(group), ['none', dataset.grouping])}"
+            )
         _known(filled["method"], params.model_fields, "method")
         try:
             filled["method"] = params(**filled["method"])
         except ValidationError as error:
-            raise UserError(_one_line(error, filled["method"], "method")) from None
+            raise UserError(one_line(error, filled["method"], "method")) from None
         filled["method"].check(list(modalities))
         return filled
 
@@ -369,7 +387,9 @@ def _merge(
         target = base.setdefault(section, {})
         for key, value in values.items():
             dotted = f"{section}.{key}"
-            if dotted not in per_modality:
+            if dotted == "data.options" and isinstance(value, Mapping):
+                target[key] = {**target.get(key, {}), **value}
+            elif dotted not in per_modality:
                 target[key] = value
             elif not isinstance(value, Mapping):
                 target[key] = dict.fromkeys(modalities, value)
@@ -400,7 +420,8 @@ def _leaves(value: Any, path: str) -> Iterable[tuple[str, Any]]:
         yield path, value
 
 
-def _one_line(error: ValidationError, values: Any, section: str = "") -> str:
+def one_line(error: ValidationError, values: Any, section: str = "") -> str:
+    """The first of pydantic's findings as one line that names the dotted key."""
     first = error.errors()[0]
     where = [str(part) for part in first["loc"] if part not in ("function-after",)]
     dotted = ".".join([section, *where] if section else where)

@@ -64,7 +64,7 @@ class TrainResult:
     def evaluate(self, partition: Partition) -> dict[str, float]:
         """Metrics of the final weights on a partition, named `acc`, `map`, ... and `<modality>/acc`, ..."""
         device = next(self.model.parameters()).device
-        dataset = datasets.get(self.config.data.name)
+        dataset = datasets.of(self.config.data)
         loader = Loader(dataset, partition, 256, device, channels_last=self.config.channels_last)
         return evaluate(self.model, self.method, loader)
 

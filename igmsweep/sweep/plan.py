@@ -122,6 +122,8 @@ def described_data(data: SearchData, base: TrainConfig, folds: int | None) -> di
         "metrics": list(data.dataset.metrics),
         "train": len(data.train),
         "val": len(data.val),
+        "skipped": [f"{remark.sample}: {remark.kind}" for remark in data.skipped],
+        "replaced": [f"{remark.sample}: {remark.kind}" for remark in data.replaced],
     }
 
 
