@@ -28,7 +28,13 @@ from pydantic import (
 
 from igmsweep.errors import UserError, nearest
 
-PER_MODALITY = ("model.encoder", "optim.lr", "stages.epochs")  # a method adds its own, see MethodParams
+PER_MODALITY = (
+    "model.encoder",
+    "model.weights",
+    "model.frozen",
+    "optim.lr",
+    "stages.epochs",
+)  # a method adds its own, see MethodParams
 SHARED = "shared"  # optim.lr.shared: the learning rate of parameters that belong to no single modality
 
 
@@ -67,7 +73,13 @@ class ModelConfig(Section):
     """Channels of the first block of the small encoders; ignored by encoders of a fixed size."""
     head: tuple[int, ...] = (256, 64)
     """Hidden sizes of each head, shallow to deep; () is a single linear layer."""
-    weights: str = "none"
+    weights: dict[str, str]
+    """Each encoder's start: `none` (random), `pretrained` (its usual weights, if they are on this machine), a path, or a
+    name in the user's Hugging Face cache. Nothing is ever downloaded."""
+    frozen: dict[str, bool]
+    """Encoders that are not trained: they run once a sample, without augmentation, and their features are cached."""
+    project: int | None = Field(None, ge=1)
+    """Size of the features that enter the heads; an encoder of another size gets a linear layer to it."""
 
 
 class OptimConfig(Section):
@@ -76,6 +88,8 @@ class OptimConfig(Section):
     name: Literal["sgd", "adam"] = "sgd"
     lr: dict[str, float]
     momentum: float = Field(0.9, ge=0, lt=1)
+    beta2: float = Field(0.999, gt=0, lt=1)
+    """Adam's decay of the squared gradients; `momentum` is SGD's alone."""
     weight_decay: float = Field(1e-4, ge=0)
     batch_size: int = Field(32, ge=1)
     schedule: Literal["plateau", "step", "none"] = "plateau"
@@ -145,6 +159,9 @@ class TrainConfig(Section):
     seed: int = Field(0, ge=0, lt=2**31)
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     precision: Literal["fp32", "bf16"] = "fp32"
+    """`bf16`: forward and backward passes under autocast; weights, gradients and evaluation stay float32."""
+    compile: bool = False
+    """Compile the encoders with torch.compile: minutes at the start, faster steps after."""
     channels_last: bool = False
 
     def __init__(self, **values: Any) -> None:
@@ -175,7 +192,11 @@ class TrainConfig(Section):
                 f"{nearest(str(preset), params.presets)}"
             )
         filled: dict[str, Any] = {
-            "model": {"encoder": {name: modality.encoder for name, modality in dataset.modalities.items()}},
+            "model": {
+                "encoder": {name: modality.encoder for name, modality in dataset.modalities.items()},
+                "weights": "none",
+                "frozen": False,
+            },
             "optim": {"lr": 0.01},
             "stages": {"epochs": 1},
             "method": params.defaults(modalities),

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from igmsweep.models.encoders import encoder, feature_size
+from igmsweep.models.frozen import FrozenEncoder
 from igmsweep.models.heads import head
 
 
@@ -27,6 +28,7 @@ class MultimodalModel(nn.Module):
 
     `fusion` is `late` (a head per modality), `shared` (one head for all; features of unequal size are projected to the
     smallest) or `concat` (a head over the concatenated features; unimodal heads beside it with `extra_heads`).
+    With `project`, an encoder whose features have another size gets a linear layer to that size in front of its head.
     A modality's parameters come from `branch` and `part`, never from a name or a shape.
     """
 
@@ -37,6 +39,7 @@ class MultimodalModel(nn.Module):
         hidden: Iterable[int],
         fusion: Literal["late", "shared", "concat"] | str = "late",
         extra_heads: bool = False,
+        project: int | None = None,
     ) -> None:
         super().__init__()
         hidden = tuple(hidden)
@@ -47,10 +50,12 @@ class MultimodalModel(nn.Module):
         self.projections = nn.ModuleDict()
         self.heads = nn.ModuleDict()
         self.joint: nn.Module | None = None
-        if fusion == "shared":
-            common = min(self.sizes.values())
+        if fusion == "shared" or project is not None:
+            common = min(self.sizes.values()) if project is None else project
             for name, size in self.sizes.items():
                 self.projections[name] = nn.Identity() if size == common else nn.Linear(size, common)
+                self.sizes[name] = common
+        if fusion == "shared":
             self.joint = head(common, hidden, classes)
         elif fusion == "concat":
             self.joint = head(sum(self.sizes.values()), hidden, classes)
@@ -133,7 +138,20 @@ def build(
     classes: int,
     fusion: str,
     extra_heads: bool,
+    weights: Mapping[str, str] | None = None,
+    project: int | None = None,
+    frozen: Mapping[str, bool] | None = None,
 ) -> MultimodalModel:
-    """A freshly initialised model; initialisation draws from torch's global generator, so seed it first."""
-    modules = {name: encoder(kind, shapes[name], width) for name, kind in encoders.items()}
-    return MultimodalModel(modules, classes, hidden, fusion, extra_heads)
+    """A new model; initialisation draws from torch's global generator, so seed it first.
+
+    Raises:
+        UserError: an unknown encoder, or weights that are not there or do not fit; the message names the key.
+    """
+    weights, frozen = weights or {}, frozen or {}
+    modules = {
+        name: encoder(kind, shapes[name], width, weights.get(name, "none"), name) for name, kind in encoders.items()
+    }
+    for name, module in modules.items():
+        if frozen.get(name, False):
+            modules[name] = FrozenEncoder(module)
+    return MultimodalModel(modules, classes, hidden, fusion, extra_heads, project)
