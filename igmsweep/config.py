@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import yaml
 from pydantic import (
@@ -27,6 +27,9 @@ from pydantic import (
 )
 
 from igmsweep.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from igmsweep.data.base import DataSet
 
 PER_MODALITY = (
     "model.encoder",
@@ -52,13 +55,20 @@ class DataConfig(Section):
     """Folder of the data set; None: `$IGMSWEEP_DATA/<name>`, else the user's cache folder."""
     cache: Path | None = None
     """Folder of the decoded arrays that all trials of a node share; None: `$IGMSWEEP_CACHE`, else the user's cache."""
-    group: Literal["none", "speaker"] = "none"
-    """`speaker`: no speaker stands in two parts of a carved split."""
+    group: str = "none"
+    """What stands on one side of a split only: `none`, or the data set's own word, such as `speaker`, `image`, `video`."""
     folds: int | None = Field(None, ge=2)
     fold: int | None = Field(None, ge=0)
     val_fraction: float | None = Field(None, gt=0, lt=1)
     """Carve this share of train for validation; None: the data set's own validation list where it has one."""
     split_seed: int = Field(0, ge=0)
+    bad_files: Literal["error", "skip", "blank"] = "error"
+    """Samples with a file that cannot be used: `error` refuses to train and names them, `skip` leaves them out, `blank`
+    puts silence or a grey picture in the file's place."""
+    silent_files: Literal["keep", "skip"] = "keep"
+    """Samples whose sound is nothing but silence."""
+    options: dict[str, Any] = {}
+    """The data set's own settings, such as `data.options.frontend`; spelt out in full after construction."""
 
     @field_serializer("root", "cache")
     def _path_as_text(self, path: Path | None) -> str | None:
@@ -168,7 +178,7 @@ class TrainConfig(Section):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise UserError(_one_line(error, values)) from None
+            raise UserError(one_line(error, values)) from None
 
     @model_validator(mode="before")
     @classmethod
@@ -182,7 +192,10 @@ class TrainConfig(Section):
         _known(given, cls.model_fields, "")
         data = _named(given, "data", None)
         method = _named(given, "method", "igm")
-        dataset = datasets.get(data["name"])
+        options = data.get("options") or {}
+        if not isinstance(options, Mapping):
+            raise UserError(f"data.options: expected a mapping of keys to values, found {options!r}")
+        dataset = datasets.get(data["name"]).with_options(options)
         modalities = {name: modality.kind for name, modality in dataset.modalities.items()}
         params = methods.get(method["name"]).Params
         preset = method.get("preset", "paper")
@@ -192,6 +205,7 @@ class TrainConfig(Section):
                 f"{nearest(str(preset), params.presets)}"
             )
         filled: dict[str, Any] = {
+            "data": {},
             "model": {
                 "encoder": {name: modality.encoder for name, modality in dataset.modalities.items()},
                 "weights": "none",
@@ -202,17 +216,24 @@ class TrainConfig(Section):
             "method": params.defaults(modalities),
         }
         _merge(filled, dataset.defaults(method["name"]), modalities, params)
-        for path, value in params.presets[preset].items():
+        for path, value in _preset(params, dataset, method["name"], preset).items():
             _merge(filled, _nest(path, value), modalities, params)
         _merge(filled, given | {"data": data, "method": method}, modalities, params)
         for section, fields in (("model", ModelConfig), ("optim", OptimConfig), ("stages", StagesConfig)):
             _known(filled[section], fields.model_fields, section)
         _known(filled["data"], DataConfig.model_fields, "data")
+        filled["data"]["options"] = dataset.options.model_dump(mode="json")
+        group = filled["data"].get("group", "none")
+        if group not in ("none", dataset.grouping):
+            raise UserError(
+                f"data.group: found {group!r}, expected none or {dataset.grouping}"
+                f"{nearest(str(group), ['none', dataset.grouping])}"
+            )
         _known(filled["method"], params.model_fields, "method")
         try:
             filled["method"] = params(**filled["method"])
         except ValidationError as error:
-            raise UserError(_one_line(error, filled["method"], "method")) from None
+            raise UserError(one_line(error, filled["method"], "method")) from None
         filled["method"].check(list(modalities))
         return filled
 
@@ -276,7 +297,9 @@ class TrainConfig(Section):
         layers: list[Mapping[str, Any]] = [values]
         preset = values.get("method.preset")
         if preset is not None and preset != self.method.preset:
-            layers.insert(0, type(self.method).presets.get(preset, {}))
+            from igmsweep import data as datasets
+
+            layers.insert(0, _preset(type(self.method), datasets.get(self.data.name), self.method.name, preset))
         modalities = dict.fromkeys(self.modalities, "")
         for layer in layers:
             for path, value in sorted(layer.items(), key=lambda item: item[0].count(".")):
@@ -332,6 +355,11 @@ Loader.add_implicit_resolver(
     ),
     list("-+0123456789."),
 )
+
+
+def _preset(params: type[MethodParams], dataset: DataSet, method: str, name: str) -> dict[str, Any]:
+    """A method's preset, and what the data set adds to it; nothing for a name that is none."""
+    return {**params.presets.get(name, {}), **dataset.presets.get(f"{method}.{name}", {})}
 
 
 def _each(values: dict[str, Any], holds: Any, expected: str) -> dict[str, Any]:
@@ -390,7 +418,9 @@ def _merge(
         target = base.setdefault(section, {})
         for key, value in values.items():
             dotted = f"{section}.{key}"
-            if dotted not in per_modality:
+            if dotted == "data.options" and isinstance(value, Mapping):
+                target[key] = {**target.get(key, {}), **value}
+            elif dotted not in per_modality:
                 target[key] = value
             elif not isinstance(value, Mapping):
                 target[key] = dict.fromkeys(modalities, value)
@@ -421,7 +451,8 @@ def _leaves(value: Any, path: str) -> Iterable[tuple[str, Any]]:
         yield path, value
 
 
-def _one_line(error: ValidationError, values: Any, section: str = "") -> str:
+def one_line(error: ValidationError, values: Any, section: str = "") -> str:
+    """The first of pydantic's findings as one line that names the dotted key."""
     first = error.errors()[0]
     where = [str(part) for part in first["loc"] if part not in ("function-after",)]
     dotted = ".".join([section, *where] if section else where)

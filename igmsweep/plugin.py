@@ -6,16 +6,17 @@ import hashlib
 import importlib.util
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from igmsweep.errors import UserError, nearest
 
 
-def load_attribute(path: Path, attribute: str, key: str) -> Any:
-    """The object `attribute` of the Python file at `path`; the file runs once a process.
+def load_module(path: Path, key: str) -> ModuleType:
+    """The Python file at `path` as a module; it runs once a process.
 
     Raises:
-        UserError: no such file or object, or the file cannot be run; the message begins with `key`.
+        UserError: no such file, or it cannot be run; the message begins with `key`.
     """
     if not path.is_file():
         raise UserError(f"{key}: no such file {path}")
@@ -31,6 +32,16 @@ def load_attribute(path: Path, attribute: str, key: str) -> Any:
         except Exception as error:
             del sys.modules[name]
             raise UserError(f"{key}: {path} cannot be loaded ({type(error).__name__}: {error})") from error
-    if not hasattr(sys.modules[name], attribute):
-        raise UserError(f"{key}: {path} has no '{attribute}'{nearest(attribute, dir(sys.modules[name]))}")
-    return getattr(sys.modules[name], attribute)
+    return sys.modules[name]
+
+
+def load_attribute(path: Path, attribute: str, key: str) -> Any:
+    """The object `attribute` of the Python file at `path`.
+
+    Raises:
+        UserError: no such file or object, or the file cannot be run; the message begins with `key`.
+    """
+    module = load_module(path, key)
+    if not hasattr(module, attribute):
+        raise UserError(f"{key}: {path} has no '{attribute}'{nearest(attribute, dir(module))}")
+    return getattr(module, attribute)

@@ -66,7 +66,7 @@ class TrainResult:
     def evaluate(self, partition: Partition) -> dict[str, float]:
         """Metrics of the final weights on a partition, named `acc`, `map`, ... and `<modality>/acc`, ..."""
         device = next(self.model.parameters()).device
-        dataset = datasets.get(self.config.data.name)
+        dataset = datasets.of(self.config.data)
         shapes = [modality.shape for modality in dataset.modalities.values()]
         held = evaluation_batch(shapes, self.config.optim.batch_size)
         loader = Loader(dataset, partition, held, device, channels_last=self.config.channels_last)

@@ -20,6 +20,7 @@ TOY = Path(__file__).parent / "toy.py"
 def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> None:
     """No test reads or writes the user's data and cache."""
     os.environ["IGMSWEEP_DATA"] = str(tmp_path_factory.mktemp("data"))
+    os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("config"))
     os.environ["IGMSWEEP_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 

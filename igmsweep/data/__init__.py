@@ -2,63 +2,88 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import os
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from igmsweep.data import cache, split
-from igmsweep.data.base import DataSet, Partition, SearchData
-from igmsweep.errors import UserError, nearest
+from igmsweep.data import cache, places, split
+from igmsweep.data.base import PARTS, DataSet, Part, Partition, SearchData
+from igmsweep.errors import DataError, UserError, nearest
 
 if TYPE_CHECKING:
     from igmsweep.config import DataConfig
 
+__all__ = ["PARTS", "DataSet", "Part", "Partition", "SearchData", "get", "load_search", "load_test", "names", "of"]
+
 DATASETS = {
     "avdigits": "igmsweep.data.avdigits:AVDIGITS",
+    "cremad": "igmsweep.data.cremad:CREMAD",
+    "kinetics_sounds": "igmsweep.data.kinetics_sounds:KINETICS_SOUNDS",
+    "twitter2015": "igmsweep.data.twitter2015:TWITTER2015",
+    "sarcasm": "igmsweep.data.sarcasm:SARCASM",
+    "nvgesture": "igmsweep.data.nvgesture:NVGESTURE",
 }
+
+ENTRY_POINTS = "igmsweep.data_sets"
+"""The entry-point group in which an installed package offers data sets of its own."""
 
 _loaded: dict[str, DataSet] = {}
 
 
 def names() -> list[str]:
-    """The built-in data sets' names."""
-    return list(DATASETS)
+    """The names of the built-in data sets and of those that installed packages offer."""
+    return list(DATASETS) + [entry.name for entry in _offered() if entry.name not in DATASETS]
 
 
 def get(name: str) -> DataSet:
-    """The data set called `name`: a built-in name, or `path/to/file.py:NAME` for one of your own.
+    """The data set called `name`.
+
+    A built-in name, the name of another package's entry point, `path/to/file.py:NAME` (`:NAME` may be left out where
+    the file has one data set), or a CSV file, or a folder with one (`igmsweep.data.table`).
 
     Raises:
         UserError: there is no such data set, file or object.
     """
     if name in _loaded:
         return _loaded[name]
+    path, _, attribute = name.rpartition(":") if ".py:" in name else (name, "", "")
+    entry = next((entry for entry in _offered() if entry.name == name), None)
     if name in DATASETS:
         module, _, attribute = DATASETS[name].partition(":")
         found = getattr(importlib.import_module(module), attribute)
-    else:
-        path, _, attribute = name.rpartition(":")
-        if not path.endswith(".py"):
-            raise UserError(
-                f"unknown data set '{name}', expected one of {', '.join(DATASETS)}{nearest(name, DATASETS)}"
-            )
+    elif path.endswith(".py"):
         found = _from_file(Path(path), attribute)
-    assert isinstance(found, DataSet)
+    elif entry is not None:
+        found = _from_entry_point(entry)
+    elif name.endswith(".csv") or "/" in name or name in (".", ".."):
+        from igmsweep.data.table import Table
+
+        return Table(Path(name))  # read anew, since a file may change within a process
+    else:
+        hint = " (a folder of your own: ./" + name + ")" if Path(name).is_dir() else nearest(name, names())
+        raise UserError(f"unknown data set '{name}', expected one of {', '.join(names())}{hint}")
     _loaded[name] = found
     return found
 
 
+def of(config: DataConfig) -> DataSet:
+    """The data set of a configuration, under its options."""
+    return get(config.name).with_options(config.options)
+
+
 def root_of(config: DataConfig) -> Path:
-    """The data set's folder: `data.root`, else `$IGMSWEEP_DATA/<name>`, else the user's cache folder."""
+    """The data set's folder.
+
+    `data.root`; else the folder in `$IGMSWEEP_DATA` that bears its name; else the one remembered from `data check` or
+    `data prepare`; else one in the user's cache folder.
+    """
+    dataset = get(config.name)
     if config.root is not None:
         return Path(config.root).expanduser().resolve()
-    name = get(config.name).name
-    if "IGMSWEEP_DATA" in os.environ:
-        return Path(os.environ["IGMSWEEP_DATA"]).expanduser().resolve() / name
-    return home() / "data" / name
+    return dataset.home or places.find(dataset.name)
 
 
 def cache_of(config: DataConfig) -> Path:
@@ -67,48 +92,72 @@ def cache_of(config: DataConfig) -> Path:
         return Path(config.cache).expanduser().resolve()
     if "IGMSWEEP_CACHE" in os.environ:
         return Path(os.environ["IGMSWEEP_CACHE"]).expanduser().resolve()
-    return home() / "cache"
-
-
-def home() -> Path:
-    """igmsweep's folder in the user's cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser().resolve() / "igmsweep"
+    return places.home() / "cache"
 
 
 def ensure(config: DataConfig) -> Path:
-    """Make the data set when it is missing and can be made. Returns its folder."""
+    """Make the data set when it is missing and can be made. Returns its folder.
+
+    Raises:
+        DataError: there is no such folder.
+    """
     root = root_of(config)
     get(config.name).ensure(root)
+    if not root.is_dir():
+        raise DataError(
+            f"{root}: no such folder; name {config.name}'s with --root DIR (data.root), or set IGMSWEEP_DATA to the "
+            "folder that holds your data sets"
+        )
     return root
+
+
+def load(config: DataConfig, part: Part, jobs: int | None = None) -> Partition:
+    """One part from its cache, which is built when it is missing, under the configuration's policies.
+
+    Raises:
+        DataError: the data set has no such part, or files are missing or unreadable and the policy is `error`.
+    """
+    return cache.partition(
+        of(config),
+        ensure(config),
+        part,
+        cache_of(config),
+        bad_files=config.bad_files,
+        silent_files=config.silent_files,
+        jobs=jobs,
+    )
 
 
 def load_search(config: DataConfig) -> SearchData:
     """Training and validation partitions for a search. Test files are neither listed nor opened.
 
+    `data.folds` and `data.val_fraction` carve from train and validation together where a data set has both.
+
     Raises:
-        DataError: files are missing or unreadable, or a class is empty on one side of the split.
+        DataError: files are missing or unreadable, a class is empty on one side of the split, or the data set's own
+            validation list breaks the grouping that was asked for.
     """
-    dataset = get(config.name)
+    dataset = of(config)
     root = ensure(config)
-    train = cache.partition(dataset, root, "train", cache_of(config))
-    official = dataset.index(root, "val")
-    carve = config.folds is not None or config.val_fraction is not None or not official
-    if not carve:
-        val = cache.partition(dataset, root, "val", cache_of(config))
-        described = "official"
-    else:
-        whole = train if not official else _joined(train, cache.partition(dataset, root, "val", cache_of(config)))
+    train = load(config, "train")
+    official = load(config, "val") if dataset.index(root, "val") else None
+    whole = train if official is None else train.joined(official)
+    if official is None or config.folds is not None or config.val_fraction is not None:
         rows, held, described = split.carve(whole.labels, whole.groups, config)
         train, val = whole.take(rows), whole.take(held)
+    else:
+        val, described = official, split.official(train, official, config)
     split.check(train.labels, dataset.classes, "train", dataset.name)
     split.check(val.labels, dataset.classes, "validation", dataset.name)
     return SearchData(
         dataset,
         train,
         val,
-        data_hash=cache.content_hash(dataset, root, ("train", "val")),
+        data_hash=hashlib.sha256("\n".join([whole.digest, *whole.ids]).encode()).hexdigest()[:12],
         split_hash=split.split_hash(train.ids, val.ids),
         split=described,
+        skipped=whole.skipped,
+        replaced=whole.replaced,
     )
 
 
@@ -118,24 +167,37 @@ def load_test(config: DataConfig) -> Partition:
     Raises:
         DataError: the test files are missing or unreadable.
     """
-    dataset = get(config.name)
-    test = cache.partition(dataset, ensure(config), "test", cache_of(config))
+    dataset = of(config)
+    test = load(config, "test")
     split.check(test.labels, dataset.classes, "test", dataset.name)
     return test
 
 
-def _joined(first: Partition, second: Partition) -> Partition:
-    return Partition(
-        first.ids + second.ids,
-        np.concatenate([first.labels, second.labels]),
-        first.groups + second.groups,
-        {name: np.concatenate([array, second.arrays[name]]) for name, array in first.arrays.items()},
-    )
+def _offered() -> list[metadata.EntryPoint]:
+    return list(metadata.entry_points(group=ENTRY_POINTS))
+
+
+def _from_entry_point(entry: metadata.EntryPoint) -> DataSet:
+    try:
+        found = entry.load()
+    except Exception as error:
+        raise UserError(f"data: {entry.value} cannot be loaded ({type(error).__name__}: {error})") from error
+    if not isinstance(found, DataSet):
+        raise UserError(f"data: {entry.value} is not a DataSet but a {type(found).__name__}")
+    return found
 
 
 def _from_file(path: Path, attribute: str) -> DataSet:
-    from igmsweep.plugin import load_attribute
+    from igmsweep.plugin import load_attribute, load_module
 
+    if not attribute:
+        module = load_module(path, "data")
+        sets = [name for name, value in vars(module).items() if isinstance(value, DataSet)]
+        if len(sets) != 1:
+            raise UserError(
+                f"data: {path} has {len(sets)} data sets{': ' + ', '.join(sets) if sets else ''}; name one as {path}:NAME"
+            )
+        attribute = sets[0]
     found = load_attribute(path, attribute, "data")
     if not isinstance(found, DataSet):
         raise UserError(f"data: {path}:{attribute} is not a DataSet but a {type(found).__name__}")

@@ -1,21 +1,41 @@
-"""Sound: reading WAV files and the spectrograms that the field feeds to its encoders."""
+"""Sound: reading files and the spectrograms that the field feeds to its encoders."""
 
 from __future__ import annotations
 
+import math
+import struct
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from igmsweep.data.files import refuse_pointer
-from igmsweep.errors import DataError
+from igmsweep.data.files import BadFile, reason, refuse_pointer
+
+SILENCE = 1e-4
+"""A sound whose largest sample is smaller is silent (-80 dB of full scale)."""
+CONTAINERS = (".mp4", ".m4v", ".mov", ".flv", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".3gp", ".wmv")
+SOUNDS = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".opus")
+
+
+def read_sound(path: Path, rate: int) -> NDArray[np.float32]:
+    """One channel in [-1, 1] at `rate` Hz, from a sound file or a video's first sound track.
+
+    Raises:
+        BadFile: the file is missing, holds no sound, or no samples.
+    """
+    if path.suffix.lower() in CONTAINERS:
+        from igmsweep.data.video import read_track
+
+        wave, found = read_track(path)
+        return resample(wave, found, rate)
+    return read_wav(path, rate)
 
 
 def read_wav(path: Path, rate: int) -> NDArray[np.float32]:
     """One channel in [-1, 1] at `rate` Hz; channels are averaged, other rates resampled.
 
     Raises:
-        DataError: the file is missing, is not sound, or holds no samples.
+        BadFile: the file is missing, is not sound, ends early, or holds no samples.
     """
     import soundfile
 
@@ -23,15 +43,45 @@ def read_wav(path: Path, rate: int) -> NDArray[np.float32]:
     try:
         wave, found = soundfile.read(path, dtype="float32", always_2d=True)
     except Exception as error:
-        raise DataError(f"{path}: not readable as sound ({' '.join(str(error).split())})") from None
-    mono = wave.mean(axis=1)
-    if len(mono) == 0:
-        raise DataError(f"{path}: holds no samples")
-    if found != rate:
-        import soxr
+        raise BadFile("unreadable", path, f"not readable as sound ({reason(error)})") from None
+    if len(wave) == 0:
+        raise BadFile("empty", path, "holds no samples")
+    lacking = _missing_bytes(path)
+    if lacking:
+        raise BadFile("truncated", path, f"is truncated: {lacking} bytes fewer than its header says")
+    return resample(wave.mean(axis=1), found, rate)
 
-        mono = soxr.resample(mono, found, rate)
-    return np.asarray(mono, dtype=np.float32)
+
+def resample(wave: NDArray[np.float32], found: int, rate: int) -> NDArray[np.float32]:
+    """At another rate, by soxr's HQ recipe and cut or padded to ceil(n * rate / found) samples, as librosa does."""
+    if found == rate:
+        return np.asarray(wave, dtype=np.float32)
+    import soxr
+
+    out = np.asarray(soxr.resample(wave, found, rate, quality="HQ"), dtype=np.float32)
+    length = math.ceil(len(wave) * rate / found)
+    return out[:length] if len(out) >= length else np.pad(out, (0, length - len(out)))
+
+
+def refuse_silence(wave: NDArray[np.float32], path: Path) -> None:
+    """Raise BadFile of kind `silent` for a sound without any."""
+    peak = float(np.abs(wave).max())
+    if peak < SILENCE:
+        raise BadFile("silent", path, f"is silent (largest sample {peak:.1g})")
+
+
+def _missing_bytes(path: Path) -> int:
+    """How many bytes of a WAV file's data chunk are not there; 0 for other formats and for streamed headers."""
+    with path.open("rb") as file:
+        if file.read(4) != b"RIFF" or file.read(8)[4:] != b"WAVE":
+            return 0
+        size = path.stat().st_size
+        while len(header := file.read(8)) == 8:
+            name, length = struct.unpack("<4sI", header)
+            if name == b"data":
+                return 0 if length >= 0xFFFFFF00 else max(0, length - (size - file.tell()))
+            file.seek(length + length % 2, 1)
+    return 0
 
 
 def fit_length(wave: NDArray[np.float32], samples: int) -> NDArray[np.float32]:

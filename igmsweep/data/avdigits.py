@@ -76,7 +76,7 @@ class AVDigits(DataSet):
         wave = audio.fit_length(audio.read_wav(sample.files["audio"], RATE), round(SECONDS * RATE))
         return {
             "audio": audio.log_mel(wave, RATE, N_FFT, HOP, BANDS),
-            "image": frames.read_picture(sample.files["image"], (SIZE, SIZE), channels=1),
+            "image": frames.read_picture(frames.frame_files(sample.files["image"])[0], (SIZE, SIZE), channels=1),
         }
 
     def recipe(self) -> dict[str, Any]:

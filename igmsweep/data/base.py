@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from igmsweep.data.files import BadFile
+from igmsweep.data.rows import Rows
+from igmsweep.errors import DataError, UserError, nearest
 
 if TYPE_CHECKING:
     import torch
 
 Part = Literal["train", "val", "test"]
+PARTS: tuple[Part, ...] = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
 class Modality:
-    """`shape` is (channels, height, width) of one transformed sample; `encoder` the default encoder's name."""
+    """`shape` is that of one transformed sample, `encoder` the default encoder's name.
+
+    (channels, height, width) of a picture or spectrogram, (channels, frames, height, width) of several frames,
+    (3, tokens) of a text: token ids, attention mask, segment ids.
+    """
 
     name: str
     kind: str
@@ -28,12 +39,33 @@ class Modality:
 
 @dataclass(frozen=True)
 class Sample:
-    """One row of an annotation file. `group` is what must not stand on two sides of a grouped split."""
+    """One row of an annotation file.
+
+    `files` per modality are files, or folders that stand for the files in them; `text` holds what a modality takes from
+    the annotation file itself. `group` is what must not stand on two sides of a grouped split.
+    """
 
     id: str
     label: int
     files: Mapping[str, Path]
     group: str | None = None
+    text: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something to know about a sample: `kind` is one of `igmsweep.data.files.KINDS`."""
+
+    kind: str
+    sample: str
+    modality: str
+    text: str
+
+
+class DataOptions(BaseModel):
+    """A data set's own settings, `data.options` of a configuration; a subclass adds typed fields with defaults."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class DataSet(ABC):
@@ -46,6 +78,45 @@ class DataSet(ABC):
     classes: tuple[str, ...]
     modalities: dict[str, Modality]
     metrics: tuple[str, str] = ("acc", "map")
+    grouping: str = "speaker"
+    """What `Sample.group` is, in one word: the value of `data.group` that keeps groups on one side."""
+    presets: Mapping[str, Mapping[str, Any]] = {}
+    """What a method's preset also sets on this data: `method.preset`, such as `igm.released`, to dotted paths and values."""
+    expected: Mapping[Part, int] = {}
+    """Samples of each part in the data set as published."""
+    Options: type[DataOptions] = DataOptions
+    options: DataOptions = DataOptions()
+    home: Path | None = None
+    """Where the data lie when nobody says; None: as `igmsweep.data.root_of` finds them."""
+
+    def with_options(self, given: Mapping[str, Any]) -> DataSet:
+        """The same data set under other `data.options`.
+
+        Raises:
+            UserError: an unknown option or an impossible value.
+        """
+        for key in given:
+            if key not in self.Options.model_fields:
+                known = [f"data.options.{name}" for name in self.Options.model_fields]
+                raise UserError(
+                    f"unknown key 'data.options.{key}', {self.name} has {', '.join(known) or 'no options'}"
+                    f"{nearest(f'data.options.{key}', known)}"
+                )
+        try:
+            options = self.Options(**given)
+        except ValidationError as error:
+            from igmsweep.config import one_line
+
+            raise UserError(one_line(error, given, "data.options")) from None
+        if options == self.options:
+            return self
+        twin = copy.copy(self)
+        twin.options = options
+        twin.settle()
+        return twin
+
+    def settle(self) -> None:
+        """Set what depends on `self.options`, such as `self.modalities`."""
 
     def defaults(self, method: str) -> dict[str, Any]:
         """Configuration defaults for a method on this data, nested as in TrainConfig."""
@@ -61,7 +132,30 @@ class DataSet(ABC):
 
     @abstractmethod
     def read(self, sample: Sample) -> dict[str, np.ndarray]:
-        """Decode one sample: an array per modality, the same dtype and shape for every sample."""
+        """Decode one sample: an array per modality, the same dtype and shape for every sample.
+
+        Raises:
+            DataError: a file cannot be used; `BadFile` says how.
+        """
+
+    def read_modality(self, sample: Sample, name: str) -> np.ndarray:
+        """One modality of a sample, for samples of which another modality cannot be read."""
+        return self.read(sample)[name]
+
+    def blank(self, name: str) -> np.ndarray | None:
+        """What stands for an unusable file under `bad_files: blank`, such as silence; None: nothing can."""
+        return None
+
+    def inspect(self, sample: Sample) -> list[Remark]:
+        """What is wrong or strange about a sample's files; `igmsweep data check` asks."""
+        remarks = []
+        for name in self.modalities:
+            try:
+                self.read_modality(sample, name)
+            except DataError as error:
+                kind = error.kind if isinstance(error, BadFile) else "unreadable"
+                remarks.append(Remark(kind, sample.id, name, str(error)))
+        return remarks
 
     @abstractmethod
     def recipe(self) -> dict[str, Any]:
@@ -84,20 +178,39 @@ class Partition:
     ids: tuple[str, ...]
     labels: np.ndarray
     groups: tuple[str | None, ...]
-    arrays: Mapping[str, np.ndarray]
+    arrays: Mapping[str, np.ndarray | Rows]
+    digest: str = ""
+    """Hash of recipe, ids, labels and contents of the files."""
+    skipped: tuple[Remark, ...] = ()
+    """Samples that the policies left out."""
+    replaced: tuple[Remark, ...] = ()
+    """Samples in which silence or a grey picture stands for a file."""
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def take(self, rows: np.ndarray) -> Partition:
-        """Some rows, in the order given. All rows in order keep the maps; fewer are copied."""
+        """Some rows, in the order given, as a view on the same maps: nothing is copied."""
         if len(rows) == len(self) and bool((rows == np.arange(len(self))).all()):
             return self
+        return replace(
+            self,
+            ids=tuple(self.ids[row] for row in rows),
+            labels=self.labels[rows],
+            groups=tuple(self.groups[row] for row in rows),
+            arrays={name: Rows.of(array).take(rows) for name, array in self.arrays.items()},
+        )
+
+    def joined(self, other: Partition) -> Partition:
+        """This partition's rows, then the other's, as a view on the maps of both."""
         return Partition(
-            tuple(self.ids[row] for row in rows),
-            self.labels[rows],
-            tuple(self.groups[row] for row in rows),
-            {name: array[rows] for name, array in self.arrays.items()},
+            self.ids + other.ids,
+            np.concatenate([self.labels, other.labels]),
+            self.groups + other.groups,
+            {name: Rows.of(array).joined(Rows.of(other.arrays[name])) for name, array in self.arrays.items()},
+            self.digest + other.digest,
+            self.skipped + other.skipped,
+            self.replaced + other.replaced,
         )
 
 
@@ -112,3 +225,7 @@ class SearchData:
     split_hash: str
     split: str
     """Where validation came from: `official`, `carved 10 %`, `fold 1 of 5`, with the grouping."""
+    skipped: tuple[Remark, ...] = ()
+    """Samples that `data.bad_files` and `data.silent_files` left out of train and validation."""
+    replaced: tuple[Remark, ...] = ()
+    """Samples in which silence or a grey picture stands for a file."""

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from igmsweep.data.base import Part, Sample
 from igmsweep.data.files import read_annotations
-from igmsweep.data.frames import frame_files
 from igmsweep.errors import DataError, nearest
 
 LISTS = {"train": "train.csv", "val": "valid.csv", "test": "test.csv"}
@@ -26,8 +25,10 @@ def index(
 ) -> list[Sample]:
     """Samples of a part in the order of its list; an empty list where the data set has no validation file.
 
+    A sample's `visual` file is the folder of its frames.
+
     Raises:
-        DataError: a list, sound or picture is missing, a label is unknown, or a name occurs twice.
+        DataError: a list is missing, a label is unknown, or a name occurs twice.
     """
     path = root / "annotations" / LISTS[part]
     if part == "val" and not path.exists() and (root / "annotations").is_dir():
@@ -40,6 +41,6 @@ def index(
         if name in seen:
             raise DataError(f"{path}: {name} stands in the list twice")
         seen.add(name)
-        files = {audio: root / "AudioWAV" / f"{name}.wav", visual: frame_files(root / "Image-01-FPS" / name)[0]}
+        files = {audio: root / "AudioWAV" / f"{name}.wav", visual: root / "Image-01-FPS" / name}
         samples.append(Sample(name, classes.index(label), files, group(name)))
     return samples

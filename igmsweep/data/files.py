@@ -2,26 +2,82 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from igmsweep.errors import DataError
 
 _POINTER = b"version https://git-lfs.github.com/spec"
 
+KINDS = {
+    "missing": "no such file",
+    "pointer": "a Git-LFS pointer in the file's place",
+    "empty": "no bytes, no samples or no frames",
+    "unreadable": "no decoder reads it",
+    "truncated": "ends before its header says",
+    "no audio": "a video without sound",
+    "short": "less than the data set's clips hold",
+    "silent": "nothing but silence",
+    "long": "more than the data set's clips hold",
+    "duplicate": "the same bytes as another sample's",
+}
+"""Kinds of remarks on files and what they mean; those from `silent` on do not keep a file from being used."""
+
+USABLE = ("silent", "long", "duplicate")
+
+
+class BadFile(DataError):
+    """A file that cannot be used; `kind` is one of KINDS."""
+
+    def __init__(self, kind: str, path: Path, text: str) -> None:
+        super().__init__(f"{path}: {text}")
+        self.kind = kind
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return BadFile, (self.kind, self.path, str(self).removeprefix(f"{self.path}: "))
+
 
 def refuse_pointer(path: Path) -> None:
-    """Raise DataError for a missing file, an empty one, or a Git-LFS pointer in a file's place."""
+    """Raise BadFile for a missing file, an empty one, or a Git-LFS pointer in a file's place."""
     try:
         with path.open("rb") as file:
             first = file.read(len(_POINTER))
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise BadFile("missing", path, "no such file") from None
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+        raise BadFile("unreadable", path, f"cannot be read ({error.strerror})") from None
     if first == _POINTER:
-        raise DataError(f"{path}: is a Git-LFS pointer, not the file itself; fetch the files with `git lfs pull`")
+        raise BadFile("pointer", path, "is a Git-LFS pointer, not the file itself; fetch the files with `git lfs pull`")
     if not first:
-        raise DataError(f"{path}: is empty")
+        raise BadFile("empty", path, "is empty")
+
+
+def natural(name: str) -> tuple[tuple[int, str], ...]:
+    """A key that sorts `frame_2` before `frame_10`.
+
+    >>> sorted(["frame_10.jpg", "frame_2.jpg"], key=natural)
+    ['frame_2.jpg', 'frame_10.jpg']
+    """
+    return tuple((int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name))
+
+
+def reason(error: BaseException) -> str:
+    """What a library's exception says, on one line and without paths twice."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def read_text(path: Path) -> str:
+    """A UTF-8 text file with or without a byte-order mark.
+
+    Raises:
+        BadFile: the file is missing, empty, a Git-LFS pointer or not UTF-8.
+    """
+    refuse_pointer(path)
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadFile("unreadable", path, f"is not UTF-8 text (byte {error.start})") from None
 
 
 def read_annotations(path: Path) -> list[tuple[str, str]]:
@@ -30,13 +86,8 @@ def read_annotations(path: Path) -> list[tuple[str, str]]:
     Raises:
         DataError: the file is missing, or a row has not two fields; the line is named.
     """
-    refuse_pointer(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is not UTF-8 text (byte {error.start})") from None
     rows = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         if not line.strip():
             continue
         fields = [field.strip() for field in line.split(",")]

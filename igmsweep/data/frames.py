@@ -1,47 +1,121 @@
-"""Pictures: frames of a clip in the order of their names."""
+"""Pictures: single files, and the frames of a clip in the order of their names."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from igmsweep.data.files import refuse_pointer
-from igmsweep.errors import DataError
+from igmsweep.data.audio import CONTAINERS
+from igmsweep.data.files import BadFile, natural, reason, refuse_pointer
 
-SUFFIXES = (".jpg", ".jpeg", ".png")
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+GREY = 128
+"""What a picture that cannot be read is filled with."""
+
+FramePolicy = Literal["first", "uniform", "random"]
 
 
 def frame_files(folder: Path) -> list[Path]:
-    """The pictures of a clip's folder, sorted by name (a directory's own order differs between file systems).
+    """The pictures of a clip's folder, in the order of their names' numbers (a directory's own order differs).
 
     Raises:
-        DataError: the folder is missing or holds no picture.
+        BadFile: the folder is missing or holds no picture.
     """
-    found = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
+    found = [path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES]
     if not found:
-        raise DataError(f"{folder}: {'holds no picture' if folder.is_dir() else 'no such folder'}")
-    return found
+        is_there = folder.is_dir()
+        raise BadFile("empty" if is_there else "missing", folder, "holds no picture" if is_there else "no such folder")
+    return sorted(found, key=lambda path: natural(path.name))
 
 
 def read_picture(path: Path, size: tuple[int, int], channels: int) -> NDArray[np.uint8]:
     """(channels, height, width), resized to `size` where it differs.
 
     Raises:
-        DataError: the file is missing, truncated or no picture.
+        BadFile: the file is missing, truncated or no picture.
+    """
+    return pixels(open_picture(path), size, channels)
+
+
+def open_picture(path: Path) -> Image:
+    """A picture, decoded to its last row.
+
+    Raises:
+        BadFile: the file is missing, truncated or no picture.
     """
     from PIL import Image
 
     refuse_pointer(path)
     try:
         with Image.open(path) as picture:
-            converted = picture.convert("L" if channels == 1 else "RGB")
-            if converted.size != (size[1], size[0]):
-                converted = converted.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-            pixels = np.asarray(converted, dtype=np.uint8)
-    except DataError:
-        raise
+            picture.load()
+            return picture.copy()
     except Exception as error:
-        raise DataError(f"{path}: not readable as a picture ({' '.join(str(error).split())})") from None
-    return pixels[None] if channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+        kind = "truncated" if "truncated" in str(error) else "unreadable"
+        raise BadFile(kind, path, f"not readable as a picture ({reason(error)})") from None
+
+
+def pixels(picture: Image, size: tuple[int, int], channels: int) -> NDArray[np.uint8]:
+    """(channels, height, width) of a picture, resized to `size` by an antialiased bilinear filter."""
+    from PIL import Image
+
+    converted = picture.convert("L" if channels == 1 else "RGB")
+    if converted.size != (size[1], size[0]):
+        converted = converted.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+    array = np.asarray(converted, dtype=np.uint8)
+    return array[None] if channels == 1 else np.ascontiguousarray(array.transpose(2, 0, 1))
+
+
+def read_clip(path: Path, size: tuple[int, int], count: int, policy: FramePolicy, least: int = 1) -> NDArray[np.uint8]:
+    """(count, 3, height, width): frames of a folder of pictures at 1 fps, or of a video at the same rate.
+
+    A clip with fewer frames repeats its last. `first` takes the first ones; `uniform` and `random` the middles of
+    `count` equal stretches (which of them a training step sees is drawn later, from the cache).
+
+    Args:
+        least: refuse clips with fewer frames.
+
+    Raises:
+        BadFile: the clip is missing, unreadable, or has fewer than `least` frames.
+    """
+    limit = max(count, least) if policy == "first" else None
+    if path.suffix.lower() in CONTAINERS:
+        from igmsweep.data.video import read_frames
+
+        pictures = read_frames(path, limit=limit)
+        _at_least(path, len(pictures), least)
+        chosen = [pictures[index] for index in frame_indices(len(pictures), count, policy)]
+    else:
+        files = frame_files(path)
+        _at_least(path, len(files), least)
+        chosen = [open_picture(files[index]) for index in frame_indices(len(files), count, policy)]
+    return np.stack([pixels(picture, size, 3) for picture in chosen])
+
+
+def frame_indices(total: int, count: int, policy: FramePolicy) -> list[int]:
+    """Which of `total` frames to take, ascending.
+
+    >>> frame_indices(9, 3, "first"), frame_indices(9, 3, "uniform"), frame_indices(2, 3, "first")
+    ([0, 1, 2], [1, 4, 7], [0, 1, 1])
+    """
+    if policy == "first" or total <= count:
+        return [min(index, total - 1) for index in range(count)]
+    return [int((index + 0.5) * total / count) for index in range(count)]
+
+
+def _at_least(path: Path, found: int, least: int) -> None:
+    if found < least:
+        raise BadFile("short", path, f"holds {found} frames, expected at least {least}")
+
+
+def backend() -> str:
+    """The picture decoder and its version, for the cache's key."""
+    import PIL
+
+    return f"pillow {PIL.__version__} bilinear"

@@ -14,8 +14,9 @@ from torch import Tensor
 if TYPE_CHECKING:
     from igmsweep.data.base import DataSet, Partition
 
-RESIDENT = 512 * 2**20
-"""Partitions up to this many bytes are kept as tensors on the device; larger ones are gathered from their maps."""
+RESIDENT = {"cuda": 512 * 2**20, "cpu": 32 * 2**20}
+"""Partitions up to this many bytes are kept as tensors on the device; larger ones are gathered from their maps, whose
+pages all trials of a node share."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Loader:
         self.epoch = 0
         self._labels = torch.from_numpy(np.ascontiguousarray(partition.labels, dtype=np.int64)).to(device)
         self._resident: dict[str, Tensor] | None = None
-        if sum(array.nbytes for array in partition.arrays.values()) <= RESIDENT:
+        if sum(array.nbytes for array in partition.arrays.values()) <= RESIDENT.get(device.type, 0):
             self._resident = {
                 name: torch.from_numpy(np.array(array)).to(device) for name, array in partition.arrays.items()
             }

@@ -13,6 +13,7 @@ from igmsweep.errors import DataError, UserError
 
 if TYPE_CHECKING:
     from igmsweep.config import DataConfig
+    from igmsweep.data.base import Partition
 
 DEFAULT_FRACTION = 0.1
 """Share of train that is carved where a data set brings no validation list and none is asked for."""
@@ -25,7 +26,9 @@ def carve(labels: np.ndarray, groups: Sequence[str | None], config: DataConfig) 
         UserError: a fold without folds or out of range, or grouping where the data set has no groups.
     """
     if config.group != "none" and any(group is None for group in groups):
-        raise UserError(f"data.group: found '{config.group}', but {config.name} does not say who speaks")
+        raise UserError(
+            f"data.group: found '{config.group}', but {config.name} does not say which {config.group} a sample is of"
+        )
     grouped = list(groups) if config.group != "none" else None
     by = f", grouped by {config.group}" if grouped is not None else ""
     if config.folds is not None:
@@ -39,6 +42,27 @@ def carve(labels: np.ndarray, groups: Sequence[str | None], config: DataConfig) 
     held, count = _share(config.val_fraction or DEFAULT_FRACTION, labels, grouped)
     val = np.sort(np.concatenate([out for _, out in folds(labels, count, config.split_seed, grouped)[:held]]))
     return np.setdiff1d(np.arange(len(labels)), val), val, f"carved {held}/{count}{by}"
+
+
+def official(train: Partition, val: Partition, config: DataConfig) -> str:
+    """The description of a data set's own split, which must keep the groups apart where that is asked for.
+
+    Raises:
+        UserError: a group stands on both sides.
+    """
+    if config.group == "none":
+        return "official"
+    if any(group is None for group in (*train.groups, *val.groups)):
+        raise UserError(
+            f"data.group: found '{config.group}', but {config.name} does not say which {config.group} a sample is of"
+        )
+    both = set(train.groups) & set(val.groups)
+    if both:
+        raise UserError(
+            f"data.group: {len(both)} groups ({config.group} '{min(str(group) for group in both)}' for one) stand in both "
+            f"train and validation of {config.name}'s own lists; add data.folds or data.val_fraction to cut anew"
+        )
+    return f"official, grouped by {config.group}"
 
 
 def _share(fraction: float, labels: np.ndarray, groups: Sequence[str | None] | None) -> tuple[int, int]:

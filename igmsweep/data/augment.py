@@ -1,0 +1,82 @@
+"""Random augmentation of whole batches, on whatever device the tensors are, drawn from the generator alone."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def normalise(x: torch.Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> torch.Tensor:
+    """(n, 3, H, W) bytes or floats in 0 to 255, less the mean and over the deviation of values in [0, 1]."""
+    import torch
+
+    shift = torch.tensor(mean, device=x.device).view(1, -1, 1, 1)
+    scale = torch.tensor(std, device=x.device).view(1, -1, 1, 1)
+    return (x.float() / 255 - shift) / scale
+
+
+def resize(x: torch.Tensor, size: int) -> torch.Tensor:
+    """(n, C, H, W) to (n, C, size, size) floats by an antialiased bilinear filter."""
+    from torch.nn import functional as F
+
+    x = x.float()
+    if x.shape[-2:] == (size, size):
+        return x
+    return F.interpolate(x, (size, size), mode="bilinear", antialias=True, align_corners=False)
+
+
+def random_crop_and_flip(
+    x: torch.Tensor,
+    size: int,
+    generator: torch.Generator,
+    per_clip: int = 1,
+    scale: tuple[float, float] = (0.08, 1.0),
+    flip: bool = True,
+    aspect: float = 1.0,
+) -> torch.Tensor:
+    """torchvision's RandomResizedCrop and RandomHorizontalFlip for a batch: a box and a coin for each clip.
+
+    Args:
+        x: (n * per_clip, C, H, W), the frames of a clip one after the other; they share box and coin.
+        size: height and width of the result.
+        scale: share of the area that a box covers; its sides have a ratio of 3/4 to 4/3.
+        aspect: width over height of the picture before it was squeezed into (H, W), so that boxes keep their ratio.
+
+    Returns:
+        (n * per_clip, C, size, size) floats.
+    """
+    import torch
+    from torch.nn import functional as F
+
+    clips = x.shape[0] // per_clip
+    draw = torch.rand((5, clips), generator=generator, device=x.device)
+    area = scale[0] + (scale[1] - scale[0]) * draw[0]
+    ratio = torch.exp(math.log(3 / 4) + (math.log(4 / 3) - math.log(3 / 4)) * draw[1])
+    # height and width of the box as shares of the picture's; one that does not fit is cut to the picture
+    width = torch.sqrt(area * ratio / aspect).clamp(max=1)
+    height = torch.sqrt(area / ratio * aspect).clamp(max=1)
+    left, top = draw[2] * (1 - width), draw[3] * (1 - height)
+    mirrored = torch.where(draw[4] < 0.5, -1.0, 1.0) if flip else torch.ones_like(width)
+    theta = torch.zeros((clips, 2, 3), device=x.device)
+    theta[:, 0, 0] = width * mirrored
+    theta[:, 1, 1] = height
+    theta[:, 0, 2] = 2 * left + width - 1
+    theta[:, 1, 2] = 2 * top + height - 1
+    theta = theta.repeat_interleave(per_clip, dim=0)
+    grid = F.affine_grid(theta, [x.shape[0], x.shape[1], size, size], align_corners=False)
+    return F.grid_sample(x.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def random_frames(x: torch.Tensor, count: int, generator: torch.Generator) -> torch.Tensor:
+    """(n, frames, ...) to (n, count, ...): different frames of each clip, in their order."""
+    import torch
+
+    draw = torch.rand(x.shape[:2], generator=generator, device=x.device)
+    chosen = draw.argsort(dim=1)[:, :count].sort(dim=1).values
+    return x[torch.arange(x.shape[0], device=x.device)[:, None], chosen]

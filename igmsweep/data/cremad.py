@@ -1,0 +1,151 @@
+"""CREMA-D (Cao et al., 2014): 7,442 clips of 91 actors, each one of twelve sentences in one of six emotions.
+
+Two layouts are read, told apart by what lies in the folder:
+
+    as distributed        AudioWAV/NAME.wav  VideoFlash/NAME.flv
+    as the field has it   annotations/{train,test}.csv (NAME,LABEL)  AudioWAV/NAME.wav  Image-01-FPS/NAME/*.jpg
+
+Frames come from Image-01-FPS where it is there, else from the videos at the same rate. NAME is
+ACTOR_SENTENCE_EMOTION_LEVEL, so labels need no list. Without lists a tenth of each emotion is the test part (744 clips),
+the same one on every machine; the field's own lists hold another 744, and every actor is in its train and test.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+from igmsweep.data.audiovisual import AudioVisual, AudioVisualOptions
+from igmsweep.data.base import Part, Sample
+from igmsweep.data.files import read_annotations
+from igmsweep.errors import DataError, nearest
+
+CLASSES = ("NEU", "HAP", "SAD", "FEA", "DIS", "ANG")
+LISTS: dict[Part, tuple[str, ...]] = {
+    "train": ("train.csv",),
+    "val": ("valid.csv", "val.csv"),
+    "test": ("test.csv",),
+}
+NAME = re.compile(r"(\d{4})_([A-Z]{3})_([A-Z]{3})_(LO|MD|HI|XX|X)")
+ALIASES = {"1040_ITH_SAD_XX": "1040_ITH_SAD_X", "1040_ITH_SAD_X": "1040_ITH_SAD_XX"}
+"""One clip had another name in old copies."""
+
+
+class CremadOptions(AudioVisualOptions):
+    """Also which clips are the test part."""
+
+    split: Literal["lists", "emotion", "speaker"] = "lists"
+    """`lists`: annotations/*.csv where they are, else as `emotion`; `emotion`: a tenth of each emotion is test;
+    `speaker`: 73 actors train, 9 validate and 9 test."""
+
+
+class Cremad(AudioVisual):
+    """`audio` is the log spectrogram of the voice, `video` one frame of the face."""
+
+    name = "cremad"
+    classes = CLASSES
+    metrics = ("acc", "map")
+    grouping = "speaker"
+    expected = {"train": 6698, "test": 744}
+    Options = CremadOptions
+    aspect = 480 / 360
+    usual_seconds = (1.0, 6.0)
+
+    def defaults(self, method: str) -> dict[str, Any]:
+        """The paper's optimiser (Sec. 4.2) and the released code's stages: (25, 50) epochs, six times."""
+        return {
+            "model": {"head": [256, 64]},
+            "optim": {"name": "sgd", "lr": 0.01, "momentum": 0.9, "weight_decay": 1e-4, "batch_size": 12}
+            | {"schedule": "plateau", "factor": 0.1},
+            "stages": {"rounds": 6, "epochs": {"audio": 25, "video": 50}},
+        }
+
+    def index(self, root: Path, part: Part) -> list[Sample]:
+        options = self.options
+        assert isinstance(options, CremadOptions)
+        listed = _list(root, "train") is not None and options.split == "lists"
+        rows = _listed(root, part) if listed else _named(root, part, options.split)
+        pictures = (root / "Image-01-FPS").is_dir()
+        samples = []
+        for name, label in rows:
+            actor = name.split("_")[0]
+            frames = root / "Image-01-FPS" / name if pictures else root / "VideoFlash" / f"{name}.flv"
+            samples.append(
+                Sample(
+                    name,
+                    CLASSES.index(label),
+                    {"audio": _present(root / "AudioWAV" / f"{name}.wav"), "video": _present(frames)},
+                    actor,
+                )
+            )
+        return samples
+
+
+CREMAD = Cremad()
+
+
+def _list(root: Path, part: Part) -> Path | None:
+    found = [root / folder / name for folder in ("annotations", ".") for name in LISTS[part]]
+    return next((path for path in found if path.is_file()), None)
+
+
+def _listed(root: Path, part: Part) -> list[tuple[str, str]]:
+    """Rows of the field's list of a part; none for a validation list that is not there."""
+    path = _list(root, part)
+    if path is None:
+        if part == "val":
+            return []
+        raise DataError(f"{root / 'annotations' / LISTS[part][0]}: no such file")
+    rows = read_annotations(path)
+    seen: set[str] = set()
+    for name, label in rows:
+        if label not in CLASSES:
+            raise DataError(f"{path}: {name}: unknown label '{label}'{nearest(label, CLASSES)}")
+        if name in seen:
+            raise DataError(f"{path}: {name} stands in the list twice")
+        seen.add(name)
+    return rows
+
+
+def _named(root: Path, part: Part, split: str) -> list[tuple[str, str]]:
+    """Clips by the names of their sounds, in a split that depends on the names alone."""
+    if not (root / "AudioWAV").is_dir():
+        raise DataError(
+            f"{root}: is not CREMA-D: found neither AudioWAV/ nor annotations/train.csv; name the folder that holds them"
+        )
+    clips: list[tuple[str, str, str]] = []
+    for path in sorted((root / "AudioWAV").glob("*.wav")):
+        match = NAME.fullmatch(path.stem)
+        if match is None or match[3] not in CLASSES:
+            raise DataError(f"{path}: found the name '{path.stem}', expected ACTOR_SENTENCE_EMOTION_LEVEL")
+        clips.append((path.stem, match[3], match[1]))
+    if not clips:
+        raise DataError(f"{root / 'AudioWAV'}: holds no .wav file")
+    if split == "speaker":
+        actors = _shuffled({actor for _, _, actor in clips})
+        tenth = max(1, round(len(actors) / 10))
+        sides = {"test": set(actors[:tenth]), "val": set(actors[tenth : 2 * tenth]), "train": set(actors[2 * tenth :])}
+        return [(name, label) for name, label, actor in clips if actor in sides[part]]
+    if part == "val":
+        return []
+    test: set[str] = set()
+    for emotion in CLASSES:
+        names = _shuffled({name for name, label, _ in clips if label == emotion})
+        test |= set(names[: max(1, round(len(names) / 10))] if names else [])
+    return [(name, label) for name, label, _ in clips if (name in test) == (part == "test")]
+
+
+def _shuffled(names: set[str]) -> list[str]:
+    """In an order that looks random and depends on nothing but the names."""
+    return sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
+
+
+def _present(path: Path) -> Path:
+    """The path, or the one under the clip's other name where only that is there."""
+    other = ALIASES.get(path.stem)
+    if other is None or path.exists():
+        return path
+    twin = path.with_name(other + path.suffix)
+    return twin if twin.exists() else path

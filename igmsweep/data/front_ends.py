@@ -1,0 +1,110 @@
+"""The audio front ends of the field, by name: from a waveform to the spectrogram that an encoder sees.
+
+stft22k   22,050 Hz, repeated to 3 s, STFT n_fft 512 hop 353, log(|.| + 1e-7): 257 x 188 (OGM-GE and IGM on CREMA-D)
+stft35k   35,400 Hz, repeated to 10 s, the same STFT: 257 x 1003 (IGM on Kinetics-Sounds)
+stft16k   16,000 Hz, repeated to 5 s, STFT n_fft 256 hop 128: 129 x 626 (MLA, which takes a random 5 s of 10)
+fbank128  16,000 Hz, Kaldi's 128 log-mel energies every 10 ms, padded or cut to 1024: 128 x 1024 (MLA, BalanceMM)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from igmsweep.data import audio
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """`shape` is (bins, frames); `mean` and `std` are what the field normalises by, 0 and 1 where it does not."""
+
+    kind: Literal["stft", "fbank"]
+    rate: int
+    seconds: float
+    n_fft: int
+    hop: int
+    shape: tuple[int, int]
+    mean: float = 0.0
+    std: float = 1.0
+
+    def __call__(self, wave: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The spectrogram of a waveform in [-1, 1] at `rate` Hz, of any length of at least one sample."""
+        if self.kind == "fbank":
+            return _fit_frames(fbank(wave, self.rate, self.shape[0]), self.shape[1])
+        wave = np.clip(audio.fit_length(wave, round(self.seconds * self.rate)), -1, 1)
+        return log_stft(wave, self.n_fft, self.hop)
+
+    def recipe(self) -> dict[str, Any]:
+        """What the result depends on, libraries and their versions among it."""
+        import soundfile
+        import soxr
+
+        return {
+            "kind": self.kind,
+            "rate": self.rate,
+            "seconds": self.seconds,
+            "n_fft": self.n_fft,
+            "hop": self.hop,
+            "shape": list(self.shape),
+            "backend": {
+                "decoder": f"soundfile {soundfile.__version__}, libsndfile {soundfile.__libsndfile_version__}",
+                "resampler": f"soxr {soxr.__version__} HQ",
+                "fft": f"numpy {np.__version__} float64",
+            },
+        }
+
+
+FRONT_ENDS = {
+    "stft22k": FrontEnd("stft", 22050, 3.0, 512, 353, (257, 188)),
+    "stft35k": FrontEnd("stft", 35400, 10.0, 512, 353, (257, 1003)),
+    "stft16k": FrontEnd("stft", 16000, 5.0, 256, 128, (129, 626)),
+    "fbank128": FrontEnd("fbank", 16000, 10.24, 400, 160, (128, 1024), -4.503877, 2 * 5.141276),
+}
+
+
+def log_stft(wave: NDArray[np.float32], n_fft: int, hop: int) -> NDArray[np.float32]:
+    """log(|STFT| + 1e-7), (n_fft / 2 + 1, frames)."""
+    return np.log(audio.stft_magnitude(wave, n_fft, hop) + np.float32(1e-7)).astype(np.float32)
+
+
+def fbank(wave: NDArray[np.float32], rate: int, bands: int) -> NDArray[np.float32]:
+    """Kaldi's log-mel energies, (bands, frames): 25 ms Hann frames every 10 ms, no dither, no energy, from 20 Hz up.
+
+    As `torchaudio.compliance.kaldi.fbank(htk_compat=True, use_energy=False, window_type="hanning", dither=0.0,
+    num_mel_bins=bands, frame_shift=10)` of the waveform less its mean, which is what MLA, BalanceMM and OGM-GE call.
+    """
+    size, hop = rate * 25 // 1000, rate // 100
+    centred = np.asarray(wave, np.float64) - np.mean(wave, dtype=np.float64)
+    if len(centred) < size:
+        centred = np.pad(centred, (0, size - len(centred)))
+    frames = np.lib.stride_tricks.sliding_window_view(centred, size)[::hop]
+    frames = frames - frames.mean(axis=1, keepdims=True)
+    frames = frames - 0.97 * np.concatenate([frames[:, :1], frames[:, :-1]], axis=1)
+    n_fft = 1 << (size - 1).bit_length()
+    power = np.abs(np.fft.rfft(frames * np.hanning(size), n_fft, axis=1)) ** 2
+    energies = power[:, :-1] @ _kaldi_filters(rate, n_fft, bands).T
+    return np.log(np.maximum(energies, np.finfo(np.float32).eps)).T.astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _kaldi_filters(rate: int, n_fft: int, bands: int) -> NDArray[np.float64]:
+    """Triangles on Kaldi's mel scale 1127 ln(1 + f / 700), (bands, n_fft / 2): the last bin is left out, as there."""
+
+    def mel(frequency: Any) -> Any:
+        return 1127.0 * np.log(1.0 + np.asarray(frequency, np.float64) / 700.0)
+
+    edges = np.linspace(mel(20.0), mel(rate / 2), bands + 2)
+    bins = mel(np.arange(n_fft // 2) * rate / n_fft)
+    rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
+    falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
+    return np.maximum(0.0, np.minimum(rising, falling))
+
+
+def _fit_frames(spectrogram: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
+    """Cut, or padded with zeros at the end, as the field's loaders do."""
+    lacking = frames - spectrogram.shape[1]
+    return spectrogram[:, :frames] if lacking <= 0 else np.pad(spectrogram, ((0, 0), (0, lacking)))

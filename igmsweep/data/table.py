@@ -1,0 +1,326 @@
+"""A data set from a CSV file, without code: a row a sample, a column a modality.
+
+    label,group,split,audio,image
+    cat,alice,train,sounds/0001.wav,pictures/0001.jpg
+    dog,bob,test,sounds/0002.wav,pictures/0002.jpg
+
+`label` is needed. `id` names rows, `group` keeps rows that belong together on one side of a split (`data.group: group`),
+`split` says train, val (or valid) or test; without it everything is train. Every other column is a modality, of the kind
+that its fields show: sounds, pictures, videos or folders of frames, .npy arrays of one shape, or plain text. Paths are
+relative to the file. The data set is named by the file (`igmsweep tune my/samples.csv`) or by a folder with one CSV file.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from igmsweep.data import audio, frames
+from igmsweep.data.base import DataOptions, DataSet, Modality, Part, Remark, Sample
+from igmsweep.data.files import BadFile, read_text, reason, refuse_pointer
+from igmsweep.data.front_ends import FRONT_ENDS
+from igmsweep.errors import DataError, UserError, nearest
+
+if TYPE_CHECKING:
+    import torch
+
+RESERVED = ("id", "label", "group", "split")
+SPLITS: dict[str, Part] = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
+ENCODERS = {"audio": "resnet18", "image": "resnet18", "video": "resnet18", "array": "resnet18", "text": "bert"}
+
+
+class TableOptions(DataOptions):
+    """How the columns are read."""
+
+    frontend: Literal["stft22k", "stft35k", "stft16k", "fbank128"] = "stft16k"
+    """The spectrogram of sounds, by name; see `igmsweep.data.front_ends`."""
+    frames: int = Field(1, ge=1, le=64)
+    """Frames of a video or of a folder of frames, at one a second."""
+    size: int = Field(256, ge=8, le=1024)
+    """Height and width of a cached picture."""
+    crop: int = Field(224, ge=8, le=1024)
+    """Height and width of what the encoder sees."""
+    flip: bool = True
+    """Whether a picture may be mirrored in training; not where left and right differ."""
+    tokenizer: str = "words"
+    """`words` numbers words by their hash and needs no vocabulary; else a tokenizer of transformers, by name or path."""
+    tokens: int = Field(64, ge=4, le=512)
+    """Tokens of a text; longer ones are cut."""
+    vocabulary: int = Field(30522, ge=16)
+    """How many numbers `tokenizer: words` uses."""
+
+
+class Table(DataSet):
+    """A CSV file as a data set; `classes` are its labels in sorted order.
+
+    Args:
+        path: the file, or a folder with one.
+
+    Raises:
+        UserError: there is no such file, or its columns make no data set.
+    """
+
+    grouping = "group"
+    metrics = ("acc", "f1")
+    Options = TableOptions
+    options: TableOptions
+
+    def __init__(self, path: Path) -> None:
+        self.path = _csv_file(path.expanduser().resolve())
+        self.home = self.path.parent
+        self.name = re.sub(r"[^A-Za-z0-9_.]", "_", self.path.stem)
+        self._rows, self._columns = _read(self.path)
+        self.classes = tuple(sorted({row["label"] for _, row in self._rows}))
+        self._kinds = {column: self._kind(column) for column in self._columns}
+        self.options = TableOptions()
+        self.settle()
+
+    def settle(self) -> None:
+        self.modalities = {
+            column: Modality(column, "image" if kind == "array" else kind, self._shape(column), ENCODERS[kind])
+            for column, kind in self._kinds.items()
+        }
+
+    def index(self, root: Path, part: Part) -> list[Sample]:
+        samples = []
+        for number, row in self._rows:
+            if SPLITS[row.get("split") or "train"] != part:
+                continue
+            samples.append(
+                Sample(
+                    row.get("id") or f"row{number}",
+                    self.classes.index(row["label"]),
+                    {name: root / row[name] for name, kind in self._kinds.items() if kind != "text"},
+                    row.get("group") or None,
+                    {name: row[name] for name, kind in self._kinds.items() if kind == "text"},
+                )
+            )
+        return samples
+
+    def read(self, sample: Sample) -> dict[str, np.ndarray]:
+        return {name: self.read_modality(sample, name) for name in self._kinds}
+
+    def read_modality(self, sample: Sample, name: str) -> np.ndarray:
+        """float32 (bins, frames), uint8 (frames, 3, size, size), the array itself, or int32 (3, tokens)."""
+        kind, size = self._kinds[name], (self.options.size, self.options.size)
+        if kind == "text":
+            return self._tokens(sample.text[name])
+        path = sample.files[name]
+        if kind == "audio":
+            front_end = FRONT_ENDS[self.options.frontend]
+            wave = audio.read_sound(path, front_end.rate)
+            audio.refuse_silence(wave, path)
+            return front_end(wave)
+        if kind == "image":
+            return frames.read_picture(path, size, 3)[None]
+        if kind == "video":
+            return frames.read_clip(path, size, self.options.frames, "uniform")
+        return _read_array(path)
+
+    def blank(self, name: str) -> np.ndarray | None:
+        kind = self._kinds[name]
+        if kind == "audio":
+            front_end = FRONT_ENDS[self.options.frontend]
+            return front_end(np.zeros(front_end.rate, np.float32))
+        if kind in ("image", "video"):
+            count = self.options.frames if kind == "video" else 1
+            return np.full((count, 3, self.options.size, self.options.size), frames.GREY, np.uint8)
+        return None
+
+    def recipe(self) -> dict[str, Any]:
+        kinds = set(self._kinds.values())
+        recipe: dict[str, Any] = {"columns": self._kinds, "classes": list(self.classes)}
+        if "audio" in kinds:
+            recipe["audio"] = FRONT_ENDS[self.options.frontend].recipe()
+        if kinds & {"image", "video"}:
+            recipe["frames"] = [self.options.frames, self.options.size, frames.backend()]
+        if kinds & {"audio", "video"}:
+            from igmsweep.data import video
+
+            recipe["video"] = video.backend()
+        if "text" in kinds:
+            recipe["text"] = [self.options.tokenizer, self.options.tokens, self.options.vocabulary]
+        return recipe
+
+    def transform(
+        self, inputs: dict[str, torch.Tensor], training: bool, generator: torch.Generator
+    ) -> dict[str, torch.Tensor]:
+        """Pictures cropped and flipped in training, less ImageNet's mean; sounds as the front end; the rest as it is."""
+        from igmsweep.data import augment
+
+        batch = {}
+        for name, x in inputs.items():
+            kind, count, crop = self._kinds[name], x.shape[1], self.options.crop
+            if kind == "audio":
+                front_end = FRONT_ENDS[self.options.frontend]
+                batch[name] = ((x.float() - front_end.mean) / front_end.std).unsqueeze(1)
+            elif kind in ("image", "video"):
+                flat = x.flatten(0, 1)
+                if training:
+                    flat = augment.random_crop_and_flip(flat, crop, generator, per_clip=count, flip=self.options.flip)
+                else:
+                    flat = augment.resize(flat, crop)
+                clip = augment.normalise(flat, augment.IMAGENET_MEAN, augment.IMAGENET_STD).unflatten(0, (-1, count))
+                batch[name] = clip[:, 0] if count == 1 else clip.transpose(1, 2)
+            else:
+                batch[name] = x if kind == "text" else x.float()
+        return batch
+
+    def inspect(self, sample: Sample) -> list[Remark]:
+        remarks = super().inspect(sample)
+        for name, text in sample.text.items():
+            if not text.strip():
+                remarks.append(Remark("empty", sample.id, name, f"{self.path}: {sample.id}: its {name} is empty"))
+        return remarks
+
+    def _kind(self, column: str) -> str:
+        """The kind of a column, from the first field that is not empty."""
+        field = next((row[column] for _, row in self._rows if row[column]), "")
+        suffix = Path(field).suffix.lower()
+        if suffix in audio.SOUNDS:
+            return "audio"
+        if suffix in frames.SUFFIXES:
+            return "image"
+        if suffix in audio.CONTAINERS:
+            return "audio" if column.lower() in ("audio", "sound") else "video"
+        if suffix == ".npy":
+            return "array"
+        return "video" if field and (self.path.parent / field).is_dir() else "text"
+
+    def _shape(self, column: str) -> tuple[int, ...]:
+        kind, o = self._kinds[column], self.options
+        if kind == "audio":
+            return (1, *FRONT_ENDS[o.frontend].shape)
+        if kind == "text":
+            return (3, o.tokens)
+        if kind == "array":
+            return _array_shape(self.path.parent, [row[column] for _, row in self._rows])
+        count = o.frames if kind == "video" else 1
+        return (3, o.crop, o.crop) if count == 1 else (3, count, o.crop, o.crop)
+
+    def _tokens(self, text: str) -> np.ndarray:
+        """Token ids, attention mask and segment ids, (3, tokens) int32."""
+        if self.options.tokenizer == "words":
+            words = re.findall(r"\w+|[^\w\s]", text.lower())[: self.options.tokens]
+            ids = [1 + zlib.crc32(word.encode()) % (self.options.vocabulary - 1) for word in words] or [0]
+            out = np.zeros((3, self.options.tokens), np.int32)
+            out[0, : len(ids)] = ids
+            out[1, : len(ids)] = 1
+            return out
+        encoded = _tokenizer(self.options.tokenizer)(
+            text, truncation=True, max_length=self.options.tokens, padding="max_length", return_token_type_ids=True
+        )
+        return np.asarray([encoded[key] for key in ("input_ids", "attention_mask", "token_type_ids")], np.int32)
+
+
+_tokenizers: dict[str, Any] = {}
+
+
+def _tokenizer(name: str) -> Any:
+    """A tokenizer of transformers from this machine alone."""
+    if name not in _tokenizers:
+        try:
+            from transformers import AutoTokenizer
+        except ImportError:
+            raise UserError(
+                f"data.options.tokenizer: '{name}' needs transformers (pip install 'igmsweep[text]'); `words` does not"
+            ) from None
+        try:
+            _tokenizers[name] = AutoTokenizer.from_pretrained(name, local_files_only=True)
+        except Exception as error:
+            raise UserError(
+                f"data.options.tokenizer: '{name}' is neither a folder nor in this machine's cache ({reason(error)[:120]})"
+            ) from None
+    return _tokenizers[name]
+
+
+def _csv_file(path: Path) -> Path:
+    if not path.is_dir():
+        if not path.is_file():
+            raise UserError(f"data: no such file or folder {path}")
+        return path
+    found = sorted(path.glob("*.csv"))
+    if len(found) != 1:
+        names = f": {', '.join(file.name for file in found[:5])}" if found else ""
+        raise UserError(f"data: {path} holds {len(found)} CSV files{names}; expected one, or name the file itself")
+    return found[0]
+
+
+def _read(path: Path) -> tuple[list[tuple[int, dict[str, str]]], list[str]]:
+    """Rows with the numbers of their lines, and the modality columns."""
+    reader = csv.reader(read_text(path).splitlines())
+    header = [name.strip() for name in next(reader, [])]
+    lowered = [name.lower() if name.lower() in RESERVED else name for name in header]
+    if "label" not in lowered:
+        raise UserError(
+            f"{path}: found the columns {', '.join(header)}, expected `label` among them{nearest('label', header)}"
+        )
+    if len(set(lowered)) < len(lowered) or not all(lowered):
+        raise UserError(f"{path}: found the columns {', '.join(header)}, expected every name once and none empty")
+    columns = [name for name in lowered if name not in RESERVED]
+    if not columns:
+        raise UserError(f"{path}: has no column besides {', '.join(header)}; expected one a modality")
+    for name in columns:
+        if not re.fullmatch(r"[A-Za-z_]\w*", name):
+            raise UserError(f"{path}: found the column '{name}', expected a name of letters, digits and _")
+    rows: list[tuple[int, dict[str, str]]] = []
+    seen: set[str] = set()
+    for fields in reader:
+        number = reader.line_num
+        if not any(field.strip() for field in fields):
+            continue
+        if len(fields) != len(header):
+            raise DataError(f"{path}: line {number}: found {len(fields)} fields, expected {len(header)}")
+        row = {name: field.strip() for name, field in zip(lowered, fields, strict=True)}
+        if not row["label"]:
+            raise DataError(f"{path}: line {number}: its label is empty")
+        if row.get("split", "").lower() not in {"", *SPLITS}:
+            raise DataError(
+                f"{path}: line {number}: found the split '{row['split']}', expected train, val or test"
+                f"{nearest(row['split'], SPLITS)}"
+            )
+        if row.get("split"):
+            row["split"] = row["split"].lower()
+        if row.get("id"):
+            if row["id"] in seen:
+                raise DataError(f"{path}: line {number}: the id {row['id']} stands in the file twice")
+            seen.add(row["id"])
+        rows.append((number, row))
+    if len({row["label"] for _, row in rows}) < 2:
+        raise UserError(f"{path}: holds {len(rows)} rows of fewer than two labels")
+    return rows, columns
+
+
+def _read_array(path: Path) -> np.ndarray:
+    refuse_pointer(path)
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise BadFile("unreadable", path, f"not readable as an array ({reason(error)})") from None
+    if array.ndim == 1:
+        array = array[None, None]
+    return np.asarray(array[None] if array.ndim == 2 else array)
+
+
+def _array_shape(folder: Path, fields: list[str]) -> tuple[int, ...]:
+    for field in fields:
+        try:
+            return _read_array(folder / field).shape
+        except DataError:
+            continue
+    raise DataError(f"{folder / fields[0]}: is not readable as an array, nor is any other of its column")
