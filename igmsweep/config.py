@@ -321,6 +321,14 @@ def presets(method: str, data: str | None = None) -> dict[str, dict[str, Any]]:
     return {name: TrainConfig(data=data, method={"name": method, "preset": name}).paths() for name in params.presets}
 
 
+def preset(method: str, name: str, data: str) -> dict[str, Any]:
+    """What a preset of a method sets on a data set, as dotted paths; nothing for a name that is none."""
+    from igmsweep import data as datasets
+    from igmsweep import methods
+
+    return _preset(methods.get(method).Params, datasets.get(data), method, name)
+
+
 def read_yaml(path: Path | str) -> dict[str, Any]:
     """A YAML mapping from a file, or a UserError of one line."""
     path = Path(path)

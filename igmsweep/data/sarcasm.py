@@ -99,23 +99,21 @@ class Sarcasm(ImageText):
         assert isinstance(options, SarcasmOptions)
         return super().recipe() | {"clean": options.clean}
 
-    def findings(self, root: Path) -> list[str]:
-        """What to know before believing a text model on this data: the hashtag shortcut, and texts in two parts.
+    def notes(self, root: Path) -> list[str]:
+        """The known shortcut: how often a hashtag's sign, or a placeholder for an emoji, stands in posts of each class.
 
         Raises:
-            DataError: a list is missing or malformed.
+            DataError: the train list is missing or malformed.
         """
-        parts: dict[Part, list[Sample]] = {part: self.index(root, part) for part in LISTS}
-        lines = []
-        for sign in ("#",):
-            shares = [_share(sign, [s.text["text"] for s in parts["train"] if s.label == label]) for label in (1, 0)]
-            lines.append(f"'{sign}' stands in {shares[0]:.0%} of sarcastic and {shares[1]:.0%} of other training posts")
-        texts = {part: {sample.group for sample in samples} for part, samples in parts.items()}
-        for one, other in (("train", "val"), ("train", "test"), ("val", "test")):
-            both = texts[one] & texts[other]  # type: ignore[index]
-            if both:
-                lines.append(f"{len(both)} texts stand in both {one} and {other}")
-        return lines
+        train = self.index(root, "train")
+        notes = []
+        for sign in ("#", "emoji_"):
+            shares = []
+            for label in (1, 0):
+                texts = [sample.group or "" for sample in train if sample.label == label]
+                shares.append(sum(sign in each for each in texts) / max(1, len(texts)))
+            notes.append(f"'{sign}' stands in {shares[0]:.0%} of sarcastic and {shares[1]:.0%} of other training posts")
+        return notes
 
 
 SARCASM = Sarcasm()
@@ -176,7 +174,3 @@ def _telling(words: str, part: Part, kind: str) -> bool:
     if kind == "token":
         return part == "train" and not TELLING.isdisjoint(words.split())
     return kind == "substring" and any(word in words for word in TELLING)
-
-
-def _share(sign: str, texts: list[str]) -> float:
-    return sum(sign in text for text in texts) / max(1, len(texts))

@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from igmsweep import __version__
-from igmsweep.config import TrainConfig, presets
+from igmsweep.config import TrainConfig, preset, presets
 from igmsweep.errors import UserError, nearest
 from igmsweep.sweep.ledger import SCHEMA, Ledger, now, trial_folder, write_atomically
 from igmsweep.sweep.progress import Progress, shown_params
@@ -264,7 +264,7 @@ def _enqueued(space: SearchSpace, base: TrainConfig, request: SweepRequest) -> t
         where = f"{space.source}: enqueue[{number}] ({entry})"
         extra = {
             path: value
-            for path, value in presets(request.method)[entry].items()
+            for path, value in preset(request.method, entry, request.data).items()
             if path not in searched
             and path not in request.overrides
             and path not in space.fixed

@@ -7,7 +7,29 @@ from pathlib import Path
 
 import numpy as np
 
-WORDS = "good bad day night great awful so very not we you they like hate love rain sun game show win lose".split()
+WORDS = [
+    "good",
+    "bad",
+    "day",
+    "night",
+    "great",
+    "awful",
+    "so",
+    "very",
+    "not",
+    "we",
+    "you",
+    "they",
+    "like",
+    "hate",
+    "love",
+    "rain",
+    "sun",
+    "game",
+    "show",
+    "win",
+    "lose",
+]
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 4567\n"
 
 
