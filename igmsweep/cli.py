@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from igmsweep import __version__
+from igmsweep.cli_data import data_app
 from igmsweep.errors import Diverged, UserError
 
 app = typer.Typer(
@@ -22,7 +23,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-data_app = typer.Typer(help="Data sets: list them, make the embedded one.", no_args_is_help=True)
 space_app = typer.Typer(help="Search spaces: show or validate a file.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(space_app, name="space")
@@ -93,7 +93,7 @@ def tune(
     """Search the hyper-parameters of a method on validation data, in parallel, with Ray Tune and Optuna."""
     from igmsweep.sweep import SweepRequest, run_sweep
 
-    overrides = _overrides(set_)
+    overrides = parse_overrides(set_)
     if root is not None:
         overrides["data.root"] = str(root.resolve())
     request = SweepRequest(
@@ -175,7 +175,7 @@ def train(
         resolved = TrainConfig(**values)
     else:
         resolved = TrainConfig(data=dataset, method={"name": method, "preset": preset})
-    overrides = _overrides(set_)
+    overrides = parse_overrides(set_)
     if seed is not None:
         overrides["seed"] = seed
     resolved = resolved.override(overrides)
@@ -261,28 +261,6 @@ def methods() -> None:
                 typer.echo(f"  method.{key} = {shown}")
 
 
-@data_app.command("list")
-def data_list() -> None:
-    """List the data sets."""
-    from igmsweep import data
-
-    for name in data.names():
-        found = data.get(name)
-        typer.echo(f"{name}: {', '.join(found.modalities)}; {len(found.classes)} classes; {', '.join(found.metrics)}")
-
-
-@data_app.command("make")
-def data_make(
-    name: Annotated[str, typer.Argument(help="Only the embedded data set, avdigits, can be made.")],
-    root: Annotated[Path | None, typer.Option(help="Folder to write; default: the user's cache folder.")] = None,
-) -> None:
-    """Write the embedded data set: WAV, PNG and CSV files in CREMA-D's layout."""
-    from igmsweep import data
-    from igmsweep.config import DataConfig
-
-    typer.echo(str(data.ensure(DataConfig(name=name, root=root))))
-
-
 @space_app.command("show")
 def space_show(
     name: Annotated[
@@ -322,7 +300,7 @@ def seconds(text: str) -> float:
     return sum(float(number) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit] for number, unit in parts)
 
 
-def _overrides(pairs: list[str] | None) -> dict[str, Any]:
+def parse_overrides(pairs: list[str] | None) -> dict[str, Any]:
     """`key=value` pairs with YAML values."""
     import yaml
 

@@ -111,15 +111,26 @@ def ensure(config: DataConfig) -> Path:
     return root
 
 
+def at_hand(config: DataConfig) -> tuple[DataSet, Path]:
+    """The data set as it lies in its folder, and the folder.
+
+    Raises:
+        DataError: there is no such folder, or not this data set in it.
+    """
+    root = ensure(config)
+    return of(config).at(root), root
+
+
 def load(config: DataConfig, part: Part, jobs: int | None = None) -> Partition:
     """One part from its cache, which is built when it is missing, under the configuration's policies.
 
     Raises:
         DataError: the data set has no such part, or files are missing or unreadable and the policy is `error`.
     """
+    dataset, root = at_hand(config)
     return cache.partition(
-        of(config),
-        ensure(config),
+        dataset,
+        root,
         part,
         cache_of(config),
         bad_files=config.bad_files,
@@ -137,8 +148,7 @@ def load_search(config: DataConfig) -> SearchData:
         DataError: files are missing or unreadable, a class is empty on one side of the split, or the data set's own
             validation list breaks the grouping that was asked for.
     """
-    dataset = of(config)
-    root = ensure(config)
+    dataset, root = at_hand(config)
     train = load(config, "train")
     official = load(config, "val") if dataset.index(root, "val") else None
     whole = train if official is None else train.joined(official)
@@ -167,7 +177,7 @@ def load_test(config: DataConfig) -> Partition:
     Raises:
         DataError: the test files are missing or unreadable.
     """
-    dataset = of(config)
+    dataset, _ = at_hand(config)
     test = load(config, "test")
     split.check(test.labels, dataset.classes, "test", dataset.name)
     return test

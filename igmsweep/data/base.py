@@ -167,6 +167,18 @@ class DataSet(ABC):
     ) -> dict[str, torch.Tensor]:
         """A batch of cached arrays, on the device, as float tensors of `Modality.shape`; random only in training."""
 
+    def at(self, root: Path) -> DataSet:
+        """The data set as it lies in a folder: one whose copies differ in their classes takes them from there.
+
+        Raises:
+            DataError: the files that say so are missing or malformed.
+        """
+        return self
+
+    def notes(self, root: Path) -> list[str]:
+        """What to know about the data set as it lies in a folder, a line each; `igmsweep data check` prints them."""
+        return []
+
     def ensure(self, root: Path) -> None:
         """Make the data when it is missing and can be made; most data sets leave that to `index`'s error."""
 

@@ -82,6 +82,17 @@ class Cremad(AudioVisual):
             )
         return samples
 
+    def notes(self, root: Path) -> list[str]:
+        pictures = (root / "Image-01-FPS").is_dir()
+        source = "Image-01-FPS/" if pictures else "VideoFlash/, at the field's rate of one a second"
+        found = [f"frames from {source}"]
+        if self.options.split == "lists" and _list(root, "train") is None:  # type: ignore[attr-defined]
+            found.append(
+                "no annotations/train.csv: a tenth of each emotion, chosen by name, is the test part; the field's own list "
+                "holds other clips, so scores are not on the same test"
+            )
+        return found
+
 
 CREMAD = Cremad()
 

@@ -14,7 +14,9 @@ and the sweep say how many.
 
 from __future__ import annotations
 
+import copy
 import csv
+import io
 import re
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +25,7 @@ from pydantic import Field
 
 from igmsweep.data.audio import CONTAINERS
 from igmsweep.data.audiovisual import AudioVisual, AudioVisualOptions
-from igmsweep.data.base import Part, Sample
+from igmsweep.data.base import DataSet, Part, Sample
 from igmsweep.data.files import read_text
 from igmsweep.errors import DataError, nearest
 
@@ -62,6 +64,9 @@ CLASSES = (
 )
 """Sorted, so that a label's number does not depend on a list's order."""
 
+MOST = 60
+"""A list of more classes is one of the whole Kinetics-400, of which the 31 are taken."""
+
 SPELLINGS: dict[Part, tuple[str, ...]] = {
     "train": ("train",),
     "val": ("valid", "val", "validate", "validation"),
@@ -82,7 +87,7 @@ class KineticsSounds(AudioVisual):
     """`audio` is the log spectrogram of ten seconds, `video` three frames of them."""
 
     name = "kinetics_sounds"
-    classes = CLASSES
+    classes: tuple[str, ...] = CLASSES
     metrics = ("acc", "map")
     grouping = "video"
     expected = {"train": 15_000, "val": 1_900, "test": 1_900}
@@ -104,14 +109,35 @@ class KineticsSounds(AudioVisual):
         annotations = _list(root, part)
         folder = next((root / name for name in SPELLINGS[part] if (root / name).is_dir()), None)
         if annotations is not None:
-            return _listed(root, part, annotations, folder)
+            return _listed(root, part, annotations, folder, self.classes)
         if folder is not None:
-            return _in_class_folders(folder)
+            return _in_class_folders(folder, self.classes)
         if part == "val":
             return []
         raise DataError(
             f"{root}: has no {part} part of Kinetics-Sounds: found neither annotations/{part}.csv, {part}.csv nor {part}/"
         )
+
+    def at(self, root: Path) -> DataSet:
+        """With the classes of the copy's train part: copies of 29 to 34 classes circulate."""
+        labels = _labels(root)
+        found = labels & set(CLASSES) if len(labels) > MOST else labels
+        if not found or found == set(self.classes):
+            return self
+        twin = copy.copy(self)
+        twin.classes = tuple(sorted(found))
+        return twin
+
+    def notes(self, root: Path) -> list[str]:
+        found = []
+        if self.classes != CLASSES:
+            lacking, others = set(CLASSES) - set(self.classes), set(self.classes) - set(CLASSES)
+            named = [f"{word} {_some(names)}" for word, names in (("without", lacking), ("with", others)) if names]
+            found.append(f"{len(self.classes)} classes, 31 expected: {', '.join(named)}")
+        left_out = _labels(root) - set(self.classes)
+        if left_out:
+            found.append(f"rows of {len(left_out)} other classes are left out: {_some(left_out)}")
+        return found
 
 
 KINETICS_SOUNDS = KineticsSounds()
@@ -128,7 +154,7 @@ def read_list(path: Path) -> list[tuple[str, str, str | None]]:
     Raises:
         DataError: a column is missing, or a row is shorter than the header.
     """
-    rows = list(csv.reader(read_text(path).splitlines()))
+    rows = list(csv.reader(io.StringIO(read_text(path))))
     header = [name.strip().lower() for name in rows[0]]
     for column in ("youtube_id", "label"):
         if column not in header:
@@ -154,17 +180,31 @@ def read_list(path: Path) -> list[tuple[str, str, str | None]]:
     return found
 
 
+def _some(names: set[str]) -> str:
+    shown = ", ".join(sorted(names)[:3])
+    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
+
+
+def _labels(root: Path) -> set[str]:
+    """The class names of the train part."""
+    annotations = _list(root, "train")
+    if annotations is not None:
+        return {label for _, label, _ in read_list(annotations)}
+    folder = next((root / name for name in SPELLINGS["train"] if (root / name).is_dir()), None)
+    return {plain(path.parent.name) for path in _videos(folder) if path.parent != folder} if folder else set()
+
+
 def _list(root: Path, part: Part) -> Path | None:
     paths = [root / folder / f"{name}.csv" for folder in ("annotations", ".") for name in SPELLINGS[part]]
     return next((path for path in paths if path.is_file()), None)
 
 
-def _listed(root: Path, part: Part, annotations: Path, folder: Path | None) -> list[Sample]:
-    rows = [row for row in read_list(annotations) if row[1] in CLASSES]
+def _listed(root: Path, part: Part, annotations: Path, folder: Path | None, classes: tuple[str, ...]) -> list[Sample]:
+    rows = [row for row in read_list(annotations) if row[1] in classes]
     if not rows:
         labels = sorted({label for _, label, _ in read_list(annotations)})
-        shown = f"'{labels[0]}'{nearest(labels[0], CLASSES)}" if labels else "no rows"
-        raise DataError(f"{annotations}: names none of the 31 classes of Kinetics-Sounds; found {shown}")
+        shown = f"'{labels[0]}'{nearest(labels[0], classes)}" if labels else "no rows"
+        raise DataError(f"{annotations}: names none of the {len(classes)} classes of Kinetics-Sounds; found {shown}")
     sounds = next((root / f"{name}_wav" for name in SPELLINGS[part] if (root / f"{name}_wav").is_dir()), None)
     pictures = next((root / f"{name}_img" for name in SPELLINGS[part] if (root / f"{name}_img").is_dir()), None)
     videos = {path.stem: path for path in _videos(folder)} if folder is not None and sounds is None else {}
@@ -182,19 +222,19 @@ def _listed(root: Path, part: Part, annotations: Path, folder: Path | None) -> l
             missing = (folder or root / part) / f"{name}.mp4"
             video = videos.get(name) or videos.get(youtube) or missing
             files = {"audio": video, "video": video}
-        samples.append(Sample(name, CLASSES.index(label), files, _youtube(youtube)))
+        samples.append(Sample(name, classes.index(label), files, _youtube(youtube)))
     return samples
 
 
-def _in_class_folders(folder: Path) -> list[Sample]:
+def _in_class_folders(folder: Path, classes: tuple[str, ...]) -> list[Sample]:
     samples = []
     for path in _videos(folder):
         label = plain(path.parent.name)
-        if label in CLASSES:
-            samples.append(Sample(path.stem, CLASSES.index(label), {"audio": path, "video": path}, _youtube(path.stem)))
+        if label in classes:
+            samples.append(Sample(path.stem, classes.index(label), {"audio": path, "video": path}, _youtube(path.stem)))
     if not samples:
         found = sorted(path.name for path in folder.iterdir() if path.is_dir())
-        hint = f"'{found[0]}'{nearest(plain(found[0]), CLASSES)}" if found else "no folder"
+        hint = f"'{found[0]}'{nearest(plain(found[0]), classes)}" if found else "no folder"
         raise DataError(f"{folder}: expected folders named after the classes of Kinetics-Sounds, found {hint}")
     return samples
 

@@ -70,7 +70,7 @@ def _share(fraction: float, labels: np.ndarray, groups: Sequence[str | None] | N
     smallest = int(np.unique(labels, return_counts=True)[1].min()) if groups is None else len(set(groups))
     share = Fraction(fraction).limit_denominator(max(2, min(20, smallest)))
     if share.numerator == 0:
-        return 1, round(1 / fraction)
+        return 1, min(round(1 / fraction), max(2, smallest))
     if share == 1:
         share = 1 - Fraction(1, max(2, min(20, smallest)))
     return max(1, share.numerator), share.denominator

@@ -13,6 +13,7 @@ relative to the file. The data set is named by the file (`igmsweep tune my/sampl
 from __future__ import annotations
 
 import csv
+import io
 import re
 import zlib
 from pathlib import Path
@@ -263,7 +264,7 @@ def _csv_file(path: Path) -> Path:
 
 def _read(path: Path) -> tuple[list[tuple[int, dict[str, str]]], list[str]]:
     """Rows with the numbers of their lines, and the modality columns."""
-    reader = csv.reader(read_text(path).splitlines())
+    reader = csv.reader(io.StringIO(read_text(path)))
     header = [name.strip() for name in next(reader, [])]
     lowered = [name.lower() if name.lower() in RESERVED else name for name in header]
     if "label" not in lowered:

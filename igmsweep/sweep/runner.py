@@ -188,6 +188,8 @@ def run_sweep(request: SweepRequest) -> SweepResult | None:
             "metrics": list(found.dataset.metrics),
             "train": len(found.train),
             "val": len(found.val),
+            "skipped": [f"{remark.sample}: {remark.kind}" for remark in found.skipped],
+            "replaced": [f"{remark.sample}: {remark.kind}" for remark in found.replaced],
         },
         "metric": {"name": space.metric, "mode": space.mode},
         "space": space.described(),

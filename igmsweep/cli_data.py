@@ -1,0 +1,179 @@
+"""`igmsweep data`: list data sets, check and prepare one, look after the cache. Heavy modules load inside the commands."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from igmsweep.config import DataConfig
+
+data_app = typer.Typer(help="Data sets: list, check and prepare them; the cache.", no_args_is_help=True)
+cache_app = typer.Typer(help="Decoded copies: what there is, and removing it.", no_args_is_help=True)
+data_app.add_typer(cache_app, name="cache")
+
+Name = Annotated[str, typer.Argument(help="A data set's name, path/to/file.py:NAME, or a CSV file.")]
+Root = Annotated[Path | None, typer.Option(help="Folder of the data set; remembered when it is one.")]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Threads that decode; default: the cores there are.")]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Such as data.options.frames=3.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
+CacheDir = Annotated[Path | None, typer.Option("--cache", help="The cache folder; default: $IGMSWEEP_CACHE.")]
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """List the data sets, and where each was found."""
+    from igmsweep import data
+    from igmsweep.config import DataConfig
+
+    for name in data.names():
+        found = data.get(name)
+        counts = "/".join(str(found.expected.get(part, "-")) for part in data.PARTS)
+        root = data.root_of(DataConfig(name=name))
+        place = str(root) if root.is_dir() else "not found; name its folder with --root"
+        if name == "avdigits" and not root.is_dir():
+            place = "made on first use"
+        expected = f"; {counts} train/val/test" if found.expected else ""
+        typer.echo(
+            f"{name}: {', '.join(found.modalities)}; {len(found.classes)} classes; {', '.join(found.metrics)}"
+            f"{expected}; {place}"
+        )
+
+
+@data_app.command("check")
+def data_check(
+    name: Name,
+    root: Root = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Only that files are there, without decoding them.")] = False,
+    jobs: Jobs = None,
+    set_: Set = None,
+    as_json: AsJson = False,
+) -> None:
+    """Name every file that is missing, unreadable, silent, truncated or there twice. Exit 1 when some cannot be used."""
+    from igmsweep import data
+    from igmsweep.data.check import check
+
+    config = _config(name, root, set_)
+    report = check(*data.at_hand(config), quick, jobs)
+    _remember(name, root)
+    if as_json:
+        typer.echo(json.dumps(report.as_dict()))
+    else:
+        for line in report.lines():
+            typer.echo(line)
+    raise typer.Exit(0 if report.sound else 1)
+
+
+@data_app.command("prepare")
+def data_prepare(
+    name: Name,
+    root: Root = None,
+    test: Annotated[bool, typer.Option("--test", help="The test part too, which a search never opens.")] = False,
+    jobs: Jobs = None,
+    set_: Set = None,
+) -> None:
+    """Decode a data set into the cache that all trials share. Ctrl-C keeps what is done; the same command goes on."""
+    from igmsweep import data
+    from igmsweep.data import cache
+
+    config = _config(name, root, set_)
+    (dataset, folder), kept = data.at_hand(config), data.cache_of(config)
+    parts = [part for part in data.PARTS if part != "test" or test]
+    found = {
+        part: cache.decoded(dataset, folder, part, kept, jobs)
+        for part in parts
+        if dataset.index(folder, part) or part != "val"
+    }
+    _remember(name, root)
+    for part, whole in found.items():
+        for remark in whole.replaced:
+            _say(f"{remark.kind:10s} {part:5s} {remark.sample}  {remark.text}")
+    for part, whole in found.items():
+        used = cache.under_policy(whole, name, config.bad_files, config.silent_files)
+        _say(
+            f"{part:5s} {len(used)} samples, {len(used.skipped)} left out, {len(used.replaced)} with silence or grey in a "
+            f"file's place (data.bad_files={config.bad_files}, data.silent_files={config.silent_files})"
+        )
+    typer.echo(str(kept))
+
+
+@data_app.command("make")
+def data_make(
+    name: Annotated[str, typer.Argument(help="Only the embedded data set, avdigits, can be made.")],
+    root: Annotated[Path | None, typer.Option(help="Folder to write; default: the user's cache folder.")] = None,
+) -> None:
+    """Write the embedded data set: WAV, PNG and CSV files in CREMA-D's layout."""
+    from igmsweep import data
+    from igmsweep.config import DataConfig
+
+    typer.echo(str(data.ensure(DataConfig(name=name, root=root))))
+
+
+@cache_app.command("list")
+def cache_list(cache: CacheDir = None, as_json: AsJson = False) -> None:
+    """List the decoded copies: data set, part, samples, size, last use."""
+    from igmsweep.data.cache import entries
+
+    folder = _cache(cache)
+    held = entries(folder)
+    if as_json:
+        typer.echo(json.dumps([vars(entry) | {"path": str(entry.path)} for entry in held]))
+        return
+    for entry in held:
+        used = datetime.datetime.fromtimestamp(entry.used).strftime("%Y-%m-%d %H:%M")
+        state = f"{entry.samples} samples" if entry.whole else "unfinished"
+        typer.echo(f"{entry.path.name}  {entry.dataset} {entry.part}  {state}  {entry.bytes / 2**20:.0f} MiB  {used}")
+    free = f", {shutil.disk_usage(folder).free / 2**30:.0f} GiB free" if folder.is_dir() else ""
+    _say(f"{folder}: {len(held)} caches, {sum(entry.bytes for entry in held) / 2**30:.2f} GiB{free}")
+
+
+@cache_app.command("remove")
+def cache_remove(
+    names: Annotated[list[str], typer.Argument(help="Data sets, or folder names from `cache list`.")],
+    cache: CacheDir = None,
+) -> None:
+    """Delete decoded copies; they are built again when they are wanted."""
+    from igmsweep.data.cache import remove
+
+    gone = remove(_cache(cache), names)
+    for entry in gone:
+        typer.echo(entry.path.name)
+    _say(f"removed {len(gone)} caches, {sum(entry.bytes for entry in gone) / 2**20:.0f} MiB")
+
+
+def _config(name: str, root: Path | None, pairs: list[str] | None) -> DataConfig:
+    from igmsweep.cli import parse_overrides
+    from igmsweep.config import TrainConfig
+    from igmsweep.errors import UserError
+
+    overrides: dict[str, Any] = parse_overrides(pairs)
+    for key in overrides:
+        if not key.startswith("data."):
+            raise UserError(f"--set: found '{key}', expected a key of data, such as data.bad_files")
+    if root is not None:
+        overrides["data.root"] = str(root.expanduser().resolve())
+    return TrainConfig(data=name).override(overrides).data
+
+
+def _cache(cache: Path | None) -> Path:
+    from igmsweep import data
+    from igmsweep.config import DataConfig
+
+    return data.cache_of(DataConfig(name="avdigits", cache=cache))
+
+
+def _remember(name: str, root: Path | None) -> None:
+    from igmsweep import data
+    from igmsweep.data import places
+
+    if root is not None and name in data.names() and places.remember(name, root.expanduser().resolve()):
+        _say(f"igmsweep: remembered where {name} is; later commands need no --root")
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)

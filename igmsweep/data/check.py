@@ -1,0 +1,191 @@
+"""`igmsweep data check`: what a data set on disk lacks, by name, and how its counts compare with the published ones."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from igmsweep.data.base import PARTS, DataSet, Part, Remark, Sample
+from igmsweep.data.contents import duplicates
+from igmsweep.data.files import USABLE, BadFile, refuse_pointer
+from igmsweep.data.frames import frame_files
+from igmsweep.data.progress import Progress
+from igmsweep.errors import DataError
+
+
+@dataclass(frozen=True)
+class PartReport:
+    """One part: `lack` says why there is none; `groups` are those whose samples it holds."""
+
+    samples: int
+    expected: int | None
+    classes: dict[str, int] = field(default_factory=dict)
+    groups: frozenset[str] = frozenset()
+    lack: str | None = None
+    remarks: tuple[Remark, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found in a folder."""
+
+    dataset: str
+    root: Path
+    parts: dict[Part, PartReport]
+    duplicates: tuple[tuple[Remark, ...], ...]
+    notes: tuple[str, ...]
+
+    @property
+    def unusable(self) -> int:
+        """Samples that need `data.bad_files`."""
+        return sum(
+            len({remark.sample for remark in part.remarks if remark.kind not in USABLE}) for part in self.parts.values()
+        )
+
+    @property
+    def sound(self) -> bool:
+        """There are train and test lists and every file of theirs can be used."""
+        return not self.unusable and not any(part.lack for part in self.parts.values())
+
+    def lines(self) -> list[str]:
+        """The report for a person; every remark names its sample and file."""
+        out = [f"{self.dataset} in {self.root}"]
+        for name, part in self.parts.items():
+            if part.lack is not None:
+                out.append(f"  {name:5s} {part.lack}")
+                continue
+            of = f" of {part.expected} expected" if part.expected is not None else ""
+            counts = ", ".join(f"{label} {count}" for label, count in part.classes.items() if count)
+            out.append(f"  {name:5s} {part.samples}{of}; {counts}" if part.samples else f"  {name:5s} none")
+        out += [f"  {note}" for note in self.notes]
+        for name, part in self.parts.items():
+            out += [f"{remark.kind:10s} {name:5s} {remark.sample}  {remark.text}" for remark in part.remarks]
+        for group in self.duplicates:
+            out.append(f"{'duplicate':10s} {'; '.join(f'{remark.sample}  {remark.text}' for remark in group)}")
+        counted: dict[str, int] = {}
+        for part in self.parts.values():
+            for remark in part.remarks:
+                counted[remark.kind] = counted.get(remark.kind, 0) + 1
+        if self.duplicates:
+            counted["duplicate"] = len(self.duplicates)
+        out.append("found " + (", ".join(f"{count} {kind}" for kind, count in counted.items()) or "nothing amiss"))
+        if self.unusable:
+            out.append(
+                f"{self.unusable} samples cannot be used: mend the files, or choose data.bad_files=skip (leave them out) or "
+                "blank (silence, a grey picture)"
+            )
+        return out
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain data."""
+        return {
+            "dataset": self.dataset,
+            "root": str(self.root),
+            "sound": self.sound,
+            "unusable": self.unusable,
+            "parts": {
+                name: {
+                    "samples": part.samples,
+                    "expected": part.expected,
+                    "classes": part.classes,
+                    "lack": part.lack,
+                    "remarks": [vars(remark) for remark in part.remarks],
+                }
+                for name, part in self.parts.items()
+            },
+            "duplicates": [[vars(remark) for remark in group] for group in self.duplicates],
+            "notes": list(self.notes),
+        }
+
+
+def check(dataset: DataSet, root: Path, quick: bool = False, jobs: int | None = None) -> Report:
+    """Look at every file of every part, the test part's too: this is no search.
+
+    Args:
+        quick: that files are there and are no Git-LFS pointers, without decoding them or comparing their bytes.
+
+    Raises:
+        DataError: the train list is missing or malformed.
+    """
+    jobs = jobs or min(16, len(os.sched_getaffinity(0)))
+    look: Callable[[Sample], list[Remark]] = _present if quick else dataset.inspect
+    parts: dict[Part, PartReport] = {}
+    owners: dict[Path, tuple[Part, Sample, str]] = {}
+    for part in PARTS:
+        try:
+            samples = dataset.index(root, part)
+        except DataError as error:
+            if part == "train":
+                raise
+            parts[part] = PartReport(0, dataset.expected.get(part), lack=str(error))
+            continue
+        remarks: list[Remark] = []
+        with ThreadPoolExecutor(jobs) as pool, Progress(len(samples), f"{part} samples checked") as progress:
+            try:
+                for found in pool.map(look, samples):
+                    remarks += found
+                    progress.advance()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        counts = [sum(sample.label == label for sample in samples) for label in range(len(dataset.classes))]
+        parts[part] = PartReport(
+            len(samples),
+            dataset.expected.get(part),
+            dict(zip(dataset.classes, counts, strict=True)),
+            frozenset(sample.group for sample in samples if sample.group is not None),
+            remarks=tuple(remarks),
+        )
+        for sample in samples:
+            for name, path in sample.files.items():
+                for file in path.iterdir() if path.is_dir() else [path]:
+                    owners.setdefault(file, (part, sample, name))
+    return Report(
+        dataset.name,
+        root,
+        parts,
+        () if quick else tuple(_duplicates(owners)),
+        tuple(_overlap(parts, dataset.grouping) + dataset.notes(root)),
+    )
+
+
+def _present(sample: Sample) -> list[Remark]:
+    remarks = []
+    for name, path in sample.files.items():
+        try:
+            for file in frame_files(path) if path.is_dir() else [path]:
+                refuse_pointer(file)
+        except BadFile as error:
+            remarks.append(Remark(error.kind, sample.id, name, str(error)))
+    return remarks
+
+
+def _duplicates(owners: dict[Path, tuple[Part, Sample, str]]) -> list[tuple[Remark, ...]]:
+    """Files with equal bytes in different samples, once for the same samples; frames that repeat in a clip are no news."""
+    found: dict[frozenset[tuple[Part, str]], tuple[Remark, ...]] = {}
+    for group in duplicates(owners):
+        remarks: dict[tuple[Part, str], Remark] = {}
+        for path in group:
+            part, sample, name = owners[path]
+            remarks.setdefault((part, sample.id), Remark("duplicate", sample.id, name, f"({part}) {path}"))
+        if len(remarks) > 1:
+            found.setdefault(frozenset(remarks), tuple(remarks.values()))
+    return list(found.values())
+
+
+def _overlap(parts: dict[Part, PartReport], grouping: str) -> list[str]:
+    notes = []
+    train = parts["train"].groups
+    for name in ("val", "test"):
+        part = parts.get(name)  # type: ignore[call-overload]
+        shared = part.groups & train if part is not None else frozenset()
+        if part is not None and shared:
+            notes.append(
+                f"{len(shared)} of the {len(part.groups)} groups ({grouping}) in {name} are in train too: {name} measures "
+                f"known ones"
+            )
+    return notes
