@@ -21,24 +21,35 @@ def igmsweep(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def sweep(name: str, root: Path, out: Path, settings: dict[str, object]) -> list[dict]:
-    """`tune` two trials and `analyze` them; the trials' results."""
+    """`data check`, `data prepare`, `tune` four trials, and `analyze` them; the trials' results."""
+    options = [
+        word for key, value in settings.items() if key.startswith("data.") for word in ("--set", f"{key}={value}")
+    ]
+    checked = igmsweep("data", "check", name, "--root", str(root), "--json", *options)
+    report = json.loads(checked.stdout)
+    assert checked.returncode == (1 if report["unusable"] else 0), checked.stderr
+    assert {part["samples"] > 0 for part in report["parts"].values()} == {True}
+    assert all(part["expected"] > part["samples"] for part in report["parts"].values())
+    prepared = igmsweep("data", "prepare", name, "--root", str(root), *options)
+    assert prepared.returncode == 0, prepared.stderr
     given = [word for key, value in (SHORT | settings).items() for word in ("--set", f"{key}={value}")]
     tuned = igmsweep(
-        "tune", name, "--local", "--trials", "2", "--root", str(root), "--out", str(out), "--name", "tiny", *given
+        "tune", name, "--local", "--trials", "4", "--root", str(root), "--out", str(out), "--name", "tiny", *given
     )
     assert tuned.returncode == 0, tuned.stderr
+    assert "decoding" not in tuned.stderr  # prepared before
     analysed = igmsweep("analyze", str(out / "tiny"))
     assert analysed.returncode == 0, analysed.stderr
     assert (out / "tiny" / "analysis" / "report.html").exists()
     results = [json.loads(path.read_text()) for path in sorted((out / "tiny" / "trials").glob("*/result.json"))]
-    assert [result["state"] for result in results] == ["complete", "complete"], results
+    assert [result["state"] for result in results] == ["complete"] * 4, results
     return results
 
 
 @pytest.mark.parametrize("name", ["twitter2015", "sarcasm"])
 def test_text_and_pictures(tmp_path, name):
     root = getattr(trees, name)(tmp_path / name)
-    next((root / ("twitter2015_images" if name == "twitter2015" else "dataset_image")).iterdir()).unlink()
+    sorted((root / ("twitter2015_images" if name == "twitter2015" else "dataset_image")).iterdir())[0].unlink()
     bert = trees.tiny_bert(tmp_path / "bert")
     settings = {
         "model.encoder.text": f"bert:{bert}",
@@ -48,7 +59,7 @@ def test_text_and_pictures(tmp_path, name):
         "data.options.size": 16,
         "data.options.crop": 16,
     }
-    paper, released = sweep(name, root, tmp_path / "out", settings)
+    paper, released, *_ = sweep(name, root, tmp_path / "out", settings)
     assert paper["config"]["model"]["project"] == 1024
     assert released["config"]["model"]["project"] == 768
     assert released["config"]["method"]["sam_form"] == "released"
@@ -69,6 +80,6 @@ def test_three_modalities(tmp_path):
         "data.options.size": 32,
         "data.options.crop": 24,
     }
-    paper, _ = sweep("nvgesture", root, tmp_path / "out", settings)
+    paper, *_ = sweep("nvgesture", root, tmp_path / "out", settings)
     assert {"val/depth/acc", "val/rgb/acc", "val/flow/acc", "val/acc"} <= paper["metrics"].keys()
     assert set(paper["spectra"]) == {"depth", "rgb"}  # T after every stage but the last

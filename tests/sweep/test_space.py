@@ -45,8 +45,8 @@ def param(**changes):
 
 @pytest.mark.parametrize("name", space_names())
 def test_shipped_spaces_are_sound(name):
-    method = name.partition("-")[2] or "igm"
-    SearchSpace.load(name).check(TrainConfig(data="avdigits", method=method))
+    data, _, method = name.partition("-")
+    SearchSpace.load(name).check(TrainConfig(data=data, method=method or "igm"))
 
 
 @pytest.mark.parametrize(
