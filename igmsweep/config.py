@@ -307,6 +307,26 @@ class TrainConfig(Section):
         return TrainConfig(**plain)
 
 
+def with_absolute_paths(config: TrainConfig) -> TrainConfig:
+    """The same configuration with every path on disk absolute, for processes that run in another folder.
+
+    Names that are no path, such as `bert-base-uncased`, stay as they are.
+    """
+    changes: dict[str, Any] = {}
+    for path, value in config.paths().items():
+        if not isinstance(value, str):
+            continue
+        if path in ("data.root", "data.cache") or (
+            path.startswith(("model.weights.", "data.options.")) and Path(value).expanduser().exists()
+        ):
+            changes[path] = str(Path(value).expanduser().resolve())
+        elif path.startswith("model.encoder.") and ":" in value:
+            kind, _, variant = value.partition(":")
+            if Path(variant).expanduser().exists():
+                changes[path] = f"{kind}:{Path(variant).expanduser().resolve()}"
+    return config.override(changes) if changes else config
+
+
 def presets(method: str, data: str | None = None) -> dict[str, dict[str, Any]]:
     """The presets of a method as dotted paths.
 

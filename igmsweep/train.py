@@ -31,7 +31,7 @@ from igmsweep.errors import Diverged, UserError
 from igmsweep.methods.base import Method, Run, Stage
 from igmsweep.metrics import classification_metrics
 from igmsweep.models.features import with_features
-from igmsweep.models.multimodal import MultimodalModel, build
+from igmsweep.models.multimodal import MultimodalModel, from_config
 from igmsweep.models.settle import check_tokens, compile_encoders, evaluation_batch, use_channels_last
 
 __all__ = ["Epoch", "Report", "TrainConfig", "TrainResult", "evaluate", "fit", "train"]
@@ -158,23 +158,10 @@ class Training:
         self.data = datasets.load_search(config.data) if data is None else data
         self.device = pick_device(config.device)
         dataset = self.data.dataset
-        method_class = methods.get(config.method.name)
-        self.method = method_class(config.method, config.modalities)
-        fusion, extra_heads = method_class.layout(config.method)
+        self.method = methods.get(config.method.name)(config.method, config.modalities)
         torch.backends.cudnn.benchmark = False  # it picks kernels by timing, so equal seeds would differ
         torch.manual_seed(derived_seed(config.seed, "init"))
-        self.model = build(
-            config.model.encoder,
-            {name: modality.shape for name, modality in dataset.modalities.items()},
-            config.model.width,
-            config.model.head,
-            len(dataset.classes),
-            fusion,
-            extra_heads,
-            config.model.weights,
-            config.model.project,
-            config.model.frozen,
-        ).to(self.device)
+        self.model = from_config(config, dataset).to(self.device)
         shapes = [modality.shape for modality in dataset.modalities.values()]
         held = evaluation_batch(shapes, config.optim.batch_size)
         check_tokens(self.model, self.data.train)

@@ -83,3 +83,17 @@ def test_three_modalities(tmp_path):
     paper, *_ = sweep("nvgesture", root, tmp_path / "out", settings)
     assert {"val/depth/acc", "val/rgb/acc", "val/flow/acc", "val/acc"} <= paper["metrics"].keys()
     assert set(paper["spectra"]) == {"depth", "rgb"}  # T after every stage but the last
+
+
+def test_missing_weights_are_one_line_before_a_sweep_starts(tmp_path):
+    root = trees.sarcasm(tmp_path / "sarcasm")
+    tokenizer = trees.vocabulary(tmp_path / "vocabulary")
+    tuned = igmsweep(
+        *("tune", "sarcasm", "--local", "--trials", "2", "--root", str(root), "--out", str(tmp_path / "out")),
+        *("--set", f"data.options.tokenizer={tokenizer}"),
+    )
+    assert tuned.returncode == 2
+    last = tuned.stderr.strip().splitlines()[-1]
+    assert last.startswith("igmsweep: model.weights.text: 'bert-base-uncased' is not in the Hugging Face cache")
+    assert "none" in last
+    assert not (tmp_path / "out").exists()

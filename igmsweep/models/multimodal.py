@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,10 @@ from torch import Tensor, nn
 from igmsweep.models.encoders import encoder, feature_size
 from igmsweep.models.frozen import FrozenEncoder
 from igmsweep.models.heads import head
+
+if TYPE_CHECKING:
+    from igmsweep.config import TrainConfig
+    from igmsweep.data.base import DataSet
 
 
 @dataclass
@@ -130,28 +134,18 @@ class MultimodalModel(nn.Module):
         return self.classify({name: self.features(name, inputs[name]) for name in self.sizes if name in inputs})
 
 
-def build(
-    encoders: Mapping[str, str],
-    shapes: Mapping[str, tuple[int, ...]],
-    width: int,
-    hidden: Iterable[int],
-    classes: int,
-    fusion: str,
-    extra_heads: bool,
-    weights: Mapping[str, str] | None = None,
-    project: int | None = None,
-    frozen: Mapping[str, bool] | None = None,
-) -> MultimodalModel:
+def from_config(config: TrainConfig, dataset: DataSet) -> MultimodalModel:
     """A new model; initialisation draws from torch's global generator, so seed it first.
 
     Raises:
         UserError: an unknown encoder, or weights that are not there or do not fit; the message names the key.
     """
-    weights, frozen = weights or {}, frozen or {}
-    modules = {
-        name: encoder(kind, shapes[name], width, weights.get(name, "none"), name) for name, kind in encoders.items()
-    }
-    for name, module in modules.items():
-        if frozen.get(name, False):
-            modules[name] = FrozenEncoder(module)
-    return MultimodalModel(modules, classes, hidden, fusion, extra_heads, project)
+    from igmsweep import methods
+
+    chosen = config.model
+    fusion, extra_heads = methods.get(config.method.name).layout(config.method)
+    modules: dict[str, nn.Module] = {}
+    for name, kind in chosen.encoder.items():
+        module = encoder(kind, dataset.modalities[name].shape, chosen.width, chosen.weights[name], name)
+        modules[name] = FrozenEncoder(module) if chosen.frozen[name] else module
+    return MultimodalModel(modules, len(dataset.classes), chosen.head, fusion, extra_heads, chosen.project)

@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from igmsweep import __version__
-from igmsweep.config import TrainConfig, preset, presets
+from igmsweep.config import TrainConfig, preset, presets, with_absolute_paths
 from igmsweep.errors import UserError, nearest
 from igmsweep.sweep.ledger import SCHEMA, Ledger, now, trial_folder, write_atomically
 from igmsweep.sweep.progress import Progress, shown_params
@@ -167,10 +167,12 @@ def run_sweep(request: SweepRequest) -> SweepResult | None:
         _describe(request, space, base, enqueued, allotment)
         return None
     # a folder that was named is made absolute, as Ray changes the working directory; one that was not is each node's own
-    for path in ("data.root", "data.cache"):
-        if base.get(path) is not None:
-            base = base.override({path: str(Path(base.get(path)).expanduser().resolve())})
+    base = with_absolute_paths(base)
     found = datasets.load_search(base.data)
+    if any(weights != "none" for weights in base.model.weights.values()):
+        from igmsweep.models.multimodal import from_config
+
+        from_config(base, found.dataset)  # weights that are missing are one error here, not one a trial
     folder = _new_folder(request)
     described = {
         "schema": SCHEMA,
