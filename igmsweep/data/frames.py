@@ -57,7 +57,7 @@ def open_picture(path: Path) -> Image:
             picture.load()
             return picture.copy()
     except Exception as error:
-        kind = "truncated" if "truncated" in str(error) else "unreadable"
+        kind = "truncated" if "truncated" in str(error).lower() else "unreadable"
         raise BadFile(kind, path, f"not readable as a picture ({reason(error)})") from None
 
 

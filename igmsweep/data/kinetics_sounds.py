@@ -65,7 +65,7 @@ CLASSES = (
 """Sorted, so that a label's number does not depend on a list's order."""
 
 MOST = 60
-"""A list of more classes is one of the whole Kinetics-400, of which the 31 are taken."""
+"""More classes than any copy of Kinetics-Sounds has."""
 
 SPELLINGS: dict[Part, tuple[str, ...]] = {
     "train": ("train",),
@@ -119,9 +119,12 @@ class KineticsSounds(AudioVisual):
         )
 
     def at(self, root: Path) -> DataSet:
-        """With the classes of the copy's train part: copies of 29 to 34 classes circulate."""
+        """With the classes of the copy's train part: copies of 29 to 34 classes circulate.
+
+        Of a list or folder of the whole Kinetics-400 only the 31 are taken.
+        """
         labels = _labels(root)
-        found = labels & set(CLASSES) if len(labels) > MOST else labels
+        found = labels & set(CLASSES) if len(labels) > MOST or _is_kinetics_400(root) else labels
         if not found or found == set(self.classes):
             return self
         twin = copy.copy(self)
@@ -183,6 +186,11 @@ def read_list(path: Path) -> list[tuple[str, str, str | None]]:
 def _some(names: set[str]) -> str:
     shown = ", ".join(sorted(names)[:3])
     return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
+
+
+def _is_kinetics_400(root: Path) -> bool:
+    annotations = _list(root, "train")
+    return annotations is not None and any(stem is not None for _, _, stem in read_list(annotations))
 
 
 def _labels(root: Path) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,7 @@ class Loader:
         self.rows = np.arange(len(partition)) if rows is None else rows
         self.modalities: tuple[str, ...] = tuple(partition.arrays)
         self.epoch = 0
+        self.prefetch = device.type == "cuda"
         self._labels = torch.from_numpy(np.ascontiguousarray(partition.labels, dtype=np.int64)).to(device)
         self._resident: dict[str, Tensor] | None = None
         if sum(array.nbytes for array in partition.arrays.values()) <= RESIDENT.get(device.type, 0):
@@ -111,23 +113,38 @@ class Loader:
         generator.manual_seed(derived_seed(self.seed, "augment", self.epoch))
         if self.training:
             rows = rows[np.random.default_rng(derived_seed(self.seed, "shuffle", self.epoch)).permutation(len(rows))]
-        for number in range(len(self)):
-            yield self.batch(rows[number * self.batch_size : (number + 1) * self.batch_size], generator)
+        batches = [rows[number * self.batch_size : (number + 1) * self.batch_size] for number in range(len(self))]
+        if self._resident is not None or not self.prefetch:
+            for chosen in batches:
+                yield self.batch(chosen, generator)
+            return
+        with ThreadPoolExecutor(1) as ahead:  # the next batch is gathered while the device works on this one
+            following = ahead.submit(self._gather, batches[0]) if batches else None
+            for number, chosen in enumerate(batches):
+                assert following is not None
+                raw = following.result()
+                if number + 1 < len(batches):
+                    following = ahead.submit(self._gather, batches[number + 1])
+                yield self._finish(chosen, raw, generator)
+
+    def _gather(self, rows: np.ndarray) -> dict[str, Tensor]:
+        """Rows of the maps as tensors in memory, pinned where they go to a GPU."""
+        order = np.argsort(rows, kind="stable")  # maps are read fastest in ascending order
+        back = np.argsort(order, kind="stable")
+        raw = {name: torch.from_numpy(self.partition.arrays[name][rows[order]][back]) for name in self.modalities}
+        return {name: x.pin_memory() for name, x in raw.items()} if self.device.type == "cuda" else raw
 
     def batch(self, rows: np.ndarray, generator: torch.Generator) -> Batch:
         """Samples by their row numbers, transformed on the device."""
+        return self._finish(rows, None if self._resident is not None else self._gather(rows), generator)
+
+    def _finish(self, rows: np.ndarray, gathered: dict[str, Tensor] | None, generator: torch.Generator) -> Batch:
         index = torch.from_numpy(rows).to(self.device, non_blocking=True)
-        if self._resident is not None:
+        if gathered is None:
+            assert self._resident is not None
             raw = {name: self._resident[name].index_select(0, index) for name in self.modalities}
         else:
-            order = np.argsort(rows, kind="stable")  # maps are read fastest in ascending order
-            back = np.argsort(order, kind="stable")
-            raw = {
-                name: torch.from_numpy(self.partition.arrays[name][rows[order]][back]).to(
-                    self.device, non_blocking=True
-                )
-                for name in self.modalities
-            }
+            raw = {name: x.to(self.device, non_blocking=True) for name, x in gathered.items()}
         inputs = self.dataset.transform(raw, self.training, generator)
         if self.channels_last:
             inputs = {

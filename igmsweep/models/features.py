@@ -1,8 +1,8 @@
 """Features of frozen encoders: computed once a sample, and mapped by all trials of a node.
 
-A feature cache is a folder of one `.npy` named by the hash of the weights, the data and the encoder's inputs, built under
-a lock in a temporary folder and renamed when it is whole, as the data cache is. It holds features of training and
-validation samples together, in the order of their ids, so that the folds of one data set share it.
+A feature cache is a folder in the data cache, named by the hash of the weights, the data and the encoder's inputs, built
+under a lock in a folder beside it and renamed when it is whole, so that `igmsweep data cache` lists and removes it too. It
+holds features of training and validation samples together, in the order of their ids: the folds of one data set share it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from igmsweep.data.base import DataSet, Part, Partition, Sample, SearchData
+from igmsweep.data.cache import INDEX
 from igmsweep.data.loader import Loader
 from igmsweep.errors import DataError
 from igmsweep.models.frozen import FrozenEncoder
@@ -98,27 +99,33 @@ def _cached(
     parts: list[Any] = [data.data_hash, dataset.name, name, weights_hash(encoder), dataset.modalities[name].shape]
     parts += [_ids(data), dataset.recipe(), torch.__version__.split("+")[0]]
     key = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
-    folder = cache / f"{dataset.name}-features-{name}-{key}"
-    path = folder / "features.npy"
-    if not path.exists():
+    folder = cache / f"{dataset.name}-features_{name}-{key}"
+    if not (folder / INDEX).exists():
         try:
             cache.mkdir(parents=True, exist_ok=True)
             with (cache / f"{folder.name}.lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                if not path.exists():
+                if not (folder / INDEX).exists():
                     _build(name, encoder, data, folder, device, batch)
         except OSError as error:
             raise DataError(f"{cache}: the cache cannot be written ({error.strerror or error})") from None
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    with suppress(OSError):  # another user's cache may be read all the same
+        os.utime(folder / INDEX)  # the time of last use, for eviction
+    try:
+        return np.load(folder / "features.npy", mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError):
+        raise DataError(f"{folder}: the cache is damaged; delete it and it is built again") from None
 
 
 def _build(name: str, encoder: FrozenEncoder, data: SearchData, folder: Path, device: torch.device, batch: int) -> None:
     row = {id_: number for number, id_ in enumerate(_ids(data))}
     print(f"igmsweep: encoding {len(row)} samples of {name} once into {folder}", file=sys.stderr)
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    work = folder.parent / f".{folder.name}.building"
+    shutil.rmtree(work, ignore_errors=True)  # what a killed process left
+    work.mkdir()
     try:
         out = np.lib.format.open_memmap(
-            partial / "features.npy", mode="w+", dtype=np.float32, shape=(len(row), encoder.features)
+            work / "features.npy", mode="w+", dtype=np.float32, shape=(len(row), encoder.features)
         )
         for partition in (data.train, data.val):
             rows = np.asarray([row[id_] for id_ in partition.ids])
@@ -128,9 +135,12 @@ def _build(name: str, encoder: FrozenEncoder, data: SearchData, folder: Path, de
                 done += len(features)
         assert isinstance(out, np.memmap)
         out.flush()
-        os.rename(partial, folder)
+        index = {"format": 1, "dataset": data.dataset.name, "samples": len(row), "weights": weights_hash(encoder)}
+        (work / INDEX).write_text(json.dumps(index), encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)  # without its index, so nobody's
+        os.rename(work, folder)
     except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(work, ignore_errors=True)
         raise
 
 

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import slow_set
 
 from igmsweep import data
 from igmsweep.config import DataConfig
 from igmsweep.data import cache
 from igmsweep.data.avdigits import AVDIGITS, make
 from igmsweep.data.base import Sample
+from igmsweep.data.rows import Rows
 from igmsweep.errors import DataError
 
 COUNTS = (60, 30, 30)
@@ -100,6 +107,111 @@ def test_a_changed_file_changes_the_key(root: Path, tmp_path: Path) -> None:
     shutil.copyfile(samples[1].files["image"] / "00000.png", samples[0].files["image"] / "00000.png")
     part = cache.partition(AVDIGITS, root, "val", tmp_path / "cache")
     assert np.array_equal(part.arrays["image"][0], part.arrays["image"][1])
+
+
+BUILD = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+from igmsweep.data import cache
+from slow_set import SLOW
+cache.SHARD = 8
+part = cache.partition(SLOW, Path(sys.argv[1]), "train", Path(sys.argv[2]), jobs=2)
+print(part.digest, float(part.arrays["x"].sum()))
+"""
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+def test_a_build_that_was_killed_goes_on_where_it_stopped(tmp_path: Path, end: signal.Signals) -> None:
+    root, folder, reads = slow_set.write(tmp_path / "data", 200), tmp_path / "cache", tmp_path / "reads"
+    command = [sys.executable, "-c", BUILD, str(root), str(folder), str(Path(__file__).parent)]
+    process = subprocess.Popen(
+        command, env=os.environ | {"READS": str(reads)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    journals: list[Path] = []
+    while not journals or journals[0].read_text().count("done") < 3:
+        assert process.poll() is None, process.communicate()
+        journals = list(folder.glob(".*.building/journal.jsonl"))
+        time.sleep(0.01)
+    process.send_signal(end)
+    process.communicate()
+    assert process.returncode != 0
+    assert not list(folder.glob("slow-train-*/index.json"))
+    before = len(reads.read_text().splitlines())
+    assert before < 200
+    with journals[0].open("a") as file:
+        file.write('{"done": 1')  # a line that was being written
+    done = subprocess.run(command, env=os.environ | {"READS": str(reads)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    again = len(reads.read_text().splitlines()) - before
+    assert again <= 200 - 3 * 8
+    whole = cache.partition(slow_set.SLOW, root, "train", folder)
+    assert np.array_equal(np.array(whole.arrays["x"])[:, 0, 0, 0], np.arange(200))
+    assert done.stdout.split() == [whole.digest, str(float(whole.arrays["x"].sum()))]
+    assert not list(folder.glob(".*.building"))
+
+
+def test_four_processes_on_an_empty_cache_read_every_file_once(tmp_path: Path) -> None:
+    root, folder, reads = slow_set.write(tmp_path / "data", 60), tmp_path / "cache", tmp_path / "reads"
+    command = [sys.executable, "-c", BUILD, str(root), str(folder), str(Path(__file__).parent)]
+    several = [
+        subprocess.Popen(command, env=os.environ | {"READS": str(reads)}, stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    printed = {process.communicate()[0] for process in several}
+    assert len(printed) == 1
+    ids = reads.read_text().splitlines()
+    assert len(set(ids)) == 60
+    assert len(ids) <= 61  # the first is read for its shape, and again in its place
+
+
+def test_what_was_moved_or_touched_is_not_decoded_again_and_a_changed_recipe_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, folder, reads = slow_set.write(tmp_path / "data", 20), tmp_path / "cache", tmp_path / "reads"
+    first = cache.partition(slow_set.SLOW, root, "train", folder)
+    monkeypatch.setenv("READS", str(reads))
+    moved = Path(shutil.copytree(root, tmp_path / "elsewhere"))
+    shutil.rmtree(root)
+    assert cache.partition(slow_set.SLOW, moved, "train", folder).digest == first.digest
+    os.utime(moved / "train" / "0003.npy")
+    assert cache.partition(slow_set.SLOW, moved, "train", folder).digest == first.digest
+    assert not reads.exists()
+    monkeypatch.setattr(slow_set.Slow, "recipe", lambda self: {"version": 2})
+    assert cache.partition(slow_set.SLOW, moved, "train", folder).digest != first.digest
+    assert len(set(reads.read_text().splitlines())) == 20
+
+
+def test_a_carved_split_copies_no_row(tmp_path: Path) -> None:
+    root = slow_set.write(tmp_path / "data", 40)
+    part = cache.partition(slow_set.SLOW, root, "train", tmp_path / "cache")
+    some = part.take(np.array([5, 3, 30]))
+    both = some.joined(part.take(np.array([0, 1])))
+    rows = both.arrays["x"]
+    assert isinstance(rows, Rows)
+    assert all(isinstance(source, np.memmap) for source in rows.sources)
+    assert rows[np.arange(5)][:, 0, 0, 0].tolist() == [5, 3, 30, 0, 1]
+    assert rows[1][0, 0, 0] == 3
+    assert (len(rows), rows.shape, rows.nbytes) == (5, (5, 1, 4, 4), 5 * 64)
+
+
+def test_the_oldest_caches_go_when_the_limit_is_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "cache"
+    avdigits = tmp_path / "avdigits"
+    make(avdigits, counts=COUNTS)
+    cache.partition(AVDIGITS, avdigits, "val", folder)
+    monkeypatch.setenv("IGMSWEEP_CACHE_LIMIT", "0.00001")
+    cache.partition(slow_set.SLOW, slow_set.write(tmp_path / "data", 20), "train", folder)
+    assert [entry.dataset for entry in cache.entries(folder)] == ["slow"]
+
+
+def test_a_build_without_a_single_usable_sample_says_the_first_reason(tmp_path: Path) -> None:
+    root = slow_set.write(tmp_path / "data", 3)
+    for path in (root / "train").iterdir():
+        path.write_bytes(b"x")
+    with pytest.raises(DataError, match="not one of 3 samples has a usable x"):
+        cache.partition(slow_set.SLOW, root, "train", tmp_path / "cache")
+    assert not list((tmp_path / "cache").glob("*slow*/"))
 
 
 @pytest.mark.parametrize("folds", [None, 3])

@@ -60,6 +60,12 @@ def test_the_raw_tree_gives_labels_by_name_and_frames_from_flash_videos(raw: Pat
     assert (clip.shape, clip.dtype) == ((2, 3, 64, 64), np.uint8)
 
 
+def test_the_raw_tree_makes_a_search(raw: Path) -> None:
+    found = data.load_search(config(raw).data)
+    assert (len(found.train), len(found.val)) == (12, 6)
+    assert found.dataset.modalities["video"].shape == (3, 32, 32)
+
+
 def test_frames_of_folder_and_video_are_the_field_s_rate(raw: Path, tmp_path: Path) -> None:
     """At 29.97 frames a second every 29th is kept: two frames of a clip of 45."""
     from igmsweep.data import video

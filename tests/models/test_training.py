@@ -13,6 +13,7 @@ import torch
 from igmsweep import flat
 from igmsweep.config import TrainConfig
 from igmsweep.data import load_search, load_test
+from igmsweep.data.cache import entries
 from igmsweep.errors import UserError
 from igmsweep.flat import InputCovariance, input_row_pieces, input_rows, scoped_layers
 from igmsweep.models.encoders import encoder
@@ -184,8 +185,9 @@ def test_a_frozen_encoder_runs_once_a_sample_for_all_trainings(toy, bert, tmp_pa
     weights = transformers.BertModel.from_pretrained(bert).state_dict()
     body = first.model.encoders["text"].encoder.body.state_dict()
     assert all(torch.equal(body[name], weights[name]) for name in body)
-    folders = [path for path in tmp_path.iterdir() if "features-text" in path.name and path.is_dir()]
-    assert len(folders) == 1
+    (entry,) = (entry for entry in entries(tmp_path) if entry.part == "features_text")
+    assert entry.whole
+    assert (entry.samples, entry.dataset) == (72 + 24, "text_toy")
     # other weights are other features
     train(config.override({"model.weights.text": "none"}))
     assert sum(calls) == 2 * (72 + 24)

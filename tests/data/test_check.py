@@ -1,0 +1,169 @@
+"""`igmsweep data`: every kind of bad file in the middle of a data set is named, and no trial crashes on one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from av_trees import POINTER, cremad_prepared, kinetics_400, tone, wav
+
+from igmsweep.data.check import check
+from igmsweep.data.cremad import CREMAD
+
+TINY = [
+    *("stages.rounds=1", "stages.epochs=1", "model.encoder=resnet_mini", "model.width=4", "device=cpu"),
+    *("data.options.size=40", "data.options.crop=32"),
+]
+
+
+def igmsweep(*arguments: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "igmsweep", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=cwd,
+        env=os.environ | env,
+    )
+
+
+def sets(pairs: list[str]) -> list[str]:
+    return [part for pair in pairs for part in ("--set", pair)]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return cremad_prepared(tmp_path_factory.mktemp("whole") / "CREMA-D")
+
+
+@pytest.fixture
+def broken(whole: Path, tmp_path: Path) -> tuple[Path, dict[str, str]]:
+    """One file of every kind, in train's middle, and which sample has which."""
+    root = Path(shutil.copytree(whole, tmp_path / "broken"))
+    ids = [sample.id for sample in CREMAD.index(root, "train")]
+    kinds = dict(
+        zip(
+            ids[10:20],
+            [
+                "missing",
+                "pointer",
+                "empty",
+                "unreadable",
+                "truncated",
+                "silent",
+                "long",
+                "duplicate",
+                "truncated",
+                "empty",
+            ],
+            strict=True,
+        )
+    )
+    sounds, pictures = root / "AudioWAV", root / "Image-01-FPS"
+    (sounds / f"{ids[10]}.wav").unlink()
+    (sounds / f"{ids[11]}.wav").write_text(POINTER)
+    (sounds / f"{ids[12]}.wav").write_bytes(b"")
+    (sounds / f"{ids[13]}.wav").write_bytes(b"<html>404</html>")
+    cut = sounds / f"{ids[14]}.wav"
+    cut.write_bytes(cut.read_bytes()[:9000])
+    wav(sounds / f"{ids[15]}.wav", np.zeros(32000, np.float32))
+    wav(sounds / f"{ids[16]}.wav", tone(0, 61.0))
+    shutil.copyfile(sounds / f"{ids[30]}.wav", sounds / f"{ids[17]}.wav")
+    for picture in (pictures / ids[18]).iterdir():
+        picture.write_bytes(picture.read_bytes()[:-200])
+    for picture in (pictures / ids[19]).iterdir():
+        picture.unlink()
+    return root, kinds
+
+
+def test_every_kind_of_bad_file_is_named(broken: tuple[Path, dict[str, str]]) -> None:
+    root, kinds = broken
+    report = check(CREMAD, root)
+    found = {remark.sample: remark.kind for part in report.parts.values() for remark in part.remarks}
+    found |= {remark.sample: "duplicate" for group in report.duplicates for remark in group if remark.sample in kinds}
+    assert found == kinds
+    assert report.unusable == 7
+    assert not report.sound
+    text = "\n".join(report.lines())
+    for sample in kinds:
+        assert sample in text
+    assert "git lfs pull" in text
+    assert "36 of 6698 expected" in text
+    quick = check(CREMAD, root, quick=True)
+    names = {remark.sample for remark in quick.parts["train"].remarks}
+    assert names == {sample for sample, kind in kinds.items() if kind in ("missing", "pointer", "empty")}
+
+
+def test_a_sound_data_set_passes_and_says_what_its_test_measures(whole: Path) -> None:
+    report = check(CREMAD, whole)
+    assert report.sound
+    assert any("3 of the 3 groups (speaker) in test are in train too" in note for note in report.notes)
+
+
+@pytest.mark.slow
+def test_a_sweep_over_bad_files_refuses_or_runs_as_told(broken: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
+    root, _ = broken
+    common = ["tune", "cremad", "--root", str(root), "--local", "-n", "2", *sets(TINY)]
+    refused = igmsweep(*common, "--name", "refused", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert len([line for line in refused.stderr.splitlines() if line.startswith("igmsweep: /")]) == 1
+    assert "data.bad_files" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    done = igmsweep(*common, "--name", "told", "--set", "data.bad_files=skip", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    sweep = yaml.safe_load((tmp_path / "results" / "told" / "sweep.yaml").read_text())
+    assert sweep["base_config"]["data"]["bad_files"] == "skip"
+    assert len(sweep["data"]["skipped"]) == 7
+    assert sweep["data"]["train"] + sweep["data"]["val"] == 29
+    assert [entry.split(": ")[1] for entry in sweep["data"]["replaced"]] == ["silent"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", ["cremad prepared", "kinetics_sounds 400"])
+def test_the_whole_way_from_a_generated_tree(layout: str, tmp_path: Path) -> None:
+    """check, prepare, tune, analyze: what a user types with a new data set."""
+    name = layout.split()[0]
+    counts = {"train": 12, "val": 6, "test": 6}
+    root = {
+        "cremad prepared": lambda path: cremad_prepared(path, actors=2),
+        "kinetics_sounds 400": lambda path: kinetics_400(path, counts),
+    }[layout](tmp_path / "data")
+    env = {"IGMSWEEP_CACHE": str(tmp_path / "cache"), "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    options = ["data.options.size=40", "data.options.crop=32"]
+    if name == "kinetics_sounds":
+        options += ["data.options.frames=1", "data.options.frontend=stft22k"]
+    checked = igmsweep("data", "check", name, "--root", str(root), "--json", **env)
+    assert checked.returncode == 0, checked.stderr
+    assert json.loads(checked.stdout)["sound"] is True
+    prepared = igmsweep("data", "prepare", name, *sets(options), **env)  # the root is remembered
+    assert prepared.returncode == 0, prepared.stderr
+    tuned = igmsweep(
+        *("tune", name, "--local", "-n", "4", "--name", "s", *sets([*TINY[:5], *options])), cwd=tmp_path, **env
+    )
+    assert tuned.returncode == 0, tuned.stderr
+    assert "decoding" not in tuned.stderr
+    assert "4 complete" in tuned.stderr
+    analysed = igmsweep("analyze", "results/s", cwd=tmp_path, **env)
+    assert analysed.returncode == 0, analysed.stderr
+    assert (tmp_path / "results" / "s" / "analysis" / "report.html").exists()
+    assert not list((tmp_path / "cache").glob("*-test-*"))
+
+
+def test_the_cache_is_listed_and_removed(whole: Path, tmp_path: Path) -> None:
+    env = {"IGMSWEEP_CACHE": str(tmp_path / "cache"), "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    small = sets(["data.options.size=16", "data.options.crop=16"])
+    assert igmsweep("data", "prepare", "cremad", "--root", str(whole), "--test", *small, **env).returncode == 0
+    listed = igmsweep("data", "cache", "list", "--json", **env)
+    assert {(entry["part"], entry["samples"]) for entry in json.loads(listed.stdout)} == {("train", 36), ("test", 18)}
+    wrong = igmsweep("data", "cache", "remove", "cremat", **env)
+    assert wrong.returncode == 2
+    assert "did you mean 'cremad'" in wrong.stderr
+    assert igmsweep("data", "cache", "remove", "cremad", **env).returncode == 0
+    assert not [path for path in (tmp_path / "cache").iterdir() if path.is_dir()]
