@@ -229,7 +229,7 @@ class IGM(Method):
         layers = scoped_layers(run.model.branch(source), self.params.scope)
         covariance = InputCovariance(layers, self.params.covariance)
         run.model.eval()
-        with torch.no_grad(), covariance.watch(), uncompiled():  # compiled code would not call the hooks
+        with torch.no_grad(), covariance.watch(), uncompiled(run.model):  # compiled code would not call the hooks
             for batch in run.clean().only((source,)):
                 run.model.one(source, batch.inputs[source])
         matrices = {name: flat_matrix(covariance.matrix(name), self.params.tau) for name in layers}
