@@ -133,12 +133,15 @@ class AudioVisual(DataSet):
 
     def inspect(self, sample: Sample) -> list[Remark]:
         remarks = super().inspect(sample)
-        if any(remark.kind not in ("silent",) for remark in remarks):
+        remarks = list(
+            {remark.text: remark for remark in reversed(remarks)}.values()
+        )  # one file may be both modalities
+        if any(remark.kind != "silent" for remark in remarks):
             return remarks
-        for name, path in sample.files.items():
+        for name, path in {path: (name, path) for name, path in sample.files.items()}.values():
             length = _seconds(path)
             if length is not None and not self.usual_seconds[0] <= length <= self.usual_seconds[1]:
-                kind = "long" if length > self.usual_seconds[1] else "short"
+                kind = "long" if length > self.usual_seconds[1] else "brief"
                 usual = f"{self.usual_seconds[0]:g} to {self.usual_seconds[1]:g} s"
                 remarks.append(Remark(kind, sample.id, name, f"{path}: lasts {length:.1f} s, expected {usual}"))
         return remarks

@@ -94,7 +94,8 @@ def under_policy(part: Partition, name: str, bad_files: str, silent_files: str) 
     silent = [remark for remark in part.replaced if remark.kind == "silent"]
     bad = [remark for remark in part.replaced if remark.kind != "silent"]
     if bad and bad_files == "error":
-        more = f" and {len(bad) - 1} more files" if len(bad) > 1 else ""
+        count = len({remark.sample for remark in bad})
+        more = f" and {count - 1} more samples" if count > 1 else ""
         raise DataError(
             f"{bad[0].text} (sample {bad[0].sample}){more}; list them with `igmsweep data check {name}`, mend them, or "
             "set data.bad_files to skip or blank"
@@ -107,9 +108,14 @@ def under_policy(part: Partition, name: str, bad_files: str, silent_files: str) 
     rows = np.array([row for row, name in enumerate(part.ids) if name not in dropped], dtype=np.int64)
     return replace(
         part.take(rows),
-        skipped=tuple(drop),
-        replaced=tuple(remark for remark in part.replaced if remark.sample not in dropped),
+        skipped=_once(drop),
+        replaced=_once([remark for remark in part.replaced if remark.sample not in dropped]),
     )
+
+
+def _once(remarks: list[Remark]) -> tuple[Remark, ...]:
+    """The first remark on each sample: one file may be all its modalities."""
+    return tuple({remark.sample: remark for remark in reversed(remarks)}.values())[::-1]
 
 
 NO_BLANK = "nothing can stand in its place"

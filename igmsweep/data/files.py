@@ -16,14 +16,15 @@ KINDS = {
     "unreadable": "no decoder reads it",
     "truncated": "ends before its header says",
     "no audio": "a video without sound",
-    "short": "less than the data set's clips hold",
+    "short": "too few frames to be used",
     "silent": "nothing but silence",
-    "long": "more than the data set's clips hold",
+    "brief": "shorter than the data set's clips are",
+    "long": "longer than the data set's clips are",
     "duplicate": "the same bytes as another sample's",
 }
 """Kinds of remarks on files and what they mean; those from `silent` on do not keep a file from being used."""
 
-USABLE = ("silent", "long", "duplicate")
+USABLE = ("silent", "brief", "long", "duplicate")
 
 
 class BadFile(DataError):
