@@ -13,14 +13,14 @@ import torch
 from torch import nn
 
 from igmsweep.flat import InputCovariance, flat_matrix, flat_matrix_reference, scoped_layers
-from igmsweep.models.encoders import ResNet18
 from igmsweep.models.heads import head
+from igmsweep.models.resnet import ResNet
 
 
 def covariances(batches: int, size: int) -> tuple[nn.ModuleDict, dict[str, torch.Tensor]]:
     """A video branch of the paper's shape and the input covariance of each of its layers."""
     torch.manual_seed(0)
-    encoder = ResNet18((3, size, size))
+    encoder = ResNet("resnet18", (3, size, size))
     branch = nn.ModuleDict({"encoder": encoder, "head": head(512, (256, 64), 6)}).eval()
     collected = InputCovariance(scoped_layers(branch, 1.0))
     with torch.no_grad(), collected.watch():

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import yaml
 from pydantic import (
@@ -28,7 +28,16 @@ from pydantic import (
 
 from igmsweep.errors import UserError, nearest
 
-PER_MODALITY = ("model.encoder", "optim.lr", "stages.epochs")  # a method adds its own, see MethodParams
+if TYPE_CHECKING:
+    from igmsweep.data.base import DataSet
+
+PER_MODALITY = (
+    "model.encoder",
+    "model.weights",
+    "model.frozen",
+    "optim.lr",
+    "stages.epochs",
+)  # a method adds its own, see MethodParams
 SHARED = "shared"  # optim.lr.shared: the learning rate of parameters that belong to no single modality
 
 
@@ -74,7 +83,13 @@ class ModelConfig(Section):
     """Channels of the first block of the small encoders; ignored by encoders of a fixed size."""
     head: tuple[int, ...] = (256, 64)
     """Hidden sizes of each head, shallow to deep; () is a single linear layer."""
-    weights: str = "none"
+    weights: dict[str, str]
+    """Each encoder's start: `none` (random), `pretrained` (its usual weights, if they are on this machine), a path, or a
+    name in the user's Hugging Face cache. Nothing is ever downloaded."""
+    frozen: dict[str, bool]
+    """Encoders that are not trained: they run once a sample, without augmentation, and their features are cached."""
+    project: int | None = Field(None, ge=1)
+    """Size of the features that enter the heads; an encoder of another size gets a linear layer to it."""
 
 
 class OptimConfig(Section):
@@ -83,6 +98,8 @@ class OptimConfig(Section):
     name: Literal["sgd", "adam"] = "sgd"
     lr: dict[str, float]
     momentum: float = Field(0.9, ge=0, lt=1)
+    beta2: float = Field(0.999, gt=0, lt=1)
+    """Adam's decay of the squared gradients; `momentum` is SGD's alone."""
     weight_decay: float = Field(1e-4, ge=0)
     batch_size: int = Field(32, ge=1)
     schedule: Literal["plateau", "step", "none"] = "plateau"
@@ -152,6 +169,9 @@ class TrainConfig(Section):
     seed: int = Field(0, ge=0, lt=2**31)
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     precision: Literal["fp32", "bf16"] = "fp32"
+    """`bf16`: forward and backward passes under autocast; weights, gradients and evaluation stay float32."""
+    compile: bool = False
+    """Compile the encoders with torch.compile: minutes at the start, faster steps after."""
     channels_last: bool = False
 
     def __init__(self, **values: Any) -> None:
@@ -186,13 +206,17 @@ class TrainConfig(Section):
             )
         filled: dict[str, Any] = {
             "data": {},
-            "model": {"encoder": {name: modality.encoder for name, modality in dataset.modalities.items()}},
+            "model": {
+                "encoder": {name: modality.encoder for name, modality in dataset.modalities.items()},
+                "weights": "none",
+                "frozen": False,
+            },
             "optim": {"lr": 0.01},
             "stages": {"epochs": 1},
             "method": params.defaults(modalities),
         }
         _merge(filled, dataset.defaults(method["name"]), modalities, params)
-        for path, value in params.presets[preset].items():
+        for path, value in _preset(params, dataset, method["name"], preset).items():
             _merge(filled, _nest(path, value), modalities, params)
         _merge(filled, given | {"data": data, "method": method}, modalities, params)
         for section, fields in (("model", ModelConfig), ("optim", OptimConfig), ("stages", StagesConfig)):
@@ -273,12 +297,34 @@ class TrainConfig(Section):
         layers: list[Mapping[str, Any]] = [values]
         preset = values.get("method.preset")
         if preset is not None and preset != self.method.preset:
-            layers.insert(0, type(self.method).presets.get(preset, {}))
+            from igmsweep import data as datasets
+
+            layers.insert(0, _preset(type(self.method), datasets.get(self.data.name), self.method.name, preset))
         modalities = dict.fromkeys(self.modalities, "")
         for layer in layers:
             for path, value in sorted(layer.items(), key=lambda item: item[0].count(".")):
                 _merge(plain, _nest(path, _plain(value)), modalities, type(self.method))
         return TrainConfig(**plain)
+
+
+def with_absolute_paths(config: TrainConfig) -> TrainConfig:
+    """The same configuration with every path on disk absolute, for processes that run in another folder.
+
+    Names that are no path, such as `bert-base-uncased`, stay as they are.
+    """
+    changes: dict[str, Any] = {}
+    for path, value in config.paths().items():
+        if not isinstance(value, str):
+            continue
+        if path in ("data.root", "data.cache") or (
+            path.startswith(("model.weights.", "data.options.")) and Path(value).expanduser().exists()
+        ):
+            changes[path] = str(Path(value).expanduser().resolve())
+        elif path.startswith("model.encoder.") and ":" in value:
+            kind, _, variant = value.partition(":")
+            if Path(variant).expanduser().exists():
+                changes[path] = f"{kind}:{Path(variant).expanduser().resolve()}"
+    return config.override(changes) if changes else config
 
 
 def presets(method: str, data: str | None = None) -> dict[str, dict[str, Any]]:
@@ -293,6 +339,14 @@ def presets(method: str, data: str | None = None) -> dict[str, dict[str, Any]]:
     if data is None:
         return {name: dict(values) for name, values in params.presets.items()}
     return {name: TrainConfig(data=data, method={"name": method, "preset": name}).paths() for name in params.presets}
+
+
+def preset(method: str, name: str, data: str) -> dict[str, Any]:
+    """What a preset of a method sets on a data set, as dotted paths; nothing for a name that is none."""
+    from igmsweep import data as datasets
+    from igmsweep import methods
+
+    return _preset(methods.get(method).Params, datasets.get(data), method, name)
 
 
 def read_yaml(path: Path | str) -> dict[str, Any]:
@@ -329,6 +383,11 @@ Loader.add_implicit_resolver(
     ),
     list("-+0123456789."),
 )
+
+
+def _preset(params: type[MethodParams], dataset: DataSet, method: str, name: str) -> dict[str, Any]:
+    """A method's preset, and what the data set adds to it; nothing for a name that is none."""
+    return {**params.presets.get(name, {}), **dataset.presets.get(f"{method}.{name}", {})}
 
 
 def _each(values: dict[str, Any], holds: Any, expected: str) -> dict[str, Any]:

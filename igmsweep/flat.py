@@ -26,6 +26,10 @@ Scope = float | Literal["none", "head"]
 SMALL = 768
 """Up to this size T comes from a full `eigh` in float64; above it the leading eigenpairs are tried first."""
 
+ROWS_AT_ONCE = 2**24
+"""Numbers in the largest piece of a convolution's patches that is laid out at a time (I3D's first layer has 400,000
+patches of 1,029 numbers in one clip)."""
+
 
 @dataclass(frozen=True)
 class FlatMatrix:
@@ -181,11 +185,17 @@ def modifiable(layer: nn.Module) -> bool:
 def input_rows(layer: nn.Module, x: Tensor) -> Tensor:
     """The rows that a layer's weight matrix is multiplied with: (n, d).
 
-    A Linear layer's rows are its inputs over all leading dimensions; a convolution's are its patches, one a position
-    (the construction of Adam-NSCL, Wang et al. 2021), so that d = C_in k_h k_w in the weight's own order.
+    A Linear layer's rows are its inputs over all leading dimensions (samples, tokens); a convolution's are its patches,
+    one a position (the construction of Adam-NSCL, Wang et al. 2021), so that d = C_in k_h k_w in the weight's own order.
     """
+    return torch.cat(list(input_row_pieces(layer, x, most=None)))
+
+
+def input_row_pieces(layer: nn.Module, x: Tensor, most: int | None = ROWS_AT_ONCE) -> Iterator[Tensor]:
+    """The same rows in pieces of at most about `most` numbers each, so that large clips need no large copy."""
     if isinstance(layer, nn.Linear):
-        return x.reshape(-1, x.shape[-1])
+        yield x.reshape(-1, x.shape[-1])
+        return
     assert isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d)
     padding = layer.padding
     if padding == "valid":
@@ -198,16 +208,26 @@ def input_rows(layer: nn.Module, x: Tensor) -> Tensor:
     spatial = len(layer.kernel_size)
     for axis, (kernel, stride) in enumerate(zip(layer.kernel_size, layer.stride, strict=True)):
         x = x.unfold(2 + axis, kernel, stride)
-    # now (n, C, positions..., kernel...): positions become rows, (C, kernel...) one row
+    # now a view (n, C, positions..., kernel...): positions become rows, (C, kernel...) one row
     order = [0, *range(2, 2 + spatial), 1, *range(2 + spatial, 2 + 2 * spatial)]
-    return x.permute(order).reshape(-1, input_size(layer))
+    patches = x.permute(order)
+    size = input_size(layer)
+    if most is None or patches.numel() <= most:
+        yield patches.reshape(-1, size)
+        return
+    slab = math.prod(patches.shape[2:])  # one sample, one position of the first axis
+    step = max(1, most // slab)
+    for sample in patches:
+        for start in range(0, sample.shape[0], step):
+            yield sample[start : start + step].reshape(-1, size)
 
 
 class InputCovariance:
     """Accumulates Y = sum_t z_t z_t' of layer inputs over a pass (Eq. 2).
 
-    `batch_mean` takes the batch's mean input (the paper; for a convolution the patches of the batch-mean image),
-    `samples` every row, `centered` every row with the mean removed.
+    `batch_mean` takes the batch's mean input (the paper); where a layer sees many positions of a sample, these stay rows
+    of their own: the patches of the batch-mean picture or clip for a convolution, its tokens for a Linear layer inside a
+    text encoder. `samples` takes every row, `centered` every row with the mean removed.
     """
 
     def __init__(self, layers: Mapping[str, nn.Module], kind: Covariance = "batch_mean") -> None:
@@ -223,17 +243,18 @@ class InputCovariance:
         x = x.detach()
         if self.kind == "batch_mean":
             x = x.float().mean(dim=0, keepdim=True)
-        rows = input_rows(layer, x)
-        rows = rows.double() if rows.shape[1] <= SMALL and rows.device.type == "cpu" else rows.float()
         if name not in self._sums:
-            size = rows.shape[1]
-            self._sums[name] = rows.new_zeros(size, size)
-            self._means[name] = rows.new_zeros(size)
+            size = input_size(layer)
+            double = size <= SMALL and x.device.type == "cpu"
+            self._sums[name] = x.new_zeros(size, size, dtype=torch.float64 if double else torch.float32)
+            self._means[name] = self._sums[name].new_zeros(size)
             self._rows[name] = 0
-        self._sums[name].addmm_(rows.T, rows)
-        if self.kind == "centered":
-            self._means[name] += rows.sum(dim=0)
-            self._rows[name] += rows.shape[0]
+        for piece in input_row_pieces(layer, x):
+            rows = piece.to(self._sums[name].dtype)
+            self._sums[name].addmm_(rows.T, rows)
+            if self.kind == "centered":
+                self._means[name] += rows.sum(dim=0)
+                self._rows[name] += rows.shape[0]
 
     def matrix(self, name: str) -> Tensor:
         """The accumulated (d, d) matrix of a layer; zeros before any batch."""
@@ -263,12 +284,12 @@ def scoped_layers(branch: nn.Module, scope: Scope) -> dict[str, nn.Module]:
     """The layers of a modality's branch that the modification reaches, deepest first (Table 4).
 
     `none`: no layer; `head`: the modifiable layers under `branch.head`; a share in [0, 1]: from the deepest layer up
-    until these layers hold that share of the branch's parameters.
+    until these layers hold that share of the branch's parameters. Frozen parameters count for nothing.
 
     Raises:
         ValueError: a share outside [0, 1].
     """
-    layers = {name: layer for name, layer in branch.named_modules() if modifiable(layer)}
+    layers = {name: layer for name, layer in branch.named_modules() if modifiable(layer) and layer.weight.requires_grad}
     deepest_first = dict(reversed(layers.items()))
     if scope == "none":
         return {}
@@ -277,7 +298,7 @@ def scoped_layers(branch: nn.Module, scope: Scope) -> dict[str, nn.Module]:
     share = float(scope)
     if not 0.0 <= share <= 1.0:
         raise ValueError(f"scope: expected a share in [0, 1], found {share}")
-    total = sum(parameter.numel() for parameter in branch.parameters())
+    total = sum(parameter.numel() for parameter in branch.parameters() if parameter.requires_grad)
     taken: dict[str, nn.Module] = {}
     held = 0
     for name, layer in deepest_first.items():

@@ -30,7 +30,9 @@ from igmsweep.data.loader import Loader, derived_seed
 from igmsweep.errors import Diverged, UserError
 from igmsweep.methods.base import Method, Run, Stage
 from igmsweep.metrics import classification_metrics
-from igmsweep.models.multimodal import MultimodalModel, build
+from igmsweep.models.features import with_features
+from igmsweep.models.multimodal import MultimodalModel, from_config
+from igmsweep.models.settle import check_tokens, compile_encoders, evaluation_batch, use_channels_last
 
 __all__ = ["Epoch", "Report", "TrainConfig", "TrainResult", "evaluate", "fit", "train"]
 
@@ -65,7 +67,9 @@ class TrainResult:
         """Metrics of the final weights on a partition, named `acc`, `map`, ... and `<modality>/acc`, ..."""
         device = next(self.model.parameters()).device
         dataset = datasets.of(self.config.data)
-        loader = Loader(dataset, partition, 256, device, channels_last=self.config.channels_last)
+        shapes = [modality.shape for modality in dataset.modalities.values()]
+        held = evaluation_batch(shapes, self.config.optim.batch_size)
+        loader = Loader(dataset, partition, held, device, channels_last=self.config.channels_last)
         return evaluate(self.model, self.method, loader)
 
 
@@ -154,27 +158,24 @@ class Training:
         self.data = datasets.load_search(config.data) if data is None else data
         self.device = pick_device(config.device)
         dataset = self.data.dataset
-        method_class = methods.get(config.method.name)
-        self.method = method_class(config.method, config.modalities)
-        fusion, extra_heads = method_class.layout(config.method)
+        self.method = methods.get(config.method.name)(config.method, config.modalities)
         torch.backends.cudnn.benchmark = False  # it picks kernels by timing, so equal seeds would differ
         torch.manual_seed(derived_seed(config.seed, "init"))
-        self.model = build(
-            config.model.encoder,
-            {name: modality.shape for name, modality in dataset.modalities.items()},
-            config.model.width,
-            config.model.head,
-            len(dataset.classes),
-            fusion,
-            extra_heads,
-        ).to(self.device)
+        self.model = from_config(config, dataset).to(self.device)
+        shapes = [modality.shape for modality in dataset.modalities.values()]
+        held = evaluation_batch(shapes, config.optim.batch_size)
+        check_tokens(self.model, self.data.train)
+        self.data = with_features(self.model, self.data, datasets.cache_of(config.data), self.device, held)
+        dataset = self.data.dataset
         if config.channels_last:
-            self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            use_channels_last(self.model)
+        if config.compile:
+            compile_encoders(self.model)
         loader: dict[str, Any] = {"device": self.device, "seed": config.seed, "channels_last": config.channels_last}
         self.run = Run(
             model=self.model,
             train=Loader(dataset, self.data.train, config.optim.batch_size, training=True, **loader),
-            val=Loader(dataset, self.data.val, 256, **loader),
+            val=Loader(dataset, self.data.val, held, **loader),
             device=self.device,
             seed=config.seed,
             precision=config.precision,
@@ -248,7 +249,7 @@ class Training:
         if optim.name == "sgd":
             self.run.optimizer = torch.optim.SGD(groups, momentum=optim.momentum, weight_decay=optim.weight_decay)
         else:
-            self.run.optimizer = torch.optim.Adam(groups, weight_decay=optim.weight_decay)
+            self.run.optimizer = torch.optim.Adam(groups, betas=(0.9, optim.beta2), weight_decay=optim.weight_decay)
         self._scheduler = None
         if optim.schedule == "plateau":
             self._scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(

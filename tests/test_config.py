@@ -139,3 +139,21 @@ def test_numbers_without_a_dot_and_words_are_read_as_they_are_meant(tmp_path):
     assert config.get("method.tau") == 0.01
     assert config.get("method.scope") == "none"
     assert config.get("optim.lr.audio") == 0.001
+
+
+def test_paths_become_absolute_and_names_stay(tmp_path, monkeypatch):
+    from igmsweep.config import with_absolute_paths
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bert").mkdir()
+    (tmp_path / "rgb.pt").touch()
+    config = TrainConfig(
+        data={"name": "twitter2015", "root": "tweets", "options": {"tokenizer": "bert"}},
+        model={"encoder": {"text": "bert:bert"}, "weights": {"text": "bert-base-uncased", "image": "rgb.pt"}},
+    )
+    moved = with_absolute_paths(config)
+    assert moved.data.root == tmp_path / "tweets"
+    assert moved.data.options["tokenizer"] == str(tmp_path / "bert")
+    assert moved.model.encoder == {"text": f"bert:{tmp_path / 'bert'}", "image": "resnet50"}
+    assert moved.model.weights == {"text": "bert-base-uncased", "image": str(tmp_path / "rgb.pt")}
+    assert with_absolute_paths(moved) == moved

@@ -35,6 +35,9 @@ DATASETS = {
     "avdigits": "igmsweep.data.avdigits:AVDIGITS",
     "cremad": "igmsweep.data.cremad:CREMAD",
     "kinetics_sounds": "igmsweep.data.kinetics_sounds:KINETICS_SOUNDS",
+    "twitter2015": "igmsweep.data.twitter2015:TWITTER2015",
+    "sarcasm": "igmsweep.data.sarcasm:SARCASM",
+    "nvgesture": "igmsweep.data.nvgesture:NVGESTURE",
 }
 
 ENTRY_POINTS = "igmsweep.data_sets"

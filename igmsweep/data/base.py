@@ -28,7 +28,7 @@ class Modality:
     """`shape` is that of one transformed sample, `encoder` the default encoder's name.
 
     (channels, height, width) of a picture or spectrogram, (channels, frames, height, width) of several frames,
-    (tokens,) of a text.
+    (3, tokens) of a text: token ids, attention mask, segment ids.
     """
 
     name: str
@@ -82,6 +82,8 @@ class DataSet(ABC):
     """What `Sample.group` is, in one word: the value of `data.group` that keeps groups on one side."""
     fold_group: str = "none"
     """What folds keep together unless the user says otherwise."""
+    presets: Mapping[str, Mapping[str, Any]] = {}
+    """What a method's preset also sets on this data: `method.preset`, such as `igm.released`, to dotted paths and values."""
     expected: Mapping[Part, int] = {}
     """Samples of each part in the data set as published."""
     Options: type[DataOptions] = DataOptions

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def opened(path: Path) -> Iterator[Any]:
+    """A PyAV container. Raises BadFile for a file that is missing or no video."""
     import av
 
     refuse_pointer(path)
@@ -45,7 +46,7 @@ def read_frames(path: Path, per_second: bool = True, limit: int | None = None) -
     import av
 
     frames: list[Image] = []
-    with _opened(path) as container:
+    with opened(path) as container:
         if not container.streams.video:
             raise BadFile("empty", path, "has no video stream")
         stream = container.streams.video[0]
@@ -75,7 +76,7 @@ def read_track(path: Path) -> tuple[NDArray[np.float32], int]:
     import av
 
     blocks = []
-    with _opened(path) as container:
+    with opened(path) as container:
         if not container.streams.audio:
             raise BadFile("no audio", path, "has no audio stream")
         stream = container.streams.audio[0]
@@ -101,7 +102,7 @@ def seconds(path: Path) -> float | None:
     Raises:
         BadFile: the file is missing or no video.
     """
-    with _opened(path) as container:
+    with opened(path) as container:
         return None if not container.duration else container.duration / 1e6
 
 

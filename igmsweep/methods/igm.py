@@ -30,6 +30,7 @@ from igmsweep.flat import (
 )
 from igmsweep.methods.base import Method, MethodParams, Run, fuse_entropy, fuse_mean
 from igmsweep.models.multimodal import Output
+from igmsweep.models.settle import uncompiled
 from igmsweep.sam import add_each, ascent, dropout_state, perturbed, second_pass, share_moved
 
 
@@ -87,7 +88,7 @@ class IGMParams(MethodParams):
     sam_skip_inert: bool = False
     """Leave the second pass out for the rest of a stage when its first step moved less than 0.1 % of the weights."""
     mixup_alpha: float = Field(0.0, ge=0)
-    """Mixup of the trained modality with weights from Beta(alpha, alpha); 0 is none."""
+    """Mixup of the trained modality with weights from Beta(alpha, alpha); 0 is none. Text is never mixed."""
     fusion: Literal["entropy", "mean"] = "entropy"
     """How the modalities' probabilities are joined: MLA's entropy weights (Sec. 4.3), or their mean."""
 
@@ -190,12 +191,12 @@ class IGM(Method):
         (target,) = run.active
         rho, mix = self.params.rho[target], self.params.sam_mix
         head = self._branch["head"]
-        parameters = list(self._branch.parameters())
+        parameters = [parameter for parameter in self._branch.parameters() if parameter.requires_grad]
         with run.autocast():
             z = run.model.features(target, mixed.x)
             logits = head(z)
         loss = mixed.loss(logits)
-        gradients = torch.autograd.grad(loss, parameters, retain_graph=True)
+        gradients = torch.autograd.grad(loss, parameters, retain_graph=True, materialize_grads=True)
         steps = ascent(gradients, rho, norm="tensor")
         shifted = dict(zip(map(id, parameters), steps, strict=True))
         weights = {name: p + shifted[id(p)] for name, p in head.named_parameters()}
@@ -228,7 +229,7 @@ class IGM(Method):
         layers = scoped_layers(run.model.branch(source), self.params.scope)
         covariance = InputCovariance(layers, self.params.covariance)
         run.model.eval()
-        with torch.no_grad(), covariance.watch():
+        with torch.no_grad(), covariance.watch(), uncompiled(run.model):  # compiled code would not call the hooks
             for batch in run.clean().only((source,)):
                 run.model.one(source, batch.inputs[source])
         matrices = {name: flat_matrix(covariance.matrix(name), self.params.tau) for name in layers}
@@ -278,7 +279,9 @@ class IGM(Method):
 
     def _mixup(self, run: Run, x: Tensor, labels: Tensor) -> _Mixed:
         alpha = self.params.mixup_alpha
-        if alpha == 0:
+        if (
+            alpha == 0 or not x.is_floating_point()
+        ):  # token ids cannot be mixed, and the released code leaves text alone
             return _Mixed(x, labels)
         share = float(
             np.random.default_rng(derived_seed(run.seed, "mixup", run.epoch, run.stage_step)).beta(alpha, alpha)

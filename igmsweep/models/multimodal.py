@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
 
 from igmsweep.models.encoders import encoder, feature_size
+from igmsweep.models.frozen import FrozenEncoder
 from igmsweep.models.heads import head
+
+if TYPE_CHECKING:
+    from igmsweep.config import TrainConfig
+    from igmsweep.data.base import DataSet
 
 
 @dataclass
@@ -27,6 +32,7 @@ class MultimodalModel(nn.Module):
 
     `fusion` is `late` (a head per modality), `shared` (one head for all; features of unequal size are projected to the
     smallest) or `concat` (a head over the concatenated features; unimodal heads beside it with `extra_heads`).
+    With `project`, an encoder whose features have another size gets a linear layer to that size in front of its head.
     A modality's parameters come from `branch` and `part`, never from a name or a shape.
     """
 
@@ -37,6 +43,7 @@ class MultimodalModel(nn.Module):
         hidden: Iterable[int],
         fusion: Literal["late", "shared", "concat"] | str = "late",
         extra_heads: bool = False,
+        project: int | None = None,
     ) -> None:
         super().__init__()
         hidden = tuple(hidden)
@@ -47,10 +54,12 @@ class MultimodalModel(nn.Module):
         self.projections = nn.ModuleDict()
         self.heads = nn.ModuleDict()
         self.joint: nn.Module | None = None
-        if fusion == "shared":
-            common = min(self.sizes.values())
+        if fusion == "shared" or project is not None:
+            common = min(self.sizes.values()) if project is None else project
             for name, size in self.sizes.items():
                 self.projections[name] = nn.Identity() if size == common else nn.Linear(size, common)
+                self.sizes[name] = common
+        if fusion == "shared":
             self.joint = head(common, hidden, classes)
         elif fusion == "concat":
             self.joint = head(sum(self.sizes.values()), hidden, classes)
@@ -125,15 +134,18 @@ class MultimodalModel(nn.Module):
         return self.classify({name: self.features(name, inputs[name]) for name in self.sizes if name in inputs})
 
 
-def build(
-    encoders: Mapping[str, str],
-    shapes: Mapping[str, tuple[int, ...]],
-    width: int,
-    hidden: Iterable[int],
-    classes: int,
-    fusion: str,
-    extra_heads: bool,
-) -> MultimodalModel:
-    """A freshly initialised model; initialisation draws from torch's global generator, so seed it first."""
-    modules = {name: encoder(kind, shapes[name], width) for name, kind in encoders.items()}
-    return MultimodalModel(modules, classes, hidden, fusion, extra_heads)
+def from_config(config: TrainConfig, dataset: DataSet) -> MultimodalModel:
+    """A new model; initialisation draws from torch's global generator, so seed it first.
+
+    Raises:
+        UserError: an unknown encoder, or weights that are not there or do not fit; the message names the key.
+    """
+    from igmsweep import methods
+
+    chosen = config.model
+    fusion, extra_heads = methods.get(config.method.name).layout(config.method)
+    modules: dict[str, nn.Module] = {}
+    for name, kind in chosen.encoder.items():
+        module = encoder(kind, dataset.modalities[name].shape, chosen.width, chosen.weights[name], name)
+        modules[name] = FrozenEncoder(module) if chosen.frozen[name] else module
+    return MultimodalModel(modules, len(dataset.classes), chosen.head, fusion, extra_heads, chosen.project)

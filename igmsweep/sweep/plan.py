@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from igmsweep.config import TrainConfig, presets
+from igmsweep.config import TrainConfig, preset, presets, with_absolute_paths
 from igmsweep.data.base import SearchData
 from igmsweep.errors import UserError, nearest
 from igmsweep.sweep.ledger import SCHEMA, now
@@ -73,9 +73,7 @@ def make_plan(request: SweepRequest) -> Plan:
     if request.folds is not None:
         base = _with_folds(base, request)
     # a folder that was named is made absolute, as Ray changes the working directory; one that was not is each node's own
-    for path in ("data.root", "data.cache"):
-        if base.get(path) is not None:
-            base = base.override({path: str(Path(base.get(path)).expanduser().resolve())})
+    base = with_absolute_paths(base)
     cycles = base.stages.rounds * (request.folds or 1)
     make_stopping(request.scheduler, cycles, "max", request.grace, request.reduction)
     enqueued, paper = _enqueued(space, base, request)
@@ -240,7 +238,7 @@ def _enqueued(space: SearchSpace, base: TrainConfig, request: SweepRequest) -> t
         where = f"{space.source}: enqueue[{number}] ({entry})"
         extra = {
             path: value
-            for path, value in presets(request.method)[entry].items()
+            for path, value in preset(request.method, entry, request.data).items()
             if not any(overlap(path, other) for other in (*searched, *request.overrides, *space.fixed))
             and base.paths().get(path) != value
         }

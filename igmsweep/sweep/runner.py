@@ -50,8 +50,13 @@ def run_sweep(request: SweepRequest) -> SweepResult | None:
     machine, allotment = _allot(request, plan, probe=not request.dry_run)
     if request.dry_run:
         _describe(request, plan.space, plan.base, list(plan.enqueued), allotment)
+        _estimate(plan, request, allotment)
         return None
     found = datasets.load_search(probe_data(plan.base, request.folds))
+    if any(weights != "none" for weights in plan.base.model.weights.values()):
+        from igmsweep.models.multimodal import from_config
+
+        from_config(plan.base, found.dataset)  # weights that are missing are one error here, not one a trial
     plan.spec["data"] = described_data(found, plan.base, request.folds)
     plan.spec["name"] = folder.name
     plan.spec["resources"] = _resources(allotment, request.local)
@@ -369,6 +374,14 @@ def _describe(
     for path, value in base.paths().items():
         if path not in searched:
             log_line(f"  {path}: {value}")
+
+
+def _estimate(plan: Plan, request: SweepRequest, allotment: Allotment) -> None:
+    """What a trial and the sweep would take here, measured on a few steps."""
+    from igmsweep.sweep.estimate import estimate
+
+    for line in estimate(plan.base).lines(request.trials * (request.folds or 1), allotment.concurrent):
+        log_line(line)
 
 
 def _closing(result: SweepResult, seconds: float) -> None:
