@@ -126,12 +126,12 @@ CONTEXT = 700 * 2**20
 
 
 def gpu_share(peak: int, total: int) -> float:
-    """The share of a GPU for trials that peak at `peak` bytes: 1/n with 15 % to spare.
+    """The share of a GPU for trials that peak at `peak` bytes: 1/n with 25 % to spare.
 
     Raises:
         ResourceError: not even one trial fits.
     """
-    needed = 1.15 * peak + CONTEXT
+    needed = 1.25 * peak + CONTEXT
     fit = int(total // needed)
     if fit < 1:
         raise ResourceError(
