@@ -8,10 +8,13 @@ import pytest
 from fake_sweep import write_sweep
 
 from igmsweep.analysis import read_sweep
+from igmsweep.analysis.curves import curves_data
 from igmsweep.analysis.importance import importance_data
 from igmsweep.analysis.panels import panels
-from igmsweep.analysis.plots import curves_data, history_data
-from igmsweep.analysis.sensitivity import heatmap_data, sensitivity_data, sensitivity_figure
+from igmsweep.analysis.plots import history_data
+from igmsweep.analysis.sensitivity import sensitivity_data
+from igmsweep.analysis.sensitivity_plot import sensitivity_figure
+from igmsweep.analysis.together import heatmap_data
 
 
 def test_the_best_bin_of_tau_holds_the_optimum(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@
   const settings = { responsive: true, displaylogo: false, displayModeBar: window.matchMedia("(hover: hover)").matches ? "hover" : false,
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"], toImageButtonOptions: { format: "svg" } };
   const phone = window.matchMedia("(max-width: 560px)").matches;
+  const known = document.getElementById("configs");
+  const configs = known ? JSON.parse(known.textContent) : {};
   function spec(plot, print) {
     let source = document.getElementById("data-" + plot.id).textContent;
     const night = dark.matches && !print;
@@ -12,6 +14,9 @@
     const parsed = JSON.parse(source);
     parsed.layout.font.color = night ? "#d5dae1" : "#3b4148";
     if (phone) parsed.layout.font.size = 12;
+    // the note stands in the title's line of the page, where it cannot meet the legend
+    parsed.layout.annotations = (parsed.layout.annotations || []).filter(function (each) { return each.name !== "note"; });
+    for (const trace of parsed.data) if (trace.meta === "trials") trace.text = trace.customdata.map(function (trial) { return configs[trial] || "trial " + trial; });
     return parsed;
   }
   function draw(plot) {
