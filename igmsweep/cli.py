@@ -210,9 +210,8 @@ def evaluate(
         _say(f"{candidate['name']}: test {'  '.join(scores)}  ({len(candidate['seeds'])} seeds)")
     if outcome["comparison"]:
         _say(outcome["comparison"]["words"])
-    _say(
-        f"the test set has been opened {outcome['count']} times for this sweep; next: igmsweep analyze {_shown(folder)}"
-    )
+    times = "once" if outcome["count"] == 1 else f"{outcome['count']} times"
+    _say(f"the test set has been opened {times} for this sweep; next: igmsweep analyze {_shown(folder)}")
     if as_json:
         typer.echo(json.dumps(outcome))
 

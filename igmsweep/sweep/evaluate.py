@@ -95,7 +95,6 @@ def evaluate(
         "samples": len(test),
         "trained": len(waiting),
         "reused": len(tasks) - len(waiting),
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
     }
     count = _append(place, "openings", opening)
     say(
@@ -223,7 +222,7 @@ def summarise(chosen: Sequence[Mapping[str, Any]], tasks: Sequence[Mapping[str, 
 def _compared(candidates: list[dict[str, Any]], name: str) -> dict[str, Any] | None:
     """Best minus paper's default by the sweep's own metric, paired by seed."""
     if len(candidates) < 2:
-        return None
+        return {"words": "The best trial is the paper's default itself, or there is none: nothing to compare it with."}
     best, paper = candidates[0], candidates[1]
     both = [seed for seed in best["seeds"] if seed in paper["seeds"]]
     if not both or name not in best["per_seed"]:
