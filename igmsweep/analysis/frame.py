@@ -28,7 +28,7 @@ DESIGNED = ("grid", "random")
 """Samplers that choose points without looking at scores: their medians are those of the space itself."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one object, one sweep: what is derived from it may be kept
 class Sweep:
     """One sweep as its folder tells it. `trials` has a row a trial: `trial`, `state`, `source`, `repeat_of` (the trial
     whose configuration it repeats with another `seed`), `attempt`, `rung` (cycles trained, of a trial stopped early),

@@ -24,14 +24,14 @@ SHUFFLES = 400
 BOOTSTRAPS = 100
 MOST_SHUFFLED = 2000
 TREES = 16
-MOST_FANOVA = 200
+MOST_FANOVA = 128
 """fANOVA walks over trees in Python: beyond this many trials, a random part of them."""
 INTERVAL = (0.05, 0.95)
 COLUMNS = ["param", "ped", "ped_low", "ped_high", "noise", "fanova", "fanova_low", "fanova_high", "n", "told"]
 
 
 Code = tuple[np.ndarray, np.ndarray, int, bool]
-"""Of a parameter: where it acts (n,), its values there as cells, how many cells there are, whether categorical."""
+"""Of a parameter: where it acts (n,), its values as cells (n,) (0 where it does not), how many cells, categorical or not."""
 
 
 def importance_data(sweep: Sweep, seed: int = 0) -> pd.DataFrame:
@@ -89,14 +89,17 @@ def _coded(entry: dict[str, Any], values: pd.Series) -> Code | None:
     given = values[acts].tolist()
     if len({value_text(value) for value in given}) < 2:
         return None
+    cells = np.zeros(len(acts), dtype=int)
     if entry.get("type") != "categorical" and all(is_number(value) for value in given):
         bounds: list[float] = [entry[key] for key in ("low", "high") if is_number(entry.get(key))]
         low, high = min([*bounds, *given]), max([*bounds, *given])
-        cells, size = on_grid(given, low, high, bool(entry.get("log")) and low > 0)
+        found, size = on_grid(given, low, high, bool(entry.get("log")) and low > 0)
+        cells[acts] = found
         return acts, cells, size, False
     named = entry.get("choices") if isinstance(entry.get("choices"), list) else []
     choices = list(dict.fromkeys(value_text(value) for value in [*(named or []), *given]))
-    return acts, np.array([choices.index(value_text(value)) for value in given]), len(choices), True
+    cells[acts] = [choices.index(value_text(value)) for value in given]
+    return acts, cells, len(choices), True
 
 
 def _ped(code: Code, losses: np.ndarray, rows: np.ndarray, scored: np.ndarray | None = None) -> float:
@@ -105,9 +108,8 @@ def _ped(code: Code, losses: np.ndarray, rows: np.ndarray, scored: np.ndarray | 
     rows = rows[acts[rows]]
     if len(rows) < 2:
         return 0.0
-    place = np.cumsum(acts) - 1
     quantile = 0.1 if len(rows) >= 100 else 0.25  # of few trials, a tenth is too few to see a density
-    return ped_anova(cells[place[rows]], size, losses[rows if scored is None else scored], quantile, categorical)
+    return ped_anova(cells[rows], size, losses[rows if scored is None else scored], quantile, categorical)
 
 
 def _redrawn(coded: dict[str, Code], losses: np.ndarray, generator: np.random.Generator) -> list[dict[str, float]]:
@@ -145,10 +147,7 @@ def _study(optuna: Any, coded: dict[str, Code], names: Iterable[str], rows: np.n
     """The trials `rows` as an Optuna study over cell numbers (already on the scale of the space)."""
     distributions, columns = {}, {}
     for name in names:
-        acts, cells, size, categorical = coded[name]
-        column = np.zeros(len(acts), dtype=int)
-        column[acts] = cells
-        columns[name] = column
+        _, columns[name], size, categorical = coded[name]
         if categorical:
             distributions[name] = optuna.distributions.CategoricalDistribution(list(range(size)))
         else:

@@ -26,7 +26,7 @@ def render(template: str, drawn: list[Panel], configs: dict[str, str] | None = N
         .render(
             **values,
             panels=drawn,
-            figures={panel.id: as_json(panel.figure, bare=configs is not None) for panel in drawn},
+            figures={panel.id: as_json(panel.figure) for panel in drawn},
             configs=_in_script(json.dumps(configs, ensure_ascii=False, separators=(",", ":"))) if configs else "",
             style=_text("page.css"),
             script=_text("page.js"),
@@ -46,14 +46,8 @@ def config_table(sweep: Sweep, drawn: list[Panel]) -> dict[str, str]:
     return {str(trial): text for trial, text in config_texts(sweep).items() if str(trial) in shown}
 
 
-def as_json(figure: go.Figure, bare: bool = False) -> Markup:
-    """A figure as JSON that may stand inside a <script> element whatever strings it holds. `bare` leaves out the
-    configurations of trials, which the page looks up in its own table."""
-    if bare:
-        figure = go.Figure(figure)
-        for trace in figure.data:
-            if trace.meta == TRIALS:
-                trace.text = None
+def as_json(figure: go.Figure) -> Markup:
+    """A figure as JSON that may stand inside a <script> element whatever strings it holds."""
     return _in_script(figure.to_json(validate=False))
 
 

@@ -82,7 +82,7 @@ def _sensitivity(sweep: Sweep, searched: list[str], completed: int) -> list[Pane
                         "sensitivity",
                         f"{_capital(label(path))} and {short_metric(metric)}",
                         _caption(sweep, data, completed),
-                        sensitivity_figure(data, sweep),
+                        sensitivity_figure(data),
                         metric,
                     )
                 )

@@ -14,7 +14,7 @@ from igmsweep.analysis.names import label, metric_label, unit
 from igmsweep.analysis.sensitivity import sampler_of
 from igmsweep.analysis.sensitivity_plot import thin
 from igmsweep.analysis.style import BLUE, GREY, ORANGE, SERIES, VERMILION, clear, figure, text
-from igmsweep.analysis.trials import config_texts, trial_markers
+from igmsweep.analysis.trials import trial_markers
 
 
 def history_data(sweep: Sweep) -> pd.DataFrame:
@@ -31,7 +31,9 @@ def history_data(sweep: Sweep) -> pd.DataFrame:
     return out.reset_index(drop=True)
 
 
-def history_figure(data: pd.DataFrame, sweep: Sweep, against: str = "trial") -> go.Figure:
+def history_figure(
+    data: pd.DataFrame, sweep: Sweep, against: str = "trial", texts: Mapping[int, str] | None = None
+) -> go.Figure:
     """Trials and the best so far, against `trial` numbers, `hours` of training or `gpu_hours`."""
     done, lost = data[data["score"].notna()], data[data["state"] == "failed"]
     stopped = data[data["stopped_score"].notna()]
@@ -46,7 +48,6 @@ def history_figure(data: pd.DataFrame, sweep: Sweep, against: str = "trial") -> 
         )
     note = f"n = {len(done)} completed" + (f" + {len(stopped)} stopped early" if len(stopped) else "")
     fig = figure(title, metric_label(sweep.metric) + suffix, note)
-    texts = config_texts(sweep)
     given = done["source"].map(sampler_of) == "given"
     for part, scores, colour, name, mark, size in (
         (stopped, "stopped_score", clear(GREY, 0.9), "stopped early", "circle-open", 5),

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtr
 
 from igmsweep.analysis.frame import Sweep
 from igmsweep.errors import NothingCompleted
@@ -45,13 +46,22 @@ def ranked(sweep: Sweep, metric: str | None = None, top: int | None = None) -> p
         ["repeated", "score", "trial"], ascending=[False, not sweep.maximise, True], kind="stable"
     )
     samples = _samples(sweep)
-    rows = []
+    order = order.head(top or len(order))
     values = _Values(sweep, metric, done, repeated)
-    for rank, trial in enumerate(order["trial"].head(top or len(order)).tolist(), start=1):
-        mean, se, basis, n = values.summary(trial, samples)
-        rows.append([rank, int(trial), mean, se, basis, n])
-    out = pd.DataFrame(rows, columns=COLUMNS[:6])
-    out["p"] = [1.0, *(values.p(out.iloc[0], row, samples) for row in out.iloc[1:].itertuples())]
+    out = pd.DataFrame({"rank": range(1, len(order) + 1), "trial": order["trial"].to_numpy()})
+    out = out.join(values.singles(out["trial"], samples))
+    several = [place for place, trial in enumerate(out["trial"]) if trial in values.seeds or trial in values.folds]
+    for place in several:
+        found = values.summary(int(out["trial"].iloc[place]))
+        if found is not None:
+            for name, value in zip(("mean", "se", "basis", "n"), found, strict=True):
+                out.at[place, name] = value
+    out["p"] = values.singles_p(out["mean"], samples)
+    for place in several:
+        p = values.p(int(out["trial"].iloc[0]), int(out["trial"].iloc[place]))
+        if p is not None:
+            out.loc[place, "p"] = p
+    out.loc[0, "p"] = 1.0
     out["tie"] = (out["p"] >= LEVEL) & (out["rank"] > 1)
     return out
 
@@ -95,42 +105,49 @@ class _Values:
                 if part[metric].notna().all() and len(part) > 1:
                     self.folds[int(str(trial))] = part[metric].to_numpy()
 
-    def summary(self, trial: int, samples: int | None) -> tuple[float, float, str, int]:
+    def singles(self, trials: pd.Series, samples: int | None) -> pd.DataFrame:
+        """`mean`, `se`, `basis` and `n` as if every configuration had been trained once."""
+        scores = trials.map(self.single).to_numpy(dtype=float)
+        out = pd.DataFrame({"mean": scores, "se": np.nan, "basis": "", "n": 1})
+        if samples and self.metric.endswith("/acc"):
+            share = (np.clip(scores, 0, 1) * samples + 2) / (samples + 4)  # Agresti and Coull's: 100 % has an error too
+            out["se"], out["basis"] = np.sqrt(share * (1 - share) / (samples + 4)), f"{samples} samples"
+        return out
+
+    def summary(self, trial: int) -> tuple[float, float, str, int] | None:
+        """The same over seeds or folds, where there are several."""
         seeds, folds = self.seeds.get(trial), self.folds.get(trial)
         if seeds is not None and len(seeds) > 1:
             count = len(seeds) * (len(folds) if folds is not None else 1)
             return float(seeds.mean()), _standard_error(seeds), f"{len(seeds)} seeds", count
-        score = float(self.single[trial])
-        if folds is not None:
-            given = self.errors.get(trial, math.nan)
-            return score, given if math.isfinite(given) else _standard_error(folds), f"{len(folds)} folds", len(folds)
-        if samples and self.metric.endswith("/acc") and 0 <= score <= 1:
-            share = (score * samples + 2) / (samples + 4)  # Agresti and Coull's, as 100 % has an error too
-            return score, math.sqrt(share * (1 - share) / (samples + 4)), f"{samples} samples", 1
-        return score, math.nan, "", 1
+        if folds is None:
+            return None
+        given = self.errors.get(trial, math.nan)
+        error = given if math.isfinite(given) else _standard_error(folds)
+        return float(self.single[trial]), error, f"{len(folds)} folds", len(folds)
 
-    def p(self, best: pd.Series, other: object, samples: int | None) -> float:
-        """Two-sided p-value of no difference; NaN where nothing is known of the noise."""
+    def singles_p(self, means: pd.Series, samples: int | None) -> np.ndarray:
+        """Two-sided p-values of no difference to the first; NaN where nothing is known of the noise."""
+        if not samples or not self.metric.endswith("/acc"):
+            return np.full(len(means), np.nan)
+        found = np.clip(means.to_numpy(dtype=float), 0, 1)
+        share = (found * samples + 1) / (samples + 2)  # Agresti and Caffo's, for the difference of two
+        spread = share * (1 - share) / (samples + 2)
+        return np.asarray(2 * ndtr(-np.abs(found - found[0]) / np.sqrt(spread + spread[0])))
+
+    def p(self, first: int, second: int) -> float | None:
+        """The same from both configurations' seeds or folds; None where one has none."""
         from scipy import stats
 
-        first, second = int(best["trial"]), int(other.trial)  # type: ignore[attr-defined]
         one, two = self.seeds.get(first), self.seeds.get(second)
         if one is not None and two is not None and min(len(one), len(two)) > 1:
-            spread = one.std(ddof=1) + two.std(ddof=1)
-            if spread == 0:
-                return 1.0 if one.mean() == two.mean() else 0.0
+            if one.std(ddof=1) + two.std(ddof=1) == 0:
+                return float(one.mean() == two.mean())
             return float(stats.ttest_ind(one, two, equal_var=False).pvalue)
         one, two = self.folds.get(first), self.folds.get(second)
         if one is not None and two is not None and len(one) == len(two):
             return paired_folds(one, two)
-        difference = abs(float(best["mean"]) - float(other.mean))  # type: ignore[attr-defined]
-        if samples and self.metric.endswith("/acc"):
-            # the best alone may have seeds: the sample's error is the larger part of what is known of both
-            found = np.clip([best["mean"], other.mean], 0, 1)  # type: ignore[attr-defined]
-            shares = (found * samples + 1) / (samples + 2)  # Agresti and Caffo's, for the difference of two
-            error = math.sqrt(float((shares * (1 - shares)).sum()) / (samples + 2))
-            return float(2 * stats.norm.sf(difference / error)) if error > 0 else float(difference == 0)
-        return math.nan
+        return None
 
 
 def paired_folds(one: np.ndarray, two: np.ndarray) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,16 +20,20 @@ from igmsweep.analysis.names import label, metric_label, points_text, value_text
 FEWEST = 3
 """A bin of fewer trials has no median worth drawing."""
 ENOUGH = 10
+SMOOTHED = 5
+"""From so many bins on, medians for the flat range are taken over a bin and its two neighbours."""
 LEVEL = 0.05
 RESAMPLES = 400
+MOST_REDRAWN = 100
 
 
 @dataclass(frozen=True)
 class Flat:
     """Where a parameter's value does not matter. `told`: whether the metric answers to the parameter at all, by a
     Kruskal-Wallis test over the bins at `level` (5 % shared by all searched parameters); if not, all of it is flat.
-    `low`, `high`: the widest run of bins whose medians stay within one standard error `se` of the `best` bin's
-    (`choices`, of a categorical parameter)."""
+    `low`, `high`: the widest run of bins whose median (taken with the neighbouring bins) stays within one standard
+    error, of the difference, of the `best` bin's, which has the standard error `se`. `choices`: the same, of a
+    categorical parameter."""
 
     told: bool
     p: float
@@ -88,6 +93,7 @@ class Sensitivity:
         )
 
 
+@lru_cache(maxsize=32)  # the figures and the sentences ask for the same
 def sensitivity_data(sweep: Sweep, param: str, metric: str) -> Sensitivity:
     """Points, binned quartiles and flat range of `metric` over the completed trials in which `param` acts."""
     entry = sweep.space.get(param, {})
@@ -219,14 +225,13 @@ def _flat(
         return None
     groups = [groups[i] for i in solid.index]
     p = _kruskal(groups)
-    medians = solid["median"].to_numpy()
+    near = _pooled(groups, solid.index.to_numpy()) if numeric and len(groups) >= SMOOTHED else groups
+    medians = np.array([float(group.median()) for group in near])
     at = int(medians.argmax() if higher else medians.argmin())
-    scores = groups[at].to_numpy()
-    drawn = np.random.default_rng(0).choice(scores, (RESAMPLES, len(scores)))
-    se = float(np.median(drawn, axis=1).std(ddof=1))
-    told = p < level
-    best = float(medians[at])
-    inside = np.abs(medians - best) <= se if told else np.ones(len(medians), bool)
+    errors = np.array([_median_error(group.to_numpy()) for group in groups])
+    told, best, se = p < level, float(medians[at]), float(errors[at])
+    # of the difference: the best of many bins is best by luck too
+    inside = np.abs(medians - best) <= np.hypot(se, errors) if told else np.ones(len(medians), bool)
     if not numeric:
         return Flat(told, p, level, best, se, choices=tuple(solid["choice"][inside]))
     widest, low, high = -1.0, math.nan, math.nan
@@ -239,6 +244,20 @@ def _flat(
             if width > widest:
                 widest, low, high = width, a, b
     return Flat(told, p, level, best, se, low, high)
+
+
+def _pooled(groups: list[pd.Series], places: np.ndarray) -> list[pd.Series]:
+    """Each bin together with its neighbours, so that one lucky bin does not set the standard for all."""
+    return [
+        pd.concat([groups[j] for j in range(max(0, i - 1), min(len(groups), i + 2)) if abs(places[j] - places[i]) <= 1])
+        for i in range(len(groups))
+    ]
+
+
+def _median_error(scores: np.ndarray) -> float:
+    """Standard error of a median, by the bootstrap."""
+    drawn = np.random.default_rng(0).choice(scores, (RESAMPLES, min(len(scores), MOST_REDRAWN)))
+    return float(np.median(drawn, axis=1).std(ddof=1) * math.sqrt(drawn.shape[1] / len(scores)))
 
 
 def _kruskal(groups: list[pd.Series]) -> float:

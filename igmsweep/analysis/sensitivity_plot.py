@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from igmsweep.analysis.frame import Sweep
 from igmsweep.analysis.names import label, metric_label, unit, value_text
 from igmsweep.analysis.sensitivity import FEWEST, Sensitivity, is_number
 from igmsweep.analysis.style import BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, clear, figure, log_axis, text
-from igmsweep.analysis.trials import config_texts, trial_markers
+from igmsweep.analysis.trials import trial_markers
 
 MOST_POINTS = 2000
 ANNOTATION = 11.5
 
 
-def sensitivity_figure(data: Sensitivity, sweep: Sweep | None = None) -> go.Figure:
+def sensitivity_figure(data: Sensitivity, texts: Mapping[int, str] | None = None) -> go.Figure:
     """Every trial as a point (diamonds: configurations given by hand; hollow: stopped early), median and quartiles on
     top, the flat range as a bar along the axis, the paper's value marked; under a rho axis the share of weights that
-    the SAM step really moved. With `sweep`, a point's hover tells its whole configuration."""
+    the SAM step really moved. With `texts` (of `config_texts`), a point's hover tells its whole configuration."""
     points = thin(data.points)
     moved = ".rho" in data.param and data.numeric and bool(points["moved"].notna().any())
     scale, suffix = unit(data.metric)
@@ -28,7 +28,6 @@ def sensitivity_figure(data: Sensitivity, sweep: Sweep | None = None) -> go.Figu
     note = f"n = {len(data.points)}" + (f" + {len(stopped)} stopped early" if len(stopped) else "")
     fig = figure(label(data.param), f"{metric_label(data.metric)}{suffix}", note, 430 if moved else 350)
     fig.update_layout(showlegend=True)
-    texts = config_texts(sweep) if sweep is not None else {}
     if data.numeric:
         _ribbon(fig, data.bins, scale, data.binned)
     if len(stopped):

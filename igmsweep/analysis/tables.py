@@ -103,7 +103,7 @@ def to_latex(table: pd.DataFrame, sweep: Sweep) -> str:
     )
     lines = [
         "% needs \\usepackage{booktabs}",
-        r"\begin{table*}", r"  \centering", r"  \footnotesize" if len(shown) > 7 else r"  \small",
+        r"\begin{table*}", r"  \centering", r"  \scriptsize" if len(shown) > 10 else r"  \footnotesize" if len(shown) > 7 else r"  \small",
         r"  \setlength{\tabcolsep}{4pt}",
         rf"  \caption{{{caption}}}", rf"  \begin{{tabular}}{{{''.join('r' if each else 'l' for each in numeric)}}}",
         r"    \toprule", "    " + " & ".join(names) + r" \\", r"    \midrule",

@@ -38,11 +38,11 @@ def trial_markers(
     x: pd.Series,
     y: pd.Series,
     trials: pd.Series,
-    texts: Mapping[int, str],
+    texts: Mapping[int, str] | None,
     name: str,
     marker: dict[str, Any],
 ) -> None:
-    """Add points that are trials."""
+    """Add points that are trials. `texts` of `config_texts`; None leaves them to the page, which has them once."""
     fig.add_scatter(
         x=[float(f"{value:.6g}") for value in x],
         y=[float(f"{value:.6g}") for value in y],
@@ -51,6 +51,6 @@ def trial_markers(
         marker=marker,
         customdata=[int(trial) for trial in trials],
         meta=TRIALS,
-        text=[texts.get(int(trial), f"trial {trial}") for trial in trials],
-        hovertemplate="%{text}<br><b>%{y:.2f}</b><extra></extra>",
+        text=None if texts is None else [texts.get(int(trial), f"trial {trial}") for trial in trials],
+        hovertemplate=("trial %{customdata}" if texts is None else "%{text}") + "<br><b>%{y:.2f}</b><extra></extra>",
     )

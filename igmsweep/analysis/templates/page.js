@@ -16,7 +16,10 @@
     if (phone) parsed.layout.font.size = 12;
     // the note stands in the title's line of the page, where it cannot meet the legend
     parsed.layout.annotations = (parsed.layout.annotations || []).filter(function (each) { return each.name !== "note"; });
-    for (const trace of parsed.data) if (trace.meta === "trials") trace.text = trace.customdata.map(function (trial) { return configs[trial] || "trial " + trial; });
+    for (const trace of parsed.data) if (trace.meta === "trials") {
+      trace.text = trace.customdata.map(function (trial) { return configs[trial] || "trial " + trial; });
+      trace.hovertemplate = "%{text}<br><b>%{y:.2f}</b><extra></extra>";
+    }
     return parsed;
   }
   function draw(plot) {
