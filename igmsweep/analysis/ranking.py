@@ -55,7 +55,7 @@ def ranked(sweep: Sweep, metric: str | None = None, top: int | None = None) -> p
         found = values.summary(int(out["trial"].iloc[place]))
         if found is not None:
             for name, value in zip(("mean", "se", "basis", "n"), found, strict=True):
-                out.at[place, name] = value
+                out.at[place, name] = value  # type: ignore[assignment]
     out["p"] = values.singles_p(out["mean"], samples)
     for place in several:
         p = values.p(int(out["trial"].iloc[0]), int(out["trial"].iloc[place]))
