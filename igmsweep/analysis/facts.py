@@ -171,7 +171,7 @@ def _findings(sweep: Sweep, order: pd.DataFrame, importance: pd.DataFrame) -> li
         out.append(f"{best}, and no other is within noise of it.")
     ranges = flat_ranges(sweep)
     if ranges["told"].any() or (len(importance) and importance["told"].any()):
-        out.append(importance_words(importance))
+        out.append(importance_words(importance).partition(" Not told apart")[0])
     for words, path in ranges.loc[ranges["told"], ["words", "param"]].itertuples(index=False, name=None):
         out.append(words if label(path) in words else f"{label(path)}: {words}")
     rest = [label(path) for path in ranges.loc[~ranges["told"], "param"].tolist()]

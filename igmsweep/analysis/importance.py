@@ -80,7 +80,7 @@ def importance_words(data: pd.DataFrame) -> str:
     rest = [label(path) for path in data.loc[~data["told"], "param"]]
     if not told:
         return "Nothing matters that these trials could show: every parameter stays below what shuffled scores reach."
-    said = f"{', '.join(told)}: told apart from chance."
+    said = f"What sets the best trials apart (PED-ANOVA): {', '.join(told)}."
     return said + (f" Not told apart from chance: {', '.join(rest)}." if rest else "")
 
 

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from igmsweep.analysis.frame import Sweep
 from igmsweep.analysis.names import label, metric_label, short_metric, unit, value_text
 from igmsweep.analysis.sensitivity import is_number
-from igmsweep.analysis.style import BLUE, GREY, SKY, VERMILION, clear, figure, text
+from igmsweep.analysis.style import BLUE, GREEN, GREY, VERMILION, clear, figure, text
 
 MOST = 500
 INACTIVE = -0.14
@@ -70,7 +70,7 @@ def parallel_figure(data: pd.DataFrame, sweep: Sweep) -> go.Figure:
     given = [i for i in range(len(data)) if data["trial"].iloc[i] in paper]
     for name, rows, colour, width in (
         ("other trials", rest, clear(GREY, 0.28), 1.0),
-        ("best tenth", tops, clear(SKY, 0.85), 1.6),
+        ("best tenth", tops, clear(GREEN, 0.7), 1.6),
         ("paper", given, VERMILION, 2.4),
         ("best", [0], BLUE, 3.2),
     ):

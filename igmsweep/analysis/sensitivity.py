@@ -78,8 +78,13 @@ class Sensitivity:
         se = points_text(flat.se, self.metric)
         if self.numeric:
             whole = flat.low <= self.bins["low"].min() and flat.high >= self.bins["high"].max()
+            if whole:
+                return (
+                    f"Scores differ along {name} ({test}), but no bin's median is more than one standard error from the "
+                    f"best bin's ({se}): flat over all that was searched."
+                )
             span = f"Flat from {value_text(flat.low)} to {value_text(flat.high)}"
-            text = f"{span}{', all that was searched' if whole else ''}: there the median stays within one standard error ({se}) of the best bin's ({test})."
+            text = f"{span}: there the median stays within one standard error ({se}) of the best bin's ({test})."
             if is_number(self.paper):
                 inside = flat.low <= self.paper <= flat.high
                 text += f" The paper's {value_text(self.paper)} lies {'inside' if inside else 'outside'}."

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from igmsweep.analysis.names import label, metric_label, unit, value_text
 from igmsweep.analysis.sensitivity import FEWEST, Sensitivity, is_number
-from igmsweep.analysis.style import BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, clear, figure, log_axis, text
+from igmsweep.analysis.style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, clear, figure, log_axis, text
 from igmsweep.analysis.trials import trial_markers
 
 MOST_POINTS = 2000
@@ -38,7 +38,7 @@ def sensitivity_figure(data: Sensitivity, texts: Mapping[int, str] | None = None
         )  # fmt: skip
     others = [name for name in dict.fromkeys(points["sampler"]) if name not in (data.binned, "given")]
     looks = [(data.binned, clear(BLUE, 0.5), "circle", 6)]
-    looks += [(name, clear(SKY, 0.8), "square", 5) for name in others]
+    looks += [(name, clear(PURPLE, 0.8), "square", 5) for name in others]
     if data.binned != "given":
         looks.append(("given", ORANGE, "diamond", 9))
     for name, colour, mark, size in looks:

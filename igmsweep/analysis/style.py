@@ -11,7 +11,8 @@ import plotly.graph_objects as go
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, GREY = "#CC79A7", "#56B4E9", "#8A8F98"
 MODALITY = (ORANGE, GREEN, PURPLE, SKY)
-SERIES = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION)
+SERIES = (BLUE, ORANGE, GREEN, PURPLE, VERMILION)
+"""Lines side by side; without the sky blue, which stands for blue on a dark page."""
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 INK, GRID = "#3b4148", "rgba(128,136,148,0.22)"
 """A page in dark mode redraws with its own ink; the grid serves both."""
