@@ -52,11 +52,12 @@ MARKERS = {"circle": "o", "circle-open": "o", "diamond": "D", "square": "s", "li
 DASHES = {"dash": (0, (4, 2)), "dot": (0, (1, 1.6))}
 
 
-def write_figures(figures: Iterable[tuple[str, go.Figure]], place: Path, formats: Iterable[str]) -> list[Path]:
+def write_figures(figures: Iterable[tuple[str, go.Figure]], place: Path | str, formats: Iterable[str]) -> list[Path]:
     """Write each named figure as `place/<name>.<format>` (svg, pdf or png at 300 dots an inch); return the files."""
     import matplotlib
 
-    formats, written = list(formats), []
+    formats, place = list(formats), Path(place)
+    written: list[Path] = []
     place.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context(SETTINGS):
         for name, figure in figures:
