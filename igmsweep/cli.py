@@ -238,11 +238,81 @@ def analyze(
     """Render sensitivity plots, the best configurations and one offline page from finished or running sweeps."""
     from igmsweep.analysis import analyze as run
 
-    written = run(folders, out=out, formats=tuple(part.strip() for part in formats.split(",") if part.strip()), top=top)
+    written = run(folders, out=out, formats=_listed(formats), top=top)
     for path in written:
         typer.echo(str(path))
     if open_ and written:
         webbrowser.open(Path(written[-1]).resolve().as_uri())
+
+
+@app.command()
+def compare(
+    folders: Annotated[list[Path], typer.Argument(help="Sweep folders, or folders of sweeps: two sweeps at least.")],
+    out: Annotated[Path | None, typer.Option(help="Where to write; default: comparison/ beside the first.")] = None,
+    formats: Annotated[
+        str, typer.Option("--format", help="Comma-separated: html, csv, tex, md, svg, pdf, png.")
+    ] = "html,csv,tex,md",
+    allow_different: Annotated[
+        bool, typer.Option("--allow-different", help="Compare in spite of different data, splits or folds.")
+    ] = False,
+    open_: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+) -> None:
+    """Put methods side by side at equal budget: the same data, the same folds, the same number of trials."""
+    from igmsweep.analysis import compare as run
+
+    page = run(folders, out=out, formats=_listed(formats), allow_different=allow_different)
+    if page is not None:
+        typer.echo(str(page))
+        if open_:
+            webbrowser.open(page.resolve().as_uri())
+
+
+@app.command()
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="A sweep's folder.")],
+    confirm_test: Annotated[
+        bool, typer.Option("--confirm-test", help="Yes, open the test split; it is counted.")
+    ] = False,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each of the two configurations.")] = 5,
+    local: Annotated[bool, typer.Option("--local", help="One training after the other, without Ray.")] = False,
+    address: Annotated[str | None, typer.Option(help="Address of a running Ray cluster to join.")] = None,
+    cpus_per_trial: Annotated[float, typer.Option(help="CPU cores of each training.")] = 1.0,
+    gpus_per_trial: Annotated[
+        float | None, typer.Option(help="Share of a GPU of each training; default: 1 where there is one.")
+    ] = None,
+    root: Annotated[Path | None, typer.Option(help="Folder of the data set, where it has moved.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train winner and paper's default on train + validation, and score them on the test set, once."""
+    from igmsweep.sweep.evaluate import evaluate as run
+
+    try:
+        outcome = run(
+            folder,
+            confirm_test=confirm_test,
+            seeds=seeds,
+            local=local,
+            address=address,
+            cpus_per_trial=cpus_per_trial,
+            gpus_per_trial=gpus_per_trial,
+            root=root,
+        )
+    except KeyboardInterrupt:
+        _say("igmsweep: interrupted; the same command goes on with what is missing")
+        raise typer.Exit(130) from None
+    for candidate in outcome["candidates"]:
+        scores = [
+            f"{name} {mean:.4f}" + ("" if candidate["sd"][name] is None else f" ± {candidate['sd'][name]:.4f}")
+            for name, mean in candidate["mean"].items()
+            if "/" not in name
+        ]
+        _say(f"{candidate['name']}: test {'  '.join(scores)}  ({len(candidate['seeds'])} seeds)")
+    if outcome["comparison"]:
+        _say(outcome["comparison"]["words"])
+    times = "once" if outcome["count"] == 1 else f"{outcome['count']} times"
+    _say(f"the test set has been opened {times} for this sweep; next: igmsweep analyze {_shown(folder)}")
+    if as_json:
+        typer.echo(json.dumps(outcome))
 
 
 @app.command()
@@ -389,6 +459,10 @@ def space_validate(
     space = SearchSpace.load(file)
     space.check(TrainConfig(data=dataset, method=method))
     typer.echo(f"{file}: valid, {len(space.params)} parameters")
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def seconds(text: str, option: str = "--time-budget") -> float:

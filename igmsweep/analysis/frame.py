@@ -18,22 +18,32 @@ import yaml
 
 from igmsweep.errors import UserError
 
-COLUMNS = ("trial", "state", "source", "seconds", "epochs", "config_hash", "duplicate_of")
-NUMERIC = ("seconds", "epochs", "duplicate_of")
+COLUMNS = (
+    *("trial", "state", "source", "repeat_of", "seed", "attempt", "rung", "folds", "seconds", "gpu_hours", "epochs"),
+    *("config_hash", "duplicate_of"),
+)
+NUMERIC = ("repeat_of", "seed", "attempt", "rung", "folds", "seconds", "gpu_hours", "epochs", "duplicate_of")
 FINISHED = ("complete", "failed", "pruned")
+DESIGNED = ("grid", "random")
+"""Samplers that choose points without looking at scores: their medians are those of the space itself."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one object, one sweep: what is derived from it may be kept
 class Sweep:
-    """One sweep as its folder tells it. `trials` has a row a trial: `trial`, `state`, `source`, `seconds` (s),
-    `epochs`, `params.<path>`, `metrics.<name>`, `error.class`, `error.message`."""
+    """One sweep as its folder tells it. `trials` has a row a trial: `trial`, `state`, `source`, `repeat_of` (the trial
+    whose configuration it repeats with another `seed`), `attempt`, `rung` (cycles trained, of a trial stopped early),
+    `folds` (how many), `seconds` (s), `gpu_hours`, `epochs`, `params.<path>`, `metrics.<name>` (over folds: the mean),
+    `stderr.<name>`, `error.class`, `error.message`. `folds` has a row a trial and fold: `trial`, `fold`, `<name>`."""
 
     dir: Path
     spec: dict[str, Any]
     meta: dict[str, Any]
     trials: pd.DataFrame
+    folds: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["trial", "fold"]))
     test_opened: int | None = None
     """How often `igmsweep evaluate` opened the test set; None: never."""
+    test: dict[str, Any] = field(default_factory=dict)
+    """The latest entry of `test_eval.json`: `candidates` with their metrics' `mean` and `sd`, `comparison`."""
     notes: tuple[str, ...] = field(default=())
     """What could not be read, in plain words."""
 
@@ -96,13 +106,34 @@ class Sweep:
         present = [name for name in dict.fromkeys(names) if f"metrics.{name}" in self.trials.columns]
         return present[:3] or [self.metric]
 
+    @property
+    def gpus_per_trial(self) -> float:
+        return _number(_map(self.spec.get("resources")).get("gpus_per_trial") or 0)
+
     def completed(self) -> pd.DataFrame:
-        """Completed trials with a finite score, best first; copies of an earlier trial are left out."""
+        """Trials that were trained to their end, with a finite score, best first; copies of an earlier trial and
+        repeats of one with another seed are left out."""
+        return self._scored("complete")
+
+    def pruned(self) -> pd.DataFrame:
+        """Trials that a scheduler stopped early, best first. Their scores are those of their last rung."""
+        return self._scored("pruned")
+
+    def repeats(self, trial: int) -> pd.DataFrame:
+        """The completed trainings of one configuration: the trial itself, then its repeats with other seeds."""
+        frame, column = self.trials, f"metrics.{self.metric}"
+        if column not in frame.columns:
+            return frame.iloc[:0]
+        same = (frame["trial"] == trial) | (frame["repeat_of"] == trial)
+        return frame[same & (frame["state"] == "complete") & frame[column].notna()]
+
+    def _scored(self, state: str) -> pd.DataFrame:
         column = f"metrics.{self.metric}"
         frame = self.trials
         if column not in frame.columns:
             return frame.iloc[:0]
-        keep = (frame["state"] == "complete") & frame[column].notna() & frame["duplicate_of"].isna()
+        keep = (frame["state"] == state) & frame[column].notna()
+        keep &= frame["duplicate_of"].isna() & frame["repeat_of"].isna()
         return frame[keep].sort_values([column, "trial"], ascending=[not self.maximise, True], kind="stable")
 
     def history(self, trial: int) -> pd.DataFrame:
@@ -160,19 +191,34 @@ def read_sweep(path: Path | str) -> Sweep:
                 known = rows.setdefault(trial, {"trial": trial})
                 known.update({key: value for key, value in record.items() if value is not None and key != "trial"})
                 if record.get("state") == "running":  # started again: the old outcome no longer counts
-                    for key in ("metrics", "error", "seconds", "epochs"):
+                    for key in ("metrics", "stderr", "folds", "rung", "error", "seconds", "epochs"):
                         if key not in record:
                             known.pop(key, None)
     recovered = _recover(path, rows, notes)
     if recovered:
         notes.append(f"{recovered} trial{'s' if recovered > 1 else ''} taken from result.json, not in the ledger")
     opened = _document(path / "test_eval.json", notes) if (path / "test_eval.json").is_file() else None
-    count = None if opened is None else _whole(opened.get("count", opened.get("opened", 1))) or 1
-    return Sweep(path, spec, meta, _tidy(rows.values()), count, tuple(notes))
+    count = None if opened is None else _whole(opened.get("count")) or 1
+    entries = (opened or {}).get("evaluations")
+    finished = [entry for entry in entries if _map(entry).get("candidates")] if isinstance(entries, list) else []
+    sweep = Sweep(
+        path,
+        spec,
+        meta,
+        _tidy(rows.values()),
+        _folds(rows.values()),
+        count,
+        finished[-1] if finished else {},
+        tuple(notes),
+    )
+    if sweep.gpus_per_trial > 0:
+        sweep.trials["gpu_hours"] = sweep.trials["seconds"] * sweep.gpus_per_trial / 3600
+    return sweep
 
 
 def load(*paths: Path | str) -> pd.DataFrame:
-    """Every trial of the given sweeps (or folders of sweeps) as one tidy DataFrame, with a `sweep` column in front.
+    """Every trial of the given sweeps (or folders of sweeps) as one tidy DataFrame: `sweep`, `method`, `data`,
+    `sampler`, then the columns of `Sweep.trials`.
 
     Raises:
         UserError: a path that is neither a sweep nor a folder of sweeps.
@@ -181,10 +227,18 @@ def load(*paths: Path | str) -> pd.DataFrame:
     for folder in dict.fromkeys(found for path in paths for found in find_sweeps(path)):
         sweep = read_sweep(folder)
         frame = sweep.trials.copy()
-        frame.insert(0, "sweep", sweep.name)
+        for place, (name, value) in enumerate(
+            {
+                "sweep": sweep.name,
+                "method": sweep.method,
+                "data": sweep.data.get("name"),
+                "sampler": sweep.sampler,
+            }.items()
+        ):
+            frame.insert(place, name, value)
         frames.append(frame)
     filled = [frame for frame in frames if len(frame)] or frames[:1]
-    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=["sweep", *COLUMNS])
+    return pd.concat(filled, ignore_index=True)
 
 
 def _recover(path: Path, rows: dict[int, dict[str, Any]], notes: list[str]) -> int:
@@ -209,7 +263,11 @@ def _tidy(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         out = {key: row.get(key) for key in COLUMNS}
         out["state"] = out["state"] or "running"
         out["source"] = out["source"] or ""
-        for part in ("params", "metrics", "error"):
+        if str(out["source"]).startswith("repeat:"):
+            out["repeat_of"] = _whole(str(out["source"]).partition(":")[2])
+        folds = row.get("folds")
+        out["folds"] = len(folds) if isinstance(folds, list) else folds
+        for part in ("params", "metrics", "stderr", "error"):
             out.update({f"{part}.{key}": value for key, value in _map(row.get(part)).items()})
         flat.append(out)
     names = dict.fromkeys([*COLUMNS, "error.class", "error.message", *(key for row in flat for key in row)])
@@ -218,11 +276,22 @@ def _tidy(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         values = [row.get(name) for row in flat]
         if name == "trial":
             columns[name] = pd.Series(values, dtype="int64")
-        elif name in NUMERIC or name.startswith("metrics.") or _all_numbers(values):
+        elif name in NUMERIC or name.startswith(("metrics.", "stderr.")) or _all_numbers(values):
             columns[name] = pd.Series([_number(value) for value in values], dtype="float64")
         else:
             columns[name] = pd.Series(values, dtype=object)
     return pd.DataFrame(columns)
+
+
+def _folds(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Long form of the per-fold metrics that the trials carry."""
+    long = [
+        {"trial": row["trial"], "fold": fold, **{str(name): _number(value) for name, value in _map(metrics).items()}}
+        for row in rows
+        if row.get("state") == "complete" and isinstance(row.get("folds"), list)
+        for fold, metrics in enumerate(row["folds"])
+    ]
+    return pd.DataFrame(long) if long else pd.DataFrame(columns=["trial", "fold"])
 
 
 def _all_numbers(values: list[Any]) -> bool:

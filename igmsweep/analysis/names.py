@@ -39,7 +39,7 @@ def metric_label(metric: str) -> str:
     """`val/acc` -> `validation accuracy`; `val/audio/acc` -> `validation accuracy, audio`."""
     parts = metric.split("/")
     name = METRICS.get(parts[-1], parts[-1])
-    part = {"val": "validation ", "train": "training "}.get(parts[0], "") if len(parts) > 1 else ""
+    part = {"val": "validation ", "train": "training ", "test": "test "}.get(parts[0], "") if len(parts) > 1 else ""
     return f"{part}{name}" + (f", {'/'.join(parts[1:-1])}" if len(parts) > 2 else "")
 
 
@@ -50,6 +50,12 @@ def short_metric(metric: str) -> str:
 def unit(metric: str) -> tuple[float, str]:
     """Factor and suffix that turn a metric into what is shown: shares as per cent, losses as they are."""
     return (100.0, " (%)") if metric.split("/")[-1] in ("acc", "map", "f1") else (1.0, "")
+
+
+def points_text(difference: float, metric: str) -> str:
+    """A difference of two scores: shares in percentage points, losses as they are."""
+    factor, suffix = unit(metric)
+    return f"{factor * difference:.2g}{' points' if suffix else ''}"
 
 
 def value_text(value: Any) -> str:
@@ -72,7 +78,9 @@ def duration(seconds: float) -> str:
 
 
 def escape_latex(text: str) -> str:
-    return "".join(LATEX.get(letter, letter) for letter in str(text).replace("\n", " "))
+    """Text that LaTeX prints as it is; letters that its standard fonts lack become question marks."""
+    safe = (letter if " " <= letter <= "ſ" and letter != "\x7f" else "?" for letter in " ".join(str(text).split()))
+    return "".join(LATEX.get(letter, letter) for letter in safe)
 
 
 def _split(path: str) -> tuple[str, str]:

@@ -8,22 +8,37 @@ from dataclasses import dataclass
 import pandas as pd
 import plotly.graph_objects as go
 
-from igmsweep.analysis.frame import Sweep
-from igmsweep.analysis.names import label, short_metric
-from igmsweep.analysis.plots import (
+from igmsweep.analysis.curves import (
+    best_curves,
+    best_curves_figure,
     curves_data,
     curves_figure,
+    gap_data,
+    gap_figure,
+)
+from igmsweep.analysis.frame import DESIGNED, Sweep
+from igmsweep.analysis.importance import importance_data, importance_words
+from igmsweep.analysis.names import label, short_metric
+from igmsweep.analysis.parallel import parallel_data, parallel_figure
+from igmsweep.analysis.plots import (
+    edf_data,
+    edf_figure,
     history_data,
     history_figure,
     importance_figure,
+    stopped_data,
+    stopped_figure,
 )
-from igmsweep.analysis.sensitivity import heatmap_data, heatmap_figure, sensitivity_data, sensitivity_figure
+from igmsweep.analysis.ranking import winner
+from igmsweep.analysis.sensitivity import Sensitivity, sensitivity_data
+from igmsweep.analysis.sensitivity_plot import sensitivity_figure
+from igmsweep.analysis.together import heatmap_data, heatmap_figure
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A figure on the page. `group`: sensitivity, together, importance, search or compare; `metric`: the one it
-    draws, for the page's switch, or an empty string when it is always shown."""
+    """A figure on the page. `group`: sensitivity, together, importance, search, curves or compare; `metric`: the one
+    it draws, for the page's switch, or an empty string when it is always shown; `wide`: across the page."""
 
     id: str
     group: str
@@ -31,81 +46,161 @@ class Panel:
     caption: str
     figure: go.Figure
     metric: str = ""
+    wide: bool = False
+
+    @property
+    def note(self) -> str:
+        """The figure's note, such as `n = 58`: a page shows it beside the title, where a phone has room for it."""
+        return next((str(each.text) for each in self.figure.layout.annotations if each.name == "note"), "")
 
 
-def panels(sweep: Sweep, importance: pd.DataFrame) -> list[Panel]:
+def panels(sweep: Sweep, importance: pd.DataFrame | None = None) -> list[Panel]:
     """All figures that this sweep's completed trials can fill; none of them when nothing has completed."""
     done = sweep.completed()
     if done.empty:
         return []
-    out: list[Panel] = []
     searched = [path for path in _order(list(sweep.space)) if _varies(done, path)]
+    importance = importance_data(sweep) if importance is None else importance
+    return [
+        *_sensitivity(sweep, searched, len(done)),
+        *_together(sweep, searched),
+        *_importance(importance),
+        *_search(sweep),
+        *_curves(sweep),
+    ]
+
+
+def _sensitivity(sweep: Sweep, searched: list[str], completed: int) -> list[Panel]:
+    out = []
     for path in searched:
         for metric in sweep.shown_metrics:
             data = sensitivity_data(sweep, path, metric)
             if len(data.points):
-                name = _slug(f"sensitivity-{path}-{metric}")
-                caption = _caption(sweep, path, len(data.points), len(done))
-                title = f"{_capital(label(path))} and {short_metric(metric)}"
-                out.append(Panel(name, "sensitivity", title, caption, sensitivity_figure(data), metric))
-    taus = [path for path in searched if path.endswith(".tau")]
-    for tau in taus:
-        for rho in (path for path in searched if ".rho" in path):
-            for metric in sweep.shown_metrics:
-                cells = heatmap_data(sweep, tau, rho, metric)
-                if len(cells):
-                    name, title = _slug(f"heat-{rho}-{metric}"), f"τ and {label(rho)}: {short_metric(metric)}"
-                    caption = "Median of the trials in each cell; cells without a trial stay blank."
-                    if tau in sweep.paper and rho in sweep.paper:
-                        caption += " The cross is the paper's setting."
-                    out.append(
-                        Panel(name, "together", title, caption, heatmap_figure(cells, sweep, tau, rho, metric), metric)
+                out.append(
+                    Panel(
+                        _slug(f"sensitivity-{path}-{metric}"),
+                        "sensitivity",
+                        f"{_capital(label(path))} and {short_metric(metric)}",
+                        _caption(sweep, data, completed),
+                        sensitivity_figure(data),
+                        metric,
                     )
-    if len(importance):
-        caption = (
-            "How differently the parameter is distributed among the good trials, each judged "
-            "on the trials in which it acts. "
-            "The red tick is the 95 % level of shuffled scores: a grey bar below it is not told apart from chance."
-        )
-        out.append(
-            Panel("importance", "importance", "What separates good trials", caption, importance_figure(importance))
-        )
-    history = history_data(sweep)
-    caption = "Each point is one full training, scored on validation data. The line is the best so far."
-    out.append(Panel("history", "search", "The search over time", caption, history_figure(history, sweep)))
-    trial = int(done.iloc[0]["trial"])
-    curves = curves_data(sweep, trial)
-    if len(curves):
-        caption = (
-            "Validation score per epoch, fused and per modality. The background shows which modality "
-            "was in training; a dotted line parts two stages."
-        )
-        out.append(
-            Panel(
-                "curves",
-                "search",
-                f"Learning curves of the best trial ({trial})",
-                caption,
-                curves_figure(curves, sweep, trial),
-            )
-        )
+                )
     return out
 
 
-def _caption(sweep: Sweep, path: str, n: int, completed: int) -> str:
-    parts = []
-    if n < completed:
-        parts.append(f"Only the {n} of {completed} completed trials in which it acts.")
-    kind = sweep.sampler
-    if kind == "tpe":
-        parts.append("Points chosen by TPE, which crowds around good values: the median is biased towards the optimum.")
-    elif kind:
-        parts.append(f"Points chosen by {kind} sampling.")
-    if sweep.space.get(path, {}).get("when"):
+def _together(sweep: Sweep, searched: list[str]) -> list[Panel]:
+    out = []
+    for tau in (path for path in searched if path.endswith(".tau")):
+        for rho in (path for path in searched if ".rho" in path):
+            for metric in sweep.shown_metrics:
+                cells = heatmap_data(sweep, tau, rho, metric)
+                if not len(cells):
+                    continue
+                caption = "Median of the trials in each cell; cells without a trial stay blank."
+                if tau in sweep.paper and rho in sweep.paper:
+                    caption += " The cross is the paper's setting."
+                title = f"τ and {label(rho)}: {short_metric(metric)}"
+                drawn = heatmap_figure(cells, sweep, tau, rho, metric)
+                out.append(Panel(_slug(f"heat-{rho}-{metric}"), "together", title, caption, drawn, metric))
+    return out
+
+
+def _importance(data: pd.DataFrame) -> list[Panel]:
+    if not len(data):
+        return []
+    caption = (
+        f"{importance_words(data)} PED-ANOVA asks what the best trials have in common (shares of all parameters' sum); "
+        "fANOVA asks how much of the whole spread of scores a parameter explains, bad trials included. Each parameter "
+        "is judged on the n trials in which it acts. Red tick: what shuffled scores reach in one sweep of twenty."
+    )
+    return [Panel("importance", "importance", "What matters", caption, importance_figure(data), wide=True)]
+
+
+def _search(sweep: Sweep) -> list[Panel]:
+    history = history_data(sweep)
+    caption = "Each point is one full training, scored on validation data. The line is the best so far."
+    out = [Panel("history", "search", "Best so far, by trial", caption, history_figure(history, sweep))]
+    for against, title in (("hours", "Best so far, by training time"), ("gpu_hours", "Best so far, by GPU-hours")):
+        if len(history) and history[against].max() > 0:
+            text = "Time of all trials up to this one, failed and stopped ones too, as if run one after the other."
+            out.append(
+                Panel(f"history-{_slug(against)}", "search", title, text, history_figure(history, sweep, against))
+            )
+    edf = edf_data(sweep)
+    if len(edf):
+        text = "How many of the trials score at most x: the further right and down, the better the space was searched."
+        lines = {f"{name} (n = {len(part)})": part for name, part in edf.groupby("sampler", sort=False)}
+        drawn = edf_figure({str(name): part for name, part in lines.items()}, sweep.metric)
+        out.append(Panel("edf", "search", "All trials: distribution of scores", text, drawn))
+    stopped = stopped_data(sweep)
+    if len(stopped):
+        text = (
+            f"The scheduler ({_scheduler(sweep)}) compared trials after each of these cycles and stopped the worse ones. "
+            "Their scores are those of their last cycle: no median, rank or importance here includes them."
+        )
+        out.append(Panel("stopped", "search", "What was stopped early", text, stopped_figure(stopped)))
+    lines_data = parallel_data(sweep)
+    if len(lines_data) > 1:
+        text = (
+            "A line is a trial; scores run from the worst (bottom) to the best (top). Where the dark lines bundle, "
+            "good trials agree; where they fan out, the parameter is free."
+        )
+        drawn = parallel_figure(lines_data, sweep)
+        out.append(Panel("parallel", "search", "Parallel coordinates", text, drawn, wide=True))
+    return out
+
+
+def _curves(sweep: Sweep) -> list[Panel]:
+    out = []
+    trial = winner(sweep)
+    curves = curves_data(sweep, trial)
+    tint = "The background shows which modality was in training; a dotted line parts two stages."
+    if len(curves):
+        out.append(
+            Panel(
+                "curves", "curves", f"The best trial, {trial}",
+                f"Validation score per epoch, fused and per modality. {tint}",
+                curves_figure(curves, sweep, trial), wide=True,
+            )
+        )  # fmt: skip
+    several = best_curves(sweep)
+    if several["trial"].nunique() > 1:
+        text = "Fused validation score per epoch of the best trials; dashed: the paper's setting, where it was run."
+        out.append(Panel("curves-best", "curves", "The best trials", text, best_curves_figure(several, sweep)))
+    gaps = gap_data(several)
+    if len(gaps):
+        text = (
+            "The best modality's own validation score minus the worst's. A method against modality imbalance should "
+            "close it."
+        )
+        out.append(Panel("curves-gap", "curves", "The gap between modalities", text, gap_figure(gaps, sweep)))
+    return out
+
+
+def _caption(sweep: Sweep, data: Sensitivity, completed: int) -> str:
+    parts = [data.words()]
+    if len(data.points) < completed:
+        parts.append(f"Only the {len(data.points)} of {completed} completed trials in which it acts.")
+    if data.binned == "tpe":
+        parts.append("Points chosen by TPE, which crowds around good values: median and p are biased by that.")
+    elif data.binned in DESIGNED:
+        parts.append(f"Points chosen by {data.binned} sampling.")
+    elif data.binned not in ("", "given"):
+        parts.append(f"Points chosen by {data.binned}, which looks at scores: the median is biased by that.")
+    others = [name for name in dict.fromkeys(data.points["sampler"]) if name not in (data.binned, "given")]
+    if others:
+        parts.append(f"Points of {', '.join(others)} are drawn as squares and are not in the median.")
+    if sweep.space.get(data.param, {}).get("when"):
         parts.append("Other parameters vary along.")
-    if ".rho" in path and "metrics.sam/moved" in sweep.trials.columns:
+    if ".rho" in data.param and "metrics.sam/moved" in sweep.trials.columns:
         parts.append("Below: the share of weights that the SAM step changed at all in floating point.")
     return " ".join(parts)
+
+
+def _scheduler(sweep: Sweep) -> str:
+    found = sweep.spec.get("scheduler")
+    return str(found.get("name", "scheduler") if isinstance(found, dict) else found or "scheduler")
 
 
 def _order(paths: list[str]) -> list[str]:

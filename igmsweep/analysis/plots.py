@@ -1,6 +1,9 @@
-"""The search over time, the best trial's learning curves, importances, and sweeps side by side."""
+"""The search itself: best so far against trials and cost, EDF, what was stopped early, and the importances."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -8,43 +11,58 @@ import plotly.graph_objects as go
 
 from igmsweep.analysis.frame import Sweep
 from igmsweep.analysis.names import label, metric_label, unit
-from igmsweep.analysis.style import BLUE, GREY, ORANGE, VERMILION, clear, figure, modality_colours, text
+from igmsweep.analysis.sensitivity import sampler_of
+from igmsweep.analysis.sensitivity_plot import thin
+from igmsweep.analysis.style import BLUE, GREY, ORANGE, SERIES, VERMILION, clear, figure, text
+from igmsweep.analysis.trials import trial_markers
 
 
 def history_data(sweep: Sweep) -> pd.DataFrame:
-    """One row a trial in the order of their numbers: `trial`, `state`, `source`, `score`, `best` (so far)."""
-    frame = sweep.trials.sort_values("trial")
+    """One row a trial in the order of their numbers: `trial`, `state`, `source`, `score`, `best` (so far), `hours` and
+    `gpu_hours` (training time of all trials up to this one; of failed and stopped ones too)."""
+    frame = sweep.trials[sweep.trials["repeat_of"].isna()].sort_values("trial")
     column = f"metrics.{sweep.metric}"
     score = frame[column] if column in frame.columns else pd.Series(np.nan, index=frame.index)
     out = frame[["trial", "state", "source"]].assign(score=score.where(frame["state"] == "complete"))
+    out["stopped_score"] = score.where(frame["state"] == "pruned")
     out["best"] = (out["score"].cummax() if sweep.maximise else out["score"].cummin()).ffill()
+    out["hours"] = frame["seconds"].fillna(0).cumsum() / 3600
+    out["gpu_hours"] = frame["gpu_hours"].fillna(0).cumsum()
     return out.reset_index(drop=True)
 
 
-def history_figure(data: pd.DataFrame, sweep: Sweep) -> go.Figure:
-    done = data[data["score"].notna()]
-    lost = data[data["state"] == "failed"]
+def history_figure(
+    data: pd.DataFrame, sweep: Sweep, against: str = "trial", texts: Mapping[int, str] | None = None
+) -> go.Figure:
+    """Trials and the best so far, against `trial` numbers, `hours` of training or `gpu_hours`."""
+    done, lost = data[data["score"].notna()], data[data["state"] == "failed"]
+    stopped = data[data["stopped_score"].notna()]
     scale, suffix = unit(sweep.metric)
-    fig = figure("trial number", metric_label(sweep.metric) + suffix, f"n = {len(done)} completed")
-    given = done["source"].astype(str).str.startswith("enqueue")
-    for part, colour, name, mark, size in (
-        (done[~given], clear(BLUE, 0.55), "trial", "circle", 6),
-        (done[given], ORANGE, "given", "diamond", 9),
+    title, factor = {"trial": ("trial number", 1.0), "gpu_hours": ("GPU-hours of all trials", 1.0)}.get(
+        against, ("", 1.0)
+    )
+    if against == "hours":
+        longest = data["hours"].max() if len(data) else 0.0
+        title, factor = (
+            ("hours of training, all trials", 1.0) if longest >= 2 else ("minutes of training, all trials", 60.0)
+        )
+    note = f"n = {len(done)} completed" + (f" + {len(stopped)} stopped early" if len(stopped) else "")
+    fig = figure(title, metric_label(sweep.metric) + suffix, note)
+    given = done["source"].map(sampler_of) == "given"
+    for part, scores, colour, name, mark, size in (
+        (stopped, "stopped_score", clear(GREY, 0.9), "stopped early", "circle-open", 5),
+        (done[~given], "score", clear(BLUE, 0.5), "trial", "circle", 6),
+        (done[given], "score", ORANGE, "given", "diamond", 9),
     ):
         if len(part):
-            fig.add_scatter(
-                x=part["trial"].tolist(),
-                y=(scale * part["score"]).tolist(),
-                mode="markers",
-                name=name,
-                marker={"color": colour, "symbol": mark, "size": size},
-                text=[text(s) for s in part["source"]],
-                hovertemplate="trial %{x} (%{text}): %{y:.2f}<extra></extra>",
-            )
+            part = thin(part.sort_values(scores, ascending=not sweep.maximise))
+            marker = {"color": colour, "symbol": mark, "size": size}
+            trial_markers(fig, factor * part[against], scale * part[scores], part["trial"], texts, name, marker)
     line = data[data["best"].notna()]
+    steps = line[line["best"].ne(line["best"].shift()) | (line.index == line.index.max())]  # its corners are enough
     fig.add_scatter(
-        x=line["trial"].tolist(),
-        y=(scale * line["best"]).tolist(),
+        x=(factor * steps[against]).tolist(),
+        y=(scale * steps["best"]).tolist(),
         mode="lines",
         name="best so far",
         line={"color": BLUE, "width": 2.5, "shape": "hv"},
@@ -52,101 +70,132 @@ def history_figure(data: pd.DataFrame, sweep: Sweep) -> go.Figure:
     )
     if len(lost) and len(done):
         fig.add_scatter(
-            x=lost["trial"].tolist(),
+            x=(factor * lost[against]).tolist(),
             y=[scale * float(done["score"].min())] * len(lost),
             mode="markers",
             name="failed",
             marker={"color": VERMILION, "symbol": "x-thin", "size": 8, "line": {"width": 2, "color": VERMILION}},
-            hovertemplate="trial %{x} failed<extra></extra>",
+            customdata=lost["trial"].tolist(),
+            hovertemplate="trial %{customdata} failed<extra></extra>",
         )
+    fig.update_layout(showlegend=True)
     return fig
 
 
-def curves_data(sweep: Sweep, trial: int) -> pd.DataFrame:
-    """Long form of a trial's epochs: `epoch`, `series` (`fused` or a modality), `score`, `active`, `stage`."""
-    history = sweep.history(trial)
-    leaf = sweep.metric.split("/")[-1]
-    columns = {"fused": sweep.metric, **{name: f"val/{name}/{leaf}" for name in sweep.modalities}}
-    rows = [
-        pd.DataFrame(
+def edf_data(sweep: Sweep) -> pd.DataFrame:
+    """The empirical distribution of completed trials: `sampler`, `score`, `share` (of its sampler's trials that score
+    at most this), `n`."""
+    done = sweep.completed()
+    column = f"metrics.{sweep.metric}"
+    if done.empty:
+        return pd.DataFrame(columns=["sampler", "score", "share", "n"])
+    samplers = pd.Series([sampler_of(source) for source in done["source"]], index=done.index, dtype=object)
+    parts = []
+    for name, group in done.groupby(samplers, sort=False):
+        if name == "given":
+            continue
+        scores = np.sort(group[column].to_numpy())
+        share = np.arange(1, len(scores) + 1) / len(scores)
+        parts.append(pd.DataFrame({"sampler": name, "score": scores, "share": share, "n": len(scores)}))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["sampler", "score", "share", "n"])
+
+
+def edf_figure(parts: Mapping[str, pd.DataFrame], metric: str) -> go.Figure:
+    """One line a sampler or a sweep (the keys): the share of trials (%) that score at most x."""
+    scale, suffix = unit(metric)
+    total = sum(len(part) for part in parts.values())
+    fig = figure(metric_label(metric) + suffix, "trials that score at most this (%)", f"n = {total}")
+    for (name, part), colour in zip(parts.items(), SERIES * (1 + len(parts) // len(SERIES)), strict=False):
+        part = part.sort_values("score")
+        if len(part) > 500:  # the line's shape needs no more
+            part = part.iloc[np.unique(np.linspace(0, len(part) - 1, 500).astype(int))]
+        fig.add_scatter(
+            x=[float(f"{scale * score:.6g}") for score in part["score"]],
+            y=[float(f"{100 * share:.5g}") for share in part["share"]],
+            mode="lines",
+            name=text(name),
+            line={"color": colour, "width": 2.5, "shape": "hv"},
+            hovertemplate=f"{text(name)}: %{{y:.0f}} % score at most %{{x:.2f}}<extra></extra>",
+        )
+    fig.update_layout(showlegend=True)
+    fig.update_yaxes(range=[0, 103])
+    return fig
+
+
+def stopped_data(sweep: Sweep) -> pd.DataFrame:
+    """One row a rung (cycles trained): `rung`, `stopped` there, `reached` it (stopped there or trained on)."""
+    frame = sweep.trials[sweep.trials["repeat_of"].isna() & sweep.trials["duplicate_of"].isna()]
+    cut, full = frame[frame["state"] == "pruned"], int((frame["state"] == "complete").sum())
+    cut = cut[cut["rung"].notna()]
+    rows = []
+    for rung in sorted(cut["rung"].unique()):
+        rows.append(
             {
-                "epoch": history.get("epoch", pd.Series(range(1, len(history) + 1))),
-                "series": series,
-                "score": pd.to_numeric(history[column], errors="coerce"),
-                "active": history.get("active", ""),
-                "stage": history.get("stage", 0),
+                "rung": int(rung),
+                "stopped": int((cut["rung"] == rung).sum()),
+                "reached": int((cut["rung"] >= rung).sum()) + full,
             }
         )
-        for series, column in columns.items()
-        if column in history.columns
-    ]
-    return (
-        pd.concat(rows, ignore_index=True)
-        if rows
-        else pd.DataFrame(columns=["epoch", "series", "score", "active", "stage"])
-    )
+    if rows:
+        rows.append({"rung": -1, "stopped": 0, "reached": full})
+    return pd.DataFrame(rows, columns=["rung", "stopped", "reached"])
 
 
-def curves_figure(data: pd.DataFrame, sweep: Sweep, trial: int) -> go.Figure:
-    """Fused and per-modality curves; the background's colour is the modality in training, a line parts two stages."""
-    colours = modality_colours(sweep.modalities)
-    scale, suffix = unit(sweep.metric)
-    leaf = metric_label(f"val/{sweep.metric.split('/')[-1]}")
-    epochs = data["epoch"].nunique()
-    fig = figure("epoch", leaf + suffix, f"trial {trial}, {epochs} epochs, 1 seed")
-    first = data[data["series"] == data["series"].iloc[0]] if len(data) else data
-    stage = (first["stage"].ne(first["stage"].shift()) | first["active"].ne(first["active"].shift())).cumsum()
-    for _, part in first.groupby(stage):
-        start, end, active = part["epoch"].min() - 0.5, part["epoch"].max() + 0.5, str(part["active"].iloc[0])
-        if active in colours:
-            fig.add_vrect(x0=start, x1=end, fillcolor=clear(colours[active], 0.13), line_width=0, layer="below")
-        if part["epoch"].min() > first["epoch"].min():
-            fig.add_vline(x=start, line={"color": GREY, "width": 1, "dash": "dot"})
-    for series, part in data.groupby("series", sort=False):
-        fused = series == "fused"
-        fig.add_scatter(
-            x=part["epoch"].tolist(),
-            y=(scale * part["score"]).tolist(),
-            mode="lines+markers",
-            name=text(series),
-            line={"color": BLUE if fused else colours.get(str(series), GREY), "width": 3 if fused else 2},
-            marker={"size": 5},
-            hovertemplate=f"{text(series)}, epoch %{{x}}: %{{y:.2f}}<extra></extra>",
-        )
-    fig.update_xaxes(showgrid=False)
+def stopped_figure(data: pd.DataFrame) -> go.Figure:
+    """How many trials were trained on at each rung, and how many were stopped there."""
+    names = [f"cycle {rung}" if rung >= 0 else "the end" for rung in data["rung"]]
+    fig = figure("trained until", "trials", f"n = {int(data['reached'].max()) if len(data) else 0}", 300)
+    for column, values, colour in (
+        ("trained on", data["reached"] - data["stopped"], BLUE),
+        ("stopped", data["stopped"], clear(GREY, 0.6)),
+    ):
+        fig.add_bar(
+            x=names, y=values.tolist(), name=column, marker={"color": colour},
+            hovertemplate=f"%{{x}}: %{{y}} {column}<extra></extra>",
+        )  # fmt: skip
+    fig.update_layout(barmode="stack", bargap=0.4, showlegend=True)
     return fig
 
 
 def importance_figure(data: pd.DataFrame) -> go.Figure:
-    """Bars of PED-ANOVA shares with n; a tick on each bar where shuffled scores would reach."""
+    """PED-ANOVA and fANOVA with their intervals and n; a tick where shuffled scores would reach."""
     data = data.iloc[::-1]
-    names = [f"{label(path)} (n = {n})" for path, n in zip(data["param"], data["n"], strict=True)]
-    fig = figure("share of importance (PED-ANOVA, %)", "", "", 120 + 34 * len(data))
-    fig.add_bar(
-        x=(100 * data["importance"]).tolist(),
-        y=[text(name) for name in names],
-        orientation="h",
-        name="importance",
-        marker={
-            "color": [
-                BLUE if a > b or np.isnan(b) else clear("#8A8F98", 0.55)
-                for a, b in zip(data["importance"], data["noise"], strict=True)
-            ]
-        },
-        hovertemplate="%{y}: %{x:.1f} %<extra></extra>",
-        showlegend=False,
-    )
-    if data["noise"].notna().any():
+    names = [text(f"{label(path)} (n = {n})") for path, n in zip(data["param"], data["n"], strict=True)]
+    fig = figure("importance (%)", "", "", 150 + 44 * len(data))
+    rows = np.arange(len(data), dtype=float)
+    for column, shown, shift, colour, symbol in (
+        ("ped", "PED-ANOVA", 0.15, BLUE, "circle"),
+        ("fanova", "fANOVA", -0.15, ORANGE, "diamond"),
+    ):
         fig.add_scatter(
-            x=(100 * data["noise"]).tolist(),
-            y=[text(name) for name in names],
+            x=[float(f"{100 * value:.4g}") if math.isfinite(value) else None for value in data[column]],
+            y=(rows + shift).tolist(),
             mode="markers",
-            name="95 % level of shuffled scores",
-            marker={"symbol": "line-ns", "size": 18, "line": {"width": 2.5, "color": VERMILION}},
-            hovertemplate="shuffled scores reach %{x:.1f} %<extra></extra>",
+            name=f"{shown}, 90 % interval",
+            marker={"color": colour, "symbol": symbol, "size": 9},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": (100 * (data[f"{column}_high"] - data[column])).tolist(),
+                "arrayminus": (100 * (data[column] - data[f"{column}_low"])).tolist(),
+                "color": colour,
+                "thickness": 1.6,
+                "width": 3,
+            },
+            text=names,
+            hovertemplate=f"%{{text}}: {shown} %{{x:.1f}} %<extra></extra>",
         )
-    fig.update_layout(bargap=0.35, showlegend=True)
-    fig.update_yaxes(showgrid=False, ticks="")
+    fig.add_scatter(
+        x=(100 * data["noise"]).tolist(),
+        y=(rows + 0.15).tolist(),
+        mode="markers",
+        name="PED-ANOVA of shuffled scores",
+        marker={"symbol": "line-ns", "size": 15, "line": {"width": 2.5, "color": VERMILION}},
+        hovertemplate="shuffled scores reach %{x:.1f} %<extra></extra>",
+    )
+    fig.update_layout(showlegend=True)
+    fig.update_xaxes(rangemode="tozero")
+    fig.update_yaxes(showgrid=False, ticks="", tickvals=rows.tolist(), ticktext=names, range=[-0.6, len(data) - 0.4])
     return fig
 
 

@@ -11,6 +11,8 @@ import plotly.graph_objects as go
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, GREY = "#CC79A7", "#56B4E9", "#8A8F98"
 MODALITY = (ORANGE, GREEN, PURPLE, SKY)
+SERIES = (BLUE, ORANGE, GREEN, PURPLE, VERMILION)
+"""Lines side by side; without the sky blue, which stands for blue on a dark page."""
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 INK, GRID = "#3b4148", "rgba(128,136,148,0.22)"
 """A page in dark mode redraws with its own ink; the grid serves both."""
@@ -49,7 +51,7 @@ def figure(x: str, y: str, note: str = "", height: int = 330) -> go.Figure:
     if note:
         fig.add_annotation(
             text=note, xref="paper", yref="paper", x=1, y=1, xanchor="right", yanchor="bottom", showarrow=False,
-            font={"size": 11.5, "color": GREY},
+            name="note", font={"size": 11.5, "color": GREY},
         )  # fmt: skip
     return fig
 

@@ -12,35 +12,55 @@ import yaml
 
 from igmsweep.analysis.frame import Sweep, read_sweep, trial_dir
 from igmsweep.analysis.names import escape_latex, label, latex_label, metric_label, short_metric, value_text
-from igmsweep.errors import NothingCompleted, UserError
+from igmsweep.analysis.ranking import basis_words, ranked, winner
+from igmsweep.errors import UserError
+
+SE = ".se"
+"""Suffix of a metric's standard error among the columns of a table."""
 
 
 def best_table(sweep: Sweep, top: int = 10) -> pd.DataFrame:
-    """The `top` completed trials by validation score: `rank`, `trial`, validation metrics (fractions, then per
-    modality), the searched parameters by path, `seconds`. Empty when nothing has completed."""
-    frame = sweep.completed().head(top)
+    """The `top` configurations by validation score: `rank`, `trial`; each validation metric as a fraction, followed by
+    its standard error `<metric>.se` where one is known; `n` trainings behind the means; `tie`, whether the difference
+    to the best is within noise; the searched parameters by path; `seconds` (and `gpu_hours`) of one training. Empty
+    when nothing has completed."""
+    order = ranked(sweep, top=top)
+    frame = sweep.trials.set_index("trial").loc[order["trial"]]
     per_modality = [f"val/{modality}/{sweep.metric.split('/')[-1]}" for modality in sweep.modalities]
-    out = pd.DataFrame({"rank": range(1, len(frame) + 1), "trial": frame["trial"].to_numpy()})
-    for metric in [*sweep.shown_metrics, *per_modality]:
+    out = pd.DataFrame({"rank": order["rank"].to_numpy(), "trial": order["trial"].to_numpy()})
+    for metric in dict.fromkeys([*sweep.shown_metrics, *per_modality]):
         if f"metrics.{metric}" in frame.columns:
-            out[metric] = frame[f"metrics.{metric}"].to_numpy()
+            own = ranked(sweep, metric, top).set_index("trial")
+            out[metric] = own["mean"].reindex(order["trial"]).to_numpy()
+            if metric in sweep.shown_metrics and own["se"].notna().any():
+                out[metric + SE] = own["se"].reindex(order["trial"]).to_numpy()
+    out["n"] = order["n"].to_numpy()
+    out["tie"] = order["tie"].to_numpy()
     for path in sweep.space:
         if f"params.{path}" in frame.columns:
             out[path] = frame[f"params.{path}"].to_numpy()
     out["seconds"] = frame["seconds"].to_numpy()
+    if frame["gpu_hours"].notna().any():
+        out["gpu_hours"] = frame["gpu_hours"].to_numpy()
     return out
 
 
 def cells(table: pd.DataFrame, sweep: Sweep) -> list[list[str]]:
-    """The table's cells as a reader sees them: metrics in per cent, parameters with three significant digits."""
+    """The table's cells as a reader sees them: metrics in per cent with their standard error behind, parameters with
+    three significant digits, `≈` where a configuration is within noise of the best."""
+    names = [name for name in table.columns if not name.endswith(SE)]
     return [
-        [_cell(name, value, sweep) for name, value in zip(table.columns, row, strict=True)]
-        for row in table.itertuples(index=False, name=None)
+        [
+            _cell(name, row[name], sweep)
+            + (_error(name, row[name + SE]) if name + SE in table.columns and pd.notna(row[name]) else "")
+            for name in names
+        ]
+        for row in table.to_dict("records")
     ]
 
 
 def heads(table: pd.DataFrame, sweep: Sweep) -> list[str]:
-    return [_head(name, sweep) for name in table.columns]
+    return [_head(name, sweep) for name in table.columns if not name.endswith(SE)]
 
 
 def to_text(table: pd.DataFrame, sweep: Sweep) -> str:
@@ -65,22 +85,30 @@ def to_markdown(table: pd.DataFrame, sweep: Sweep) -> str:
 
 
 def to_latex(table: pd.DataFrame, sweep: Sweep) -> str:
-    """A `table` float with booktabs rules; needs `\\usepackage{booktabs}` and nothing else."""
-    numeric = [bool(pd.api.types.is_numeric_dtype(table[name])) for name in table.columns]
-    names = [latex_label(name) if name in sweep.space else escape_latex(_head(name, sweep)) for name in table.columns]
+    """A `table*` float with booktabs rules, as wide as a page; needs `\\usepackage{booktabs}` and nothing else.
+    Modalities' own scores and the trainings' number stay in the other formats, where width is free."""
+    keep = [name for name in table.columns if name.count("/") < 2 and name not in ("n", "gpu_hours", "trial")]
+    table = table[keep]
+    shown = [name for name in keep if not name.endswith(SE)]
+    numeric = [bool(pd.api.types.is_numeric_dtype(table[name])) for name in shown]
+    names = [latex_label(name) if name in sweep.space else _tex(_head(name, sweep)) for name in shown]
+    order = ranked(sweep, top=len(table))
     body = [" & ".join(_tex(cell) for cell in row) + r" \\" for row in cells(table, sweep)]
     caption = (
         f"Best configurations of sweep {escape_latex(sweep.name)} ({escape_latex(sweep.method)} on "
         f"{escape_latex(str(sweep.data.get('name', '')))}), ranked by {metric_label(sweep.metric)}; "
-        f"metrics in per cent on the validation split. A dash: the parameter does not act."
+        f"metrics in per cent on the validation split"
+        + (rf", $\pm$ one standard error ({escape_latex(basis_words(order))})" if len(order) else "")
+        + r"; $\approx$: within noise of the best. A dash: the parameter does not act."
     )
     lines = [
         "% needs \\usepackage{booktabs}",
-        r"\begin{table}", r"  \centering", r"  \small", r"  \setlength{\tabcolsep}{4pt}",
+        r"\begin{table*}", r"  \centering", r"  \scriptsize" if len(shown) > 10 else r"  \footnotesize" if len(shown) > 7 else r"  \small",
+        r"  \setlength{\tabcolsep}{4pt}",
         rf"  \caption{{{caption}}}", rf"  \begin{{tabular}}{{{''.join('r' if each else 'l' for each in numeric)}}}",
         r"    \toprule", "    " + " & ".join(names) + r" \\", r"    \midrule",
         *("    " + line for line in body),
-        r"    \bottomrule", r"  \end{tabular}", r"\end{table}",
+        r"    \bottomrule", r"  \end{tabular}", r"\end{table*}",
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
 
@@ -93,10 +121,7 @@ def best_config(folder: Path | str | Sweep) -> dict[str, Any]:
         UserError: no sweep here, or the winner's folder holds no configuration.
     """
     sweep = folder if isinstance(folder, Sweep) else read_sweep(folder)
-    done = sweep.completed()
-    if done.empty:
-        raise NothingCompleted(f"{sweep.dir}: no trial has completed, so there is no best configuration")
-    trial = int(done.iloc[0]["trial"])
+    trial = winner(sweep)
     place = trial_dir(sweep.dir, trial)
     for name in ("result.json", "config.yaml"):
         path = place / name
@@ -114,25 +139,37 @@ def best_config(folder: Path | str | Sweep) -> dict[str, Any]:
 def best_config_yaml(sweep: Sweep) -> str:
     """`best_config` as YAML under a comment that says where it comes from."""
     config = best_config(sweep)
-    row = sweep.completed().iloc[0]
-    score = row[f"metrics.{sweep.metric}"]
-    comment = f"sweep {sweep.name}, trial {int(row['trial'])}, {sweep.metric} = {score:.6g} (chosen on validation only)"
+    row = ranked(sweep, top=1).iloc[0]
+    over = f", mean of {row['n']} trainings" if row["n"] > 1 else ""
+    comment = f"sweep {sweep.name}, trial {row['trial']}, {sweep.metric} = {row['mean']:.6g}{over} (chosen on validation only)"
     return f"# {' '.join(comment.split())}\n" + yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
 
 
 def _tex(cell: str) -> str:
-    if "e" in cell:  # 1e-10 as a power of ten
-        mantissa, _, exponent = cell.partition("e")
+    if " ± " in cell:
+        mean, _, error = cell.partition(" ± ")
+        return rf"{escape_latex(mean)} $\pm$ {escape_latex(error)}"
+    if cell in ("–", "≈"):
+        return {"–": "--", "≈": r"$\approx$"}[cell]
+    mantissa, e, exponent = cell.partition("e")
+    if e:  # 1e-10 as a power of ten
         try:
             float(mantissa), int(exponent)
         except ValueError:
             return escape_latex(cell)
         return rf"$10^{{{int(exponent)}}}$" if mantissa == "1" else rf"${mantissa}\cdot10^{{{int(exponent)}}}$"
-    return "--" if cell == "–" else escape_latex(cell)
+    return escape_latex(cell)
 
 
-def _is_share(name: str) -> bool:
+def is_share(name: str) -> bool:
+    """Whether a metric is a share, shown in per cent."""
     return "/" in name and name.split("/")[-1] in ("acc", "map", "f1")
+
+
+def _error(name: str, value: float) -> str:
+    if pd.isna(value):
+        return ""
+    return f" ± {100 * value:.2f}" if is_share(name) else f" ± {value:.2g}"
 
 
 def _head(name: str, sweep: Sweep) -> str:
@@ -140,15 +177,20 @@ def _head(name: str, sweep: Sweep) -> str:
         return label(name).replace("learning rate", "LR")
     if "/" in name:
         parts = name.split("/")
-        return short_metric(name) + (f" {parts[1]}" if len(parts) == 3 else "") + (" %" if _is_share(name) else "")
-    return {"rank": "#", "seconds": "time s"}.get(name, name)
+        return short_metric(name) + (f" {parts[1]}" if len(parts) == 3 else "") + (" %" if is_share(name) else "")
+    return {"rank": "#", "seconds": "time s", "tie": "≈", "gpu_hours": "GPU h"}.get(name, name)
 
 
 def _cell(name: str, value: Any, sweep: Sweep) -> str:
-    if name in ("rank", "trial"):
-        return str(int(value))
     if name in sweep.space:
         return value_text(value)
-    if _is_share(name) and pd.notna(value):
-        return f"{100 * value:.2f}"
-    return value_text(value)
+    if name in ("rank", "trial", "n"):
+        return str(int(value))
+    if name == "tie":
+        return "≈" if value else ""
+    return score_text(name, value)
+
+
+def score_text(metric: str, value: Any) -> str:
+    """A score as its table shows it, without a unit: shares in per cent with two decimals."""
+    return f"{100 * value:.2f}" if is_share(metric) and pd.notna(value) else value_text(value)

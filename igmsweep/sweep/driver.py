@@ -251,6 +251,7 @@ class Sweep:
             source=proposal.source,
             params=proposal.params,
             config_hash=config.hash(),
+            seed=config.seed,
             attempt=attempt.number,
             **({"fixed_overrides": proposal.extra} if proposal.extra else {}),
         )

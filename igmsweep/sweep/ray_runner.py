@@ -45,7 +45,7 @@ LOGGERS = {"tensorboard": "tensorboardX", "wandb": "wandb", "mlflow": "mlflow"}
 def run(sweep: Sweep) -> None:
     """Run the sweep's trials with Ray Tune until none is left or the sweep is stopping."""
     started_here = not ray.is_initialized()
-    _init(sweep.settings.address)
+    connect(sweep.settings.address)
     sweep.arm()  # Ray's own handler of SIGTERM would abort the process
     try:
         tuner = tune.Tuner(
@@ -80,7 +80,7 @@ def run(sweep: Sweep) -> None:
 
 def cluster_machine(address: str) -> Machine:
     """What a running Ray cluster holds; a trial must fit on one of its nodes. Raises ResourceError."""
-    _init(address)
+    connect(address)
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     return Machine(
         int(sum(node.get("CPU", 0) for node in nodes)),
@@ -113,7 +113,8 @@ def callbacks(loggers: Mapping[str, str], name: str) -> list[Any]:
     return made
 
 
-def _init(address: str | None) -> None:
+def connect(address: str | None) -> None:
+    """Start Ray on this machine, or join a cluster. Raises ResourceError when none answers."""
     if ray.is_initialized():
         return
     logging.getLogger("ray").setLevel(logging.ERROR)

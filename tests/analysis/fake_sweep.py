@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,17 @@ def respond(params: dict[str, Any], noise: float) -> float:
     return float(np.clip(score + noise, 0.05, 0.99))
 
 
+def noise_only(params: dict[str, Any], noise: float) -> float:
+    """Accuracy that no parameter has a say in."""
+    return float(np.clip(0.8 + 4 * noise, 0.05, 0.99))
+
+
+def plateau(params: dict[str, Any], noise: float) -> float:
+    """Flat for tau from 0.1 to 10, falling steeply outside; nothing else matters."""
+    score = 0.9 - 0.25 * max(0.0, abs(math.log10(params.get("method.tau", 1.0))) - 1)
+    return float(np.clip(score + noise, 0.05, 0.99))
+
+
 def write_sweep(
     root: Path,
     name: str = "avdigits-demo",
@@ -53,7 +65,14 @@ def write_sweep(
     running: int = 0,
     method: str = "igm",
     sampler: str = "tpe",
+    response: Callable[[dict[str, Any], float], float] = respond,
+    pruned: int = 0,
+    folds: int = 0,
+    repeats: int = 0,
+    gain: float = 0.0,
 ) -> Path:
+    """A sweep of `n` trials. `pruned` of them are stopped after a cycle; with `folds`, each carries its folds' metrics;
+    the best three are repeated with `repeats` more seeds; `gain` is added to every score."""
     folder, generator = root / name, np.random.default_rng(seed)
     (folder / "trials").mkdir(parents=True)
     base = {"data": {"name": "avdigits", "group": "speaker"}, "method": {"name": method}, "seed": 0}
@@ -77,7 +96,8 @@ def write_sweep(
         "metric": {"name": "val/acc", "mode": "max"},
         "space": {"params": SPACE, "fixed": {}, "enqueue": ["paper"], "forbid": []},
         "sampler": sampler,
-        "scheduler": "none",
+        "scheduler": "asha" if pruned else "none",
+        "folds": folds or None,
         "trials": n,
         "seed": seed,
         "resources": {"max_concurrent": 2, "cpus_per_trial": 1, "gpus_per_trial": 0, "runner": "ray"},
@@ -116,7 +136,29 @@ def write_sweep(
                 {**start, "state": "failed", "seconds": 2.0, "error": {"class": kind, "message": f"loss is {kind}"}}
             )
             continue
-        lines.append(_finish(folder, start, base, generator.normal(0, noise)))
+        if 0 < trial <= pruned * 5 and trial % 5 == 0:
+            score = 0.5 * response(params, generator.normal(0, noise))
+            metrics = {"val/acc": score, "val/map": score}
+            lines.append({**start, "state": "pruned", "rung": 1 + trial % 2, "metrics": metrics, "seconds": 3.0})
+            continue
+        acc = min(0.999, response(params, generator.normal(0, noise)) + gain)
+        end = _finish(folder, start, base, acc)
+        if folds:
+            parts = [{"val/acc": acc + shift} for shift in generator.normal(0, 0.01, folds)]
+            mean = float(np.mean([part["val/acc"] for part in parts]))
+            stderr = float(np.std([part["val/acc"] for part in parts], ddof=1) / math.sqrt(folds))
+            end |= {"folds": parts, "metrics": end["metrics"] | {"val/acc": mean}, "stderr": {"val/acc": stderr}}
+        lines.append(end)
+    done = sorted((line for line in lines if line["state"] == "complete"), key=lambda line: -line["metrics"]["val/acc"])
+    number = n
+    for line in done[:3]:
+        for again in range(repeats):
+            acc = float(np.clip(line["metrics"]["val/acc"] + generator.normal(-0.02, 0.01), 0, 1))
+            start = {**{key: line[key] for key in ("schema", "time", "params")}, "trial": number, "seed": 1 + again}
+            lines.append(
+                _finish(folder, {**start, "source": f"repeat:{line['trial']}", "config_hash": f"r{number}"}, base, acc)
+            )
+            number += 1
     (folder / "trials.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return folder
 
@@ -137,9 +179,8 @@ def _draw(generator: np.random.Generator, greed: float) -> dict[str, Any]:
     return params | {f"optim.lr.{name}": log(1e-4, 1e-1, 1e-2) for name in MODALITIES}
 
 
-def _finish(folder: Path, start: dict[str, Any], base: dict[str, Any], noise: float) -> dict[str, Any]:
+def _finish(folder: Path, start: dict[str, Any], base: dict[str, Any], acc: float) -> dict[str, Any]:
     params, trial = start["params"], start["trial"]
-    acc = respond(params, noise)
     place = folder / "trials" / f"{trial:05d}"
     place.mkdir()
     epochs = []
@@ -172,7 +213,7 @@ def _finish(folder: Path, start: dict[str, Any], base: dict[str, Any], noise: fl
     if params["method.sam"]:
         metrics["sam/moved"] = 1 / (1 + math.exp(-2 * (math.log10(params["method.rho.audio"]) + 7)))
     config = {**base, "params_echo": params}
-    end = {"state": "complete", "metrics": metrics, "seconds": 9 + abs(noise) * 100, "epochs": 18}
+    end = {"state": "complete", "metrics": metrics, "seconds": 9 + 10 * acc, "epochs": 18}
     (place / "result.json").write_text(
         json.dumps({"schema": 1, "trial": trial, "config": config, "config_hash": start["config_hash"], **end})
     )

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
-from fake_sweep import write_sweep
+from fake_sweep import noise_only, plateau, write_sweep
 
-from igmsweep.analysis import read_sweep
-from igmsweep.analysis.importance import importance_data
+from igmsweep.analysis import flat_ranges, read_sweep
+from igmsweep.analysis.curves import best_curves, curves_data, gap_data
 from igmsweep.analysis.panels import panels
-from igmsweep.analysis.plots import curves_data, history_data
-from igmsweep.analysis.sensitivity import heatmap_data, sensitivity_data, sensitivity_figure
+from igmsweep.analysis.parallel import parallel_data, parallel_figure
+from igmsweep.analysis.plots import history_data, stopped_data
+from igmsweep.analysis.sensitivity import sensitivity_data
+from igmsweep.analysis.sensitivity_plot import sensitivity_figure
+from igmsweep.analysis.together import heatmap_data
 
 
 def test_the_best_bin_of_tau_holds_the_optimum(tmp_path: Path) -> None:
@@ -19,7 +23,7 @@ def test_the_best_bin_of_tau_holds_the_optimum(tmp_path: Path) -> None:
     assert data.log and data.numeric and data.paper == 0.4
     best = data.bins.loc[data.bins["median"].idxmax()]
     assert best["low"] / 3 <= 0.4 <= best["high"] * 3
-    assert data.bins["n"].sum() == len(data.points)
+    assert data.bins["n"].sum() == (data.points["sampler"] == "random").sum() == len(data.points) - 1  # the paper's
     assert (data.bins["q25"] <= data.bins["median"]).all()
 
 
@@ -51,7 +55,7 @@ def test_the_heat_map_is_binned(tmp_path: Path) -> None:
     cells = heatmap_data(sweep, "method.tau", "method.rho.audio", "val/acc")
     assert cells["x"].nunique() <= 40 and cells["y"].nunique() <= 40
     both = sweep.completed()[["params.method.tau", "params.method.rho.audio"]].dropna()
-    assert cells["n"].sum() == len(both)
+    assert cells["n"].sum() == len(both) - 1  # the paper's setting was not sampled
 
 
 def test_best_so_far_never_falls(tmp_path: Path) -> None:
@@ -66,22 +70,103 @@ def test_curves_are_fused_and_per_modality(tmp_path: Path) -> None:
     assert len(data) == 3 * 18
 
 
-def test_importance_finds_what_matters(tmp_path: Path) -> None:
-    pytest.importorskip("optuna")
-    data = importance_data(read_sweep(write_sweep(tmp_path, n=200, sampler="random"))).set_index("param")
-    assert list(data.index[:2]) == ["method.tau", "optim.lr.audio"]
-    assert (data["importance"] > data["noise"])[:2].all()
-    assert data.loc["method.rho.image", "importance"] < data.loc["method.rho.image", "noise"]
-    assert data["importance"].sum() == pytest.approx(1)
-
-
-def test_no_importance_from_nine_trials(tmp_path: Path) -> None:
-    assert importance_data(read_sweep(write_sweep(tmp_path, n=9, failed=0))).empty
-
-
 def test_each_searched_parameter_has_a_figure_for_each_metric(tmp_path: Path) -> None:
     sweep = read_sweep(write_sweep(tmp_path))
-    drawn = [panel for panel in panels(sweep, importance_data(sweep)) if panel.group == "sensitivity"]
+    drawn = [panel for panel in panels(sweep) if panel.group == "sensitivity"]
     assert len(drawn) == 7 * 2
     assert all("TPE" in panel.caption for panel in drawn)
     assert len({panel.id for panel in drawn}) == len(drawn)
+
+
+def test_the_flat_range_is_the_plateau_of_a_known_response(tmp_path: Path) -> None:
+    sweep = read_sweep(write_sweep(tmp_path, n=400, failed=0, sampler="random", response=plateau))
+    data = sensitivity_data(sweep, "method.tau", "val/acc")
+    assert data.flat is not None and data.flat.told and data.flat.p < 1e-6
+    assert 0.03 < data.flat.low < 1 < data.flat.high < 30  # 0.1 to 10 in truth, found to within half a decade
+    assert data.flat.high / data.flat.low > 4
+    assert "Flat from" in data.words() and "The paper's 0.4 lies inside" in data.words()
+    shapes = [shape for shape in sensitivity_figure(data).layout.shapes if shape.name == "flat"]
+    assert [(shape.x0, shape.x1) for shape in shapes] == [(data.flat.low, data.flat.high)]
+    others = flat_ranges(sweep).set_index("param").drop("method.tau")
+    assert not others.loc[["method.rho.image", "optim.lr.image", "optim.lr.audio"], "told"].any()
+
+
+def test_a_known_optimum_lies_in_its_flat_range(tmp_path: Path) -> None:
+    ranges = flat_ranges(read_sweep(write_sweep(tmp_path, n=300, failed=0, sampler="random"))).set_index("param")
+    for path, best in (("method.tau", 0.4), ("optim.lr.audio", 1e-2)):
+        assert ranges.loc[path, "told"]
+        assert ranges.loc[path, "low"] < best * 1.5 and ranges.loc[path, "high"] > best / 1.5
+    assert "none" not in ranges.loc["method.scope", "choices"].split(", ")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_of_pure_noise_it_says_that_nothing_matters(tmp_path: Path, seed: int) -> None:
+    sweep = read_sweep(write_sweep(tmp_path, n=120, failed=0, sampler="random", seed=seed, response=noise_only))
+    ranges = flat_ranges(sweep)
+    assert not ranges["told"].any()
+    assert ranges["words"].str.contains("told apart from chance").all()
+    data = sensitivity_data(sweep, "method.tau", "val/acc")
+    assert data.flat is not None and data.flat.low < 0.01 and data.flat.high > 10  # all of it is flat
+    assert not any(shape.name == "flat" for shape in sensitivity_figure(data).layout.shapes)
+
+
+def test_grid_and_tpe_points_are_told_apart_and_not_averaged(tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path, n=60, failed=0, sampler="tpe")
+    lines = [json.loads(line) for line in (folder / "trials.jsonl").read_text().splitlines()]
+    for line in lines:
+        if line["trial"] % 2 and line["trial"]:
+            line["source"] = "grid"
+    (folder / "trials.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    sweep = read_sweep(folder)
+    data = sensitivity_data(sweep, "optim.lr.audio", "val/acc")
+    assert data.binned == "grid" and data.bins["n"].sum() == 30
+    names = {trace.name for trace in sensitivity_figure(data).data}
+    assert {"trial (grid)", "trial (tpe)", "given"} <= names
+    (panel,) = [panel for panel in panels(sweep) if panel.id == "sensitivity-optim-lr-audio-val-acc"]
+    assert "Points of tpe are drawn as squares and are not in the median" in panel.caption
+
+
+def test_trials_stopped_early_are_drawn_apart_and_counted_in_no_median(tmp_path: Path) -> None:
+    sweep = read_sweep(write_sweep(tmp_path, n=60, failed=0, pruned=8))
+    data = sensitivity_data(sweep, "optim.lr.audio", "val/acc")
+    assert data.stopped is not None and len(data.stopped) == 8
+    assert data.bins["n"].sum() == 51
+    assert sensitivity_figure(data).layout.annotations[0].text == "n = 52 + 8 stopped early"
+    rungs = stopped_data(sweep).set_index("rung")
+    assert rungs["stopped"].sum() == 8 and rungs.loc[-1, "reached"] == 52
+    assert rungs.loc[1, "reached"] == 60 and rungs.loc[2, "reached"] == 60 - rungs.loc[1, "stopped"]
+    assert history_data(sweep).loc[lambda frame: frame["state"] == "pruned", "score"].isna().all()
+
+
+def test_too_few_trials_give_no_verdict(tmp_path: Path) -> None:
+    data = sensitivity_data(read_sweep(write_sweep(tmp_path, n=6, failed=0)), "optim.lr.audio", "val/acc")
+    assert data.flat is None and "Too few trials" in data.words()
+
+
+def test_the_gap_between_modalities_is_that_of_their_own_scores(tmp_path: Path) -> None:
+    sweep = read_sweep(write_sweep(tmp_path, n=8, failed=0))
+    several = best_curves(sweep, top=3)
+    gap = gap_data(several)
+    part = several[several["trial"] == gap["trial"].iloc[0]].pivot(index="epoch", columns="series", values="score")
+    assert gap["score"].iloc[0] == pytest.approx(part["audio"].iloc[0] - part["image"].iloc[0])
+
+
+def test_parallel_coordinates_give_inactive_values_a_place_of_their_own(tmp_path: Path) -> None:
+    sweep = read_sweep(write_sweep(tmp_path, n=700, failed=0))
+    data = parallel_data(sweep)
+    assert len(data) == 500 and data["score"].max() == sweep.completed()["metrics.val/acc"].max()
+    scopes = sweep.trials.set_index("trial")["params.method.scope"]
+    assert data["method.tau"].isna().tolist() == [scopes[trial] == "none" for trial in data["trial"]]
+    assert data[["optim.lr.audio", "method.scope"]].stack().between(0, 1).all()
+    assert "does<br>not act" in parallel_figure(data, sweep).layout.yaxis.ticktext
+
+
+def test_cost_adds_up_over_every_trial(tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path, n=20, failed=2)
+    text = (folder / "sweep.yaml").read_text()
+    (folder / "sweep.yaml").write_text(text.replace("gpus_per_trial: 0", "gpus_per_trial: 0.25"))
+    sweep = read_sweep(folder)
+    data = history_data(sweep)
+    assert data["hours"].iloc[-1] == pytest.approx(sweep.trials["seconds"].sum() / 3600)
+    assert data["gpu_hours"].iloc[-1] == pytest.approx(0.25 * data["hours"].iloc[-1])
+    assert any(panel.id == "history-gpu-hours" for panel in panels(sweep))

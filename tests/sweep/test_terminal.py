@@ -54,8 +54,8 @@ def test_ray_listens_on_loopback_alone():
 import os
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # as run_sweep does before it imports Ray
 import ray
-from igmsweep.sweep.ray_runner import _init
-_init(None)
+from igmsweep.sweep.ray_runner import connect
+connect(None)
 
 def listening():
     sockets = {}

@@ -5,6 +5,8 @@
   const settings = { responsive: true, displaylogo: false, displayModeBar: window.matchMedia("(hover: hover)").matches ? "hover" : false,
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"], toImageButtonOptions: { format: "svg" } };
   const phone = window.matchMedia("(max-width: 560px)").matches;
+  const known = document.getElementById("configs");
+  const configs = known ? JSON.parse(known.textContent) : {};
   function spec(plot, print) {
     let source = document.getElementById("data-" + plot.id).textContent;
     const night = dark.matches && !print;
@@ -12,6 +14,20 @@
     const parsed = JSON.parse(source);
     parsed.layout.font.color = night ? "#d5dae1" : "#3b4148";
     if (phone) parsed.layout.font.size = 12;
+    if (print) { // a page of A4 or Letter; Plotly would keep the screen's width
+      parsed.layout.width = plot.closest(".wide") ? 640 : 306;
+      parsed.layout.height = parsed.layout.height * 0.78;
+      parsed.layout.autosize = false;
+      parsed.layout.font.size = 9;
+      parsed.layout.legend.font.size = 7.5;
+      parsed.layout.legend.itemwidth = 30;
+    }
+    // the note stands in the title's line of the page, where it cannot meet the legend
+    parsed.layout.annotations = (parsed.layout.annotations || []).filter(function (each) { return each.name !== "note"; });
+    for (const trace of parsed.data) if (trace.meta === "trials") {
+      trace.text = trace.customdata.map(function (trial) { return configs[trial] || "trial " + trial; });
+      trace.hovertemplate = "%{text}<br><b>%{y:.2f}</b><extra></extra>";
+    }
     return parsed;
   }
   function draw(plot) {

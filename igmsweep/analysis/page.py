@@ -1,0 +1,82 @@
+"""Pages: one file each beside one copy of plotly.min.js; everything escaped, nothing from a network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import plotly.graph_objects as go
+import plotly.offline
+from markupsafe import Markup
+
+from igmsweep.analysis.frame import Sweep
+from igmsweep.analysis.panels import Panel
+from igmsweep.analysis.trials import TRIALS, config_texts
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render(template: str, drawn: list[Panel], configs: dict[str, str] | None = None, **values: Any) -> str:
+    """A page from a template of this package. `configs`: trial -> hover text, given once for all figures."""
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            **values,
+            panels=drawn,
+            figures={panel.id: as_json(panel.figure) for panel in drawn},
+            configs=_in_script(json.dumps(configs, ensure_ascii=False, separators=(",", ":"))) if configs else "",
+            style=_text("page.css"),
+            script=_text("page.js"),
+        )
+    )
+
+
+def config_table(sweep: Sweep, drawn: list[Panel]) -> dict[str, str]:
+    """Trial -> hover text, of the trials that some figure draws."""
+    shown = {
+        str(trial)
+        for panel in drawn
+        for trace in panel.figure.data
+        if trace.meta == TRIALS
+        for trial in trace.customdata
+    }
+    return {str(trial): text for trial, text in config_texts(sweep).items() if str(trial) in shown}
+
+
+def as_json(figure: go.Figure) -> Markup:
+    """A figure as JSON that may stand inside a <script> element whatever strings it holds."""
+    return _in_script(figure.to_json(validate=False))
+
+
+def write_page(path: Path, page: str) -> Path:
+    """Write the page, and the Plotly script beside it where it is not there yet."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    script = path.parent / "plotly.min.js"
+    code = plotly.offline.get_plotlyjs()
+    if not script.is_file() or script.stat().st_size != len(code.encode()):
+        script.write_text(code, "utf-8")
+    path.write_text(page, "utf-8")
+    return path
+
+
+def _in_script(text: str) -> Markup:
+    for letter in "<>&\u2028\u2029":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return Markup(text)
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+
+
+def _text(name: str) -> Markup:
+    return Markup((TEMPLATES / name).read_text("utf-8"))

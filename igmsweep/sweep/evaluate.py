@@ -1,0 +1,359 @@
+"""`igmsweep evaluate`: the one place where the test split is opened, and every opening is counted.
+
+The winner by validation and the paper's default are trained again on train and validation data together, with fresh
+seeds, and scored on the test split. Each training is a plain task with its own folder: a finished one is not run again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from igmsweep.analysis.frame import Sweep, read_sweep
+from igmsweep.config import TrainConfig
+from igmsweep.data.base import SearchData
+from igmsweep.errors import DataError, NothingCompleted, UserError
+from igmsweep.sweep.ledger import SCHEMA, now, write_atomically
+from igmsweep.sweep.resources import allot, this_machine
+
+COUNTER = "test_eval.json"
+Say = Callable[[str], None]
+
+
+def evaluate(
+    folder: Path | str,
+    confirm_test: bool = False,
+    seeds: int = 5,
+    local: bool = False,
+    address: str | None = None,
+    cpus_per_trial: float = 1.0,
+    gpus_per_trial: float | None = None,
+    root: Path | str | None = None,
+    say: Say | None = None,
+) -> dict[str, Any]:
+    """Train winner and paper's default on train + validation with `seeds` seeds each, score them on the test split,
+    append the outcome to `test_eval.json` and return it.
+
+    Args:
+        folder: a sweep's folder with at least one completed trial.
+        confirm_test: must be true; without it nothing is opened.
+        local: one training after the other in this process; else in parallel by Ray.
+        root: folder of the data set, where it has moved since the sweep.
+
+    Raises:
+        UserError: not confirmed, no sweep, or data other than the sweep's.
+        NothingCompleted: no trial has completed, or no training of this evaluation has.
+        DataError: the test split's files are missing or unreadable; this is not counted.
+        ResourceError: a training could never be given these CPUs and GPUs.
+    """
+    from igmsweep import data as datasets
+
+    say = say or _to_stderr
+    if not confirm_test:
+        raise UserError(
+            "--confirm-test: missing; evaluate opens the test split, which is counted in test_eval.json. "
+            "Finish every choice on validation first"
+        )
+    if seeds < 1:
+        raise UserError(f"--seeds: found {seeds}, expected at least 1")
+    sweep = read_sweep(folder)
+    place = sweep.dir.resolve()
+    _read_counter(place)  # before anything is opened: a damaged count must not be written over
+    chosen = candidates(sweep, root)
+    allotment = allot(this_machine(), cpus_per_trial, gpus_per_trial, None) if address is None else None
+    data_config = chosen[0]["config"].data
+    found = datasets.load_search(data_config)
+    _same_data(sweep, found)
+    test = datasets.load_test(data_config)
+    test_hash = hashlib.sha256("\n".join([test.digest, *test.ids]).encode()).hexdigest()[:12]
+    first = int(sweep.spec.get("seed") or 0) + 1  # fresh seeds: the search has used its own
+    tasks = [
+        {
+            "candidate": number,
+            "seed": seed,
+            "config": (config := candidate["config"].override({"seed": seed})).to_dict(),
+            "key": f"{config.hash()}-{test_hash}",
+            "folder": str(place / "evaluation" / f"{candidate['slug']}-seed{seed}-{config.hash()}-{test_hash}"),
+            "threads": max(1, int(cpus_per_trial)),
+            "gpus": 0.0 if allotment is None else allotment.gpus,
+        }
+        for number, candidate in enumerate(chosen)
+        for seed in range(first, first + seeds)
+    ]
+    waiting = [task for task in tasks if _finished(task) is None]
+    opening = {
+        "time": now(),
+        "seeds": seeds,
+        "samples": len(test),
+        "trained": len(waiting),
+        "reused": len(tasks) - len(waiting),
+    }
+    count = _append(place, "openings", opening)
+    say(
+        f"igmsweep: the test set ({len(test)} samples) is being opened, time {count} for this sweep; "
+        f"{len(waiting)} trainings to run, {len(tasks) - len(waiting)} done before"
+    )
+    gpus = (0.0 if gpus_per_trial is None else gpus_per_trial) if allotment is None else allotment.gpus
+    run = _run_here(waiting) if local else _run_with_ray(waiting, cpus_per_trial, gpus, address)
+    for result in run:
+        label = f"{chosen[result['candidate']]['name']}, seed {result['seed']}"
+        if result["state"] == "complete":
+            shown = "  ".join(f"{name} {value:.4f}" for name, value in result["test"].items() if "/" not in name)
+            say(f"{label}: {shown}  ({result['seconds']:.0f} s)")
+        else:
+            say(f"{label}: failed, {result['error']['class']}: {result['error']['message']}")
+    outcome = {"time": now(), "test_hash": test_hash, **summarise(chosen, tasks, sweep.metric)}
+    if not any(candidate["seeds"] for candidate in outcome["candidates"]):
+        raise NothingCompleted(f"{place}: no training of this evaluation has completed")
+    _append(place, "evaluations", outcome)
+    return outcome | {"count": count}
+
+
+def candidates(sweep: Sweep, root: Path | str | None = None) -> list[dict[str, Any]]:
+    """The winner by validation, and the paper's default with the same data and fixed settings, where it is another
+    configuration: `name`, `slug`, `trial` (None: never run), `config`. The validation split is part of the training data here,
+    so a hand-over by validation becomes one of the last weights."""
+    from igmsweep.analysis.ranking import winner
+    from igmsweep.analysis.tables import best_config
+
+    best = TrainConfig(**best_config(sweep))
+    trial = winner(sweep)
+    base, paper = sweep.spec.get("base_config"), sweep.paper
+    out: list[dict[str, Any]] = [
+        {"name": f"best trial, {trial}", "slug": f"trial{trial}", "trial": trial, "config": best}
+    ]
+    if isinstance(base, dict) and paper:
+        default = TrainConfig(**base)
+        known = default.paths()
+        default = default.override({path: value for path, value in paper.items() if path in known})
+        if default.override({"seed": best.seed}).hash() != best.hash():
+            given = sweep.trials.loc[sweep.trials["source"].astype(str) == "enqueue:paper", "trial"]
+            out.append(
+                {
+                    "name": "paper's default",
+                    "slug": "paper",
+                    "trial": int(given.iloc[0]) if len(given) else None,
+                    "config": default,
+                }
+            )
+    changes: dict[str, Any] = {"stages.handover": "last"}
+    if root is not None:
+        changes["data.root"] = str(Path(root).expanduser().resolve())
+    return [candidate | {"config": candidate["config"].override(changes)} for candidate in out]
+
+
+def run_task(task: Mapping[str, Any]) -> dict[str, Any]:
+    """Train one candidate with one seed, score it on the test split and write `result.json`; a failure is a result."""
+    from igmsweep import data as datasets
+    from igmsweep.sweep.failures import classify, one_line
+    from igmsweep.sweep.trial import prepare_process
+    from igmsweep.train import train
+
+    folder = Path(task["folder"])
+    folder.mkdir(parents=True, exist_ok=True)
+    config = TrainConfig(**task["config"])
+    (folder / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
+    result: dict[str, Any] = {
+        "schema": SCHEMA,
+        "candidate": task["candidate"],
+        "seed": task["seed"],
+        "key": task["key"],
+    }
+    with (
+        (folder / "stdout.log").open("a", encoding="utf-8") as log,
+        contextlib.redirect_stdout(log),
+        contextlib.redirect_stderr(log),
+    ):
+        try:
+            prepare_process(int(task["threads"]), float(task["gpus"]))
+            trained = train(config, data=everything(datasets.load_search(config.data)))
+            test = trained.evaluate(datasets.load_test(config.data))
+            result |= {
+                "state": "complete",
+                "test": {name: float(value) for name, value in test.items()},
+                "seconds": trained.seconds,
+                "config_hash": trained.config.hash(),
+                "config": trained.config.to_dict(),
+            }
+        except Exception as error:
+            result |= {"state": "failed", "error": {"class": classify(error), "message": one_line(error)}}
+    result["finished"] = now()
+    write_atomically(folder / "result.json", json.dumps(result, indent=1))
+    return result
+
+
+def everything(found: SearchData) -> SearchData:
+    """Train and validation as one training partition. What the loop still calls validation is seen in training, so its
+    scores mean nothing and are not kept."""
+    return replace(found, train=found.train.joined(found.val), split="train + validation")
+
+
+def summarise(chosen: Sequence[Mapping[str, Any]], tasks: Sequence[Mapping[str, Any]], metric: str) -> dict[str, Any]:
+    """`candidates` with `seeds`, scores `per_seed`, `mean` and sample standard deviation `sd` of each test metric, and
+    the `comparison` of the two: a t-test paired by seed."""
+    out = []
+    for number, candidate in enumerate(chosen):
+        done = [result for task in tasks if task["candidate"] == number and (result := _finished(task)) is not None]
+        names = list(done[0]["test"]) if done else []
+        columns = {name: [result["test"][name] for result in done] for name in names}
+        out.append(
+            {
+                "name": candidate["name"],
+                "trial": candidate["trial"],
+                "config_hash": candidate["config"].hash(),
+                "seeds": [result["seed"] for result in done],
+                "per_seed": columns,
+                "mean": {name: sum(values) / len(values) for name, values in columns.items()},
+                "sd": {name: _sd(values) for name, values in columns.items()},
+            }
+        )
+    return {"candidates": out, "comparison": _compared(out, metric.rsplit("/", 1)[-1])}
+
+
+def _compared(candidates: list[dict[str, Any]], name: str) -> dict[str, Any] | None:
+    """Best minus paper's default by the sweep's own metric, paired by seed."""
+    if len(candidates) < 2:
+        return {"words": "The best trial is the paper's default itself, or there is none: nothing to compare it with."}
+    best, paper = candidates[0], candidates[1]
+    both = [seed for seed in best["seeds"] if seed in paper["seeds"]]
+    if not both or name not in best["per_seed"]:
+        return None
+    differences = [
+        best["per_seed"][name][best["seeds"].index(seed)] - paper["per_seed"][name][paper["seeds"].index(seed)]
+        for seed in both
+    ]
+    mean, spread = sum(differences) / len(differences), _sd(differences)
+    out: dict[str, Any] = {
+        "metric": name,
+        "n": len(both),
+        "mean": mean,
+        "sd": spread,
+        "test": "paired t-test over seeds",
+    }
+    p = None
+    if len(both) > 1:
+        from scipy import stats
+
+        p = float(stats.ttest_1samp(differences, 0.0).pvalue) if spread else float(mean == 0)
+        half = float(stats.t.ppf(0.975, len(both) - 1)) * (spread or 0.0) / math.sqrt(len(both))
+        out |= {"p": p, "interval": [mean - half, mean + half]}
+    share = name in ("acc", "map", "f1")
+    shown = f"{100 * mean:+.2f} points of test {name}" if share else f"{mean:+.4g} of test {name}"
+    out["words"] = f"Best trial minus paper's default: {shown} (n = {len(both)} seeds)"
+    if p is None:
+        out["words"] += "; one seed says nothing about chance."
+    else:
+        verdict = "a difference beyond chance" if p < 0.05 else "not told apart from chance"
+        out["words"] += f", paired t-test p = {p:.2g}: {verdict}."
+    return out
+
+
+def _sd(values: Sequence[float]) -> float | None:
+    if len(values) < 2:
+        return None
+    mean = sum(values) / len(values)
+    return math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
+
+
+def _finished(task: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The result of a task that has completed before, else None."""
+    try:
+        result = json.loads((Path(task["folder"]) / "result.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    complete = isinstance(result, dict) and result.get("state") == "complete" and result.get("key") == task["key"]
+    return result if complete else None
+
+
+def _run_here(tasks: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    for task in tasks:
+        yield run_task(task)
+
+
+def _run_with_ray(
+    tasks: Sequence[Mapping[str, Any]], cpus: float, gpus: float, address: str | None
+) -> Iterator[dict[str, Any]]:
+    """The tasks as Ray tasks, as many at a time as fit; results as they come. A dead worker fails its task alone."""
+    if not tasks:
+        return
+    if address is None:  # as run_sweep does: Ray reads it when it is imported, and stays on the loopback address
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    import ray
+
+    from igmsweep.sweep.ray_runner import connect
+
+    started_here = not ray.is_initialized()
+    connect(address)
+    try:
+        remote = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=1)(run_task)
+        open_tasks = {remote.remote(dict(task)): task for task in tasks}
+        while open_tasks:
+            (ready,), _ = ray.wait(list(open_tasks), num_returns=1)
+            task = open_tasks.pop(ready)
+            try:
+                yield ray.get(ready)
+            except ray.exceptions.RayError as error:
+                message = " ".join(str(error).split())[:200]
+                failure = {"class": "worker", "message": message}
+                yield {"candidate": task["candidate"], "seed": task["seed"], "state": "failed", "error": failure}
+    finally:
+        if started_here:
+            ray.shutdown()
+
+
+def _same_data(sweep: Sweep, found: SearchData) -> None:
+    before = sweep.data.get("data_hash")
+    if before is not None and before != found.data_hash:
+        raise DataError(
+            f"{sweep.dir}: data_hash is now {found.data_hash}, the sweep ran on {before}: the data has changed"
+        )
+
+
+def _read_counter(place: Path) -> dict[str, Any]:
+    path = place / COUNTER
+    if not path.is_file():
+        return {"schema": SCHEMA, "count": 0, "openings": [], "evaluations": []}
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(value["count"], int) and all(
+            isinstance(value.setdefault(key, []), list) for key in ("openings", "evaluations")
+        ):
+            return dict(value)
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise UserError(f"{path}: cannot be read; it counts how often the test set was opened, so mend it by hand first")
+
+
+def _append(place: Path, key: str, entry: dict[str, Any]) -> int:
+    """Append to `openings` or `evaluations` and return how many openings there are; safe against a second process."""
+    with _locked(place):
+        value = _read_counter(place)
+        value[key].append(entry)
+        value["count"] = max(value["count"] + (key == "openings"), len(value["openings"]))
+        write_atomically(place / COUNTER, json.dumps(value, indent=1))
+    return int(value["count"])
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One process at a time; the folder itself is the lock, so that no file is left behind."""
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

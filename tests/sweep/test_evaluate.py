@@ -1,0 +1,203 @@
+"""The last look: the test split is sealed until it is asked for, opened in one place, and every opening is counted."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from igmsweep.analysis import analyze, read_sweep
+from igmsweep.errors import DataError, NothingCompleted, UserError
+from igmsweep.sweep import SweepRequest, run_sweep
+from igmsweep.sweep.evaluate import candidates, evaluate
+
+SPACE = """
+params:
+  method.tau:     {type: float, low: 0.01, high: 100.0, log: true}
+  optim.lr.audio: {type: float, low: 0.001, high: 0.1}
+enqueue: [paper, {method.tau: 5.0, optim.lr.audio: 0.09}]
+"""
+
+
+def sweep_of(place: Path, data: Path, trials: int = 3) -> Path:
+    """A real sweep of tiny trainings in this process."""
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "space.yaml").write_text(SPACE)
+    run_sweep(
+        SweepRequest(
+            data="avdigits",
+            space=place / "space.yaml",
+            trials=trials,
+            name="s",
+            out=place,
+            overrides={
+                "data.root": str(data),
+                "data.cache": str(place / "cache"),
+                "stages.rounds": 1,
+                "stages.epochs": 1,
+                "model.width": 4,
+            },
+            local=True,
+            quiet=True,
+        )
+    )
+    return place / "s"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    from igmsweep.data.avdigits import make
+
+    place = tmp_path_factory.mktemp("finished")
+    make(place / "avdigits", counts=(60, 30, 30))
+    return sweep_of(place, place / "avdigits"), place / "avdigits"
+
+
+@pytest.fixture
+def sweep(finished: tuple[Path, Path], tmp_path: Path) -> Path:
+    """A copy of a finished sweep, whose data stays where it was."""
+    return Path(shutil.copytree(finished[0], tmp_path / "s"))
+
+
+def spoil(data: Path) -> None:
+    """Make the test split unreadable, whoever runs this: its list and every file of its samples."""
+    (listed,) = (data / "annotations").glob("*test*")
+    names = {line.split(",")[0] for line in listed.read_text().splitlines()}
+    files = [path for path in data.rglob("*") if path.is_file() and path.stem in names]
+    files += [path for name in names for path in (data / "Image-01-FPS" / name).glob("*")]
+    assert len(files) >= 60  # sound and picture of 30 samples
+    for path in [listed, *files]:
+        path.write_bytes(b"\x00 not for reading")
+
+
+def told(lines: list[str]) -> Any:
+    return lambda line: lines.append(line)
+
+
+def test_without_the_confirmation_nothing_is_opened(sweep: Path) -> None:
+    with pytest.raises(UserError, match="--confirm-test: missing"):
+        evaluate(sweep)
+    assert not (sweep / "test_eval.json").exists()
+
+
+def test_winner_and_paper_are_trained_again_scored_and_compared(sweep: Path) -> None:
+    said: list[str] = []
+    outcome = evaluate(sweep, confirm_test=True, seeds=2, local=True, say=told(said))
+    names = [candidate["name"] for candidate in outcome["candidates"]]
+    expected = candidates(read_sweep(sweep))
+    assert names == [candidate["name"] for candidate in expected]
+    for candidate in outcome["candidates"]:
+        scores = candidate["per_seed"]["acc"]
+        assert candidate["seeds"] == [1, 2] and len(scores) == 2  # the search's own seed was 0
+        assert candidate["mean"]["acc"] == pytest.approx(sum(scores) / 2)
+        assert candidate["sd"]["acc"] == pytest.approx(abs(scores[0] - scores[1]) / 2**0.5)
+    for folder in (sweep / "evaluation").iterdir():
+        result = json.loads((folder / "result.json").read_text())
+        assert result["config"]["stages"]["handover"] == "last"
+    record = json.loads((sweep / "test_eval.json").read_text())
+    assert record["count"] == 1 and len(record["openings"]) == len(record["evaluations"]) == 1
+    assert "opened, time 1" in said[0] and "30 samples" in said[0]
+
+
+def test_finished_trainings_are_not_run_again_and_every_opening_counts(
+    sweep: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate(sweep, confirm_test=True, seeds=1, local=True, say=told([]))
+    results = {path: path.read_bytes() for path in (sweep / "evaluation").glob("*/result.json")}
+    second = evaluate(sweep, confirm_test=True, seeds=2, local=True, say=told([]))
+    assert all(path.read_bytes() == before for path, before in results.items())
+    opening = json.loads((sweep / "test_eval.json").read_text())["openings"][-1]
+    assert (opening["trained"], opening["reused"]) == (len(results), len(results))
+    assert second["count"] == 2 == read_sweep(sweep).test_opened
+    page = analyze(sweep, formats=["html"], say=told([]))[0].read_text()
+    assert "The test set was opened 2 times" in page
+    assert "On the test set" in page and second["candidates"][0]["name"] in page
+
+
+def test_a_comparison_is_paired_by_seed(sweep: Path) -> None:
+    """The paper's default is made to differ from the winner, whichever of the trials won."""
+    text = (sweep / "sweep.yaml").read_text()
+    assert "method.tau: 0.4" in text
+    (sweep / "sweep.yaml").write_text(text.replace("method.tau: 0.4", "method.tau: 7.5"))
+    outcome = evaluate(sweep, confirm_test=True, seeds=2, local=True, say=told([]))
+    best, paper = (candidate["per_seed"]["acc"] for candidate in outcome["candidates"])
+    comparison = outcome["comparison"]
+    assert comparison["n"] == 2 and comparison["test"] == "paired t-test over seeds"
+    assert comparison["mean"] == pytest.approx(sum(b - p for b, p in zip(best, paper, strict=True)) / 2)
+    assert 0 <= comparison["p"] <= 1 and comparison["words"].startswith("Best trial minus paper's default")
+
+
+def test_training_takes_train_and_validation_together(sweep: Path) -> None:
+    from igmsweep import data as datasets
+    from igmsweep.sweep.evaluate import everything
+
+    found = datasets.load_search(candidates(read_sweep(sweep))[0]["config"].data)
+    assert set(everything(found).train.ids) == set(found.train.ids) | set(found.val.ids)
+    assert len(everything(found).train) == 90
+
+
+def test_a_damaged_counter_is_not_written_over(sweep: Path) -> None:
+    (sweep / "test_eval.json").write_text('{"count": 3, ')
+    with pytest.raises(UserError, match=r"test_eval\.json: cannot be read; it counts"):
+        evaluate(sweep, confirm_test=True, local=True, say=told([]))
+    assert (sweep / "test_eval.json").read_text() == '{"count": 3, '
+
+
+def test_a_sweep_without_a_finished_trial_has_nothing_to_evaluate(sweep: Path) -> None:
+    (sweep / "trials.jsonl").write_text("")
+    shutil.rmtree(sweep / "trials")
+    with pytest.raises(NothingCompleted):
+        evaluate(sweep, confirm_test=True, local=True, say=told([]))
+
+
+def test_other_data_than_the_sweeps_is_refused(sweep: Path) -> None:
+    text = (sweep / "sweep.yaml").read_text()
+    before = read_sweep(sweep).data["data_hash"]
+    (sweep / "sweep.yaml").write_text(text.replace(before, "000000000000"))
+    with pytest.raises(DataError, match="the data has changed"):
+        evaluate(sweep, confirm_test=True, local=True, say=told([]))
+    assert not (sweep / "test_eval.json").exists()
+
+
+def test_with_the_test_split_unreadable_only_evaluate_fails(tmp_path: Path) -> None:
+    from igmsweep.data.avdigits import make
+
+    make(tmp_path / "data", counts=(60, 30, 30))
+    spoil(tmp_path / "data")
+    folder = sweep_of(tmp_path / "out", tmp_path / "data", trials=2)
+    assert set(read_sweep(folder).trials["state"]) == {"complete"}
+    assert analyze(folder, formats=["html"], say=told([]))[0].is_file()
+    with pytest.raises(DataError) as error:
+        evaluate(folder, confirm_test=True, local=True, say=told([]))
+    assert "\n" not in str(error.value) and "test" in str(error.value)
+    assert not (folder / "test_eval.json").exists()  # nothing was seen, so nothing is counted
+
+
+def test_a_poisoned_test_split_changes_no_output_of_a_search(tmp_path: Path) -> None:
+    from igmsweep.data.avdigits import make
+
+    found = []
+    for name in ("clean", "poisoned"):
+        make(tmp_path / name / "avdigits", counts=(60, 30, 30))
+        if name == "poisoned":
+            spoil(tmp_path / name / "avdigits")
+        folder = sweep_of(tmp_path / name / "out", tmp_path / name / "avdigits")
+        rows = [json.loads(line) for line in (folder / "trials.jsonl").read_text().splitlines()]
+        kept = ("trial", "state", "source", "params", "metrics", "config_hash", "epochs")
+        sweep = read_sweep(folder)
+        hashes = [sweep.data["data_hash"], sweep.data["split_hash"]]
+        found.append([hashes, *({key: row.get(key) for key in kept} for row in rows)])
+    assert found[0] == found[1]
+
+
+@pytest.mark.slow
+def test_ray_runs_the_same_trainings(sweep: Path) -> None:
+    outcome = evaluate(sweep, confirm_test=True, seeds=1, say=told([]))
+    assert all(len(candidate["seeds"]) == 1 for candidate in outcome["candidates"])
+    here = Path(shutil.copytree(sweep, sweep.parent / "again", ignore=shutil.ignore_patterns("evaluation", "test_*")))
+    again = evaluate(here, confirm_test=True, seeds=1, local=True, say=told([]))
+    for one, two in zip(outcome["candidates"], again["candidates"], strict=True):
+        assert one["per_seed"]["acc"] == pytest.approx(two["per_seed"]["acc"])
