@@ -35,7 +35,7 @@ from igmsweep.sweep.trial import run_trial
 OBJECT_STORE = 200 * 2**20
 """Bytes; trials exchange small dictionaries, the data is mapped from the cache."""
 
-NODE_LOSS_S = 5.0
+NODE_LOSS_S = 20.0
 """A worker's death is heard before its node's; so long is waited for the second, where there are several nodes."""
 
 LOGGERS = {"tensorboard": "tensorboardX", "wandb": "wandb", "mlflow": "mlflow"}

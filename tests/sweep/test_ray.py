@@ -104,7 +104,7 @@ def kill():
     while len(list(Path(asked["out"], "s", "trials").glob("*/worker.json"))) < 2:
         time.sleep(0.2)
     nodes = {json.loads(path.read_text())["node"] for path in Path(asked["out"], "s", "trials").glob("*/worker.json")}
-    print("NODES", len(nodes), flush=True)
+    print("NODES", len(nodes), file=sys.stderr, flush=True)
     time.sleep(0.5)
     cluster.remove_node(extra, allow_graceful=False)
 
@@ -136,7 +136,7 @@ def test_trials_of_a_lost_node_run_again_elsewhere(tmp_path, small_avdigits):
         timeout=280,
         cwd=TESTS.parent,
     )
-    assert "NODES 2" in done.stdout, done.stdout + done.stderr
+    assert "NODES 2" in done.stderr, done.stdout + done.stderr
     assert 'COUNTS {"complete": 6}' in done.stdout, done.stdout + done.stderr
     waiting = [line for line in Ledger(tmp_path / "out/s/trials.jsonl").lines() if line["state"] == "waiting"]
     assert [line["error"]["class"] for line in waiting] == ["node"]
