@@ -58,7 +58,7 @@ def facts(sweep: Sweep, importance: pd.DataFrame) -> dict[str, Any]:
         },
         "versions": {k: v for k, v in versions.items() if v} if isinstance(versions, dict) else {},
         "hardware": _plain(sweep.meta.get("hardware")),
-        "revision": _plain(sweep.meta.get("git") or sweep.meta.get("revision") or sweep.meta.get("git_revision")),
+        "revision": _revision(sweep.meta.get("git")),
         "started": str(sweep.meta.get("started") or sweep.spec.get("created") or "–"),
         "finished": _plain(sweep.meta.get("finished")),
         "ended": _plain(
@@ -125,7 +125,7 @@ def _numbers(sweep: Sweep, order: pd.DataFrame) -> list[tuple[str, str, str]]:
                 row = own.iloc[0]
                 shown = score_text(metric, row["mean"]) + (" %" if is_share(metric) else "")
                 error = f" ± {points_text(row['se'], metric)}" if math.isfinite(row["se"]) else ""
-                out.append((shown, metric_label(metric), f"best trial, {row['trial']}{error}"))
+                out.append((shown, metric_label(metric), f"trial {row['trial']}, the best{error}"))
         out += _against_paper(sweep, order)
     out.append((str(len(sweep.completed())), "trials completed", counts_text(sweep)))
     seconds = sweep.trials["seconds"].dropna()
@@ -173,7 +173,8 @@ def _findings(sweep: Sweep, order: pd.DataFrame, importance: pd.DataFrame) -> li
     if ranges["told"].any() or (len(importance) and importance["told"].any()):
         out.append(importance_words(importance).partition(" Not told apart")[0])
     for words, path in ranges.loc[ranges["told"], ["words", "param"]].itertuples(index=False, name=None):
-        out.append(words if label(path) in words else f"{label(path)}: {words}")
+        named = words if label(path) in words else f"{label(path)}: {words[:1].lower()}{words[1:]}"
+        out.append(named[:1].upper() + named[1:] if named[:1].isascii() else named)
     rest = [label(path) for path in ranges.loc[~ranges["told"], "param"].tolist()]
     if len(rest) == len(ranges):
         out.append(
@@ -240,6 +241,12 @@ def _count(value: Any) -> str:
 
 def _dict(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _revision(git: Any) -> str:
+    if not isinstance(git, dict) or not git.get("revision"):
+        return ""
+    return f"{git['revision']}{', with uncommitted changes' if git.get('changed') else ''}"
 
 
 def _plain(value: Any) -> str:

@@ -79,7 +79,7 @@ def importance_words(data: pd.DataFrame) -> str:
     told = [label(path) for path in data.loc[data["told"], "param"]]
     rest = [label(path) for path in data.loc[~data["told"], "param"]]
     if not told:
-        return "Nothing matters that these trials could show: every parameter stays below what shuffled scores reach."
+        return "PED-ANOVA finds nothing that the best trials have in common beyond what shuffled scores reach."
     said = f"What sets the best trials apart (PED-ANOVA): {', '.join(told)}."
     return said + (f" Not told apart from chance: {', '.join(rest)}." if rest else "")
 

@@ -48,7 +48,7 @@ SETTINGS: Any = {
     "svg.hashsalt": "igmsweep",  # the same bytes for the same figure
 }
 MARKERS = {"circle": "o", "circle-open": "o", "diamond": "D", "square": "s", "line-ew": "_", "line-ns": "|",
-           "x-thin": "x"}  # fmt: skip
+           "x-thin": "x", "triangle-down": "v", "triangle-up": "^"}  # fmt: skip
 DASHES = {"dash": (0, (4, 2)), "dot": (0, (1, 1.6))}
 
 
@@ -137,7 +137,9 @@ def _scatter(ax: Axes, trace: Any) -> None:
         marker=marker,
         markersize=size,
         markerfacecolor="none" if symbol == "circle-open" else colour,
-        markeredgewidth=float(stroke.width or 2) * POINTS if symbol not in ("circle", "diamond", "square") else 0,
+        markeredgewidth=float(stroke.width or 2) * POINTS
+        if symbol not in ("circle", "diamond", "square", "triangle-down", "triangle-up")
+        else 0,
         label=label if shown else None,
         zorder=3 if "lines" in mode else 2,
     )

@@ -14,7 +14,7 @@ from igmsweep.analysis.names import label, metric_label, unit
 from igmsweep.analysis.sensitivity import sampler_of
 from igmsweep.analysis.sensitivity_plot import thin
 from igmsweep.analysis.style import BLUE, GREY, ORANGE, SERIES, VERMILION, clear, figure, text
-from igmsweep.analysis.trials import trial_markers
+from igmsweep.analysis.trials import crop, trial_markers
 
 
 def history_data(sweep: Sweep) -> pd.DataFrame:
@@ -52,7 +52,7 @@ def history_figure(
     for part, scores, colour, name, mark, size in (
         (stopped, "stopped_score", clear(GREY, 0.9), "stopped early", "circle-open", 5),
         (done[~given], "score", clear(BLUE, 0.5), "trial", "circle", 6),
-        (done[given], "score", ORANGE, "given", "diamond", 9),
+        (done[given], "score", ORANGE, "enqueued", "diamond", 9),
     ):
         if len(part):
             part = thin(part.sort_values(scores, ascending=not sweep.maximise))
@@ -68,10 +68,12 @@ def history_figure(
         line={"color": BLUE, "width": 2.5, "shape": "hv"},
         hovertemplate="best so far %{y:.2f}<extra></extra>",
     )
+    edge = crop(fig, sweep.maximise)
     if len(lost) and len(done):
+        worst = scale * float(done["score"].min() if sweep.maximise else done["score"].max())
         fig.add_scatter(
             x=(factor * lost[against]).tolist(),
-            y=[scale * float(done["score"].min())] * len(lost),
+            y=[worst if edge is None else edge] * len(lost),
             mode="markers",
             name="failed",
             marker={"color": VERMILION, "symbol": "x-thin", "size": 8, "line": {"width": 2, "color": VERMILION}},

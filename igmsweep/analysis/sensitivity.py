@@ -62,6 +62,7 @@ class Sensitivity:
     flat: Flat | None = None
     """None: too few trials to say."""
     stopped: pd.DataFrame | None = None
+    maximise: bool = True
 
     def words(self) -> str:
         """The finding as one or two sentences."""
@@ -125,8 +126,10 @@ def sensitivity_data(sweep: Sweep, param: str, metric: str) -> Sensitivity:
                 for i, (choice, group) in enumerate(zip(choices, groups, strict=True))
             ]
         )
-    flat = _flat(groups, bins, numeric, log, _higher_is_better(sweep, metric), LEVEL / max(1, len(sweep.space)))
-    return Sensitivity(param, metric, points, bins, numeric, log, binned, sweep.paper.get(param), flat, stopped)
+    higher = _higher_is_better(sweep, metric)
+    flat = _flat(groups, bins, numeric, log, higher, LEVEL / max(1, len(sweep.space)))
+    paper = sweep.paper.get(param)
+    return Sensitivity(param, metric, points, bins, numeric, log, binned, paper, flat, stopped, higher)
 
 
 def flat_ranges(sweep: Sweep, metric: str | None = None) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from igmsweep.analysis.names import label, metric_label, unit, value_text
 from igmsweep.analysis.sensitivity import FEWEST, Sensitivity, is_number
 from igmsweep.analysis.style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, clear, figure, log_axis, text
-from igmsweep.analysis.trials import trial_markers
+from igmsweep.analysis.trials import crop, trial_markers
 
 MOST_POINTS = 2000
 ANNOTATION = 11.5
@@ -44,7 +44,9 @@ def sensitivity_figure(data: Sensitivity, texts: Mapping[int, str] | None = None
     for name, colour, mark, size in looks:
         part = points[points["sampler"] == name]
         if len(part):
-            shown = "trial" if not others and name == data.binned else name if name == "given" else f"trial ({name})"
+            shown = (
+                "trial" if not others and name == data.binned else "enqueued" if name == "given" else f"trial ({name})"
+            )
             trial_markers(
                 fig, _spread(part, data), scale * part["score"], part["trial"], texts, shown,
                 {"color": colour, "symbol": mark, "size": size},
@@ -53,6 +55,7 @@ def sensitivity_figure(data: Sensitivity, texts: Mapping[int, str] | None = None
         _numeric_axis(fig, data)
     else:
         _choice_axis(fig, data)
+    crop(fig, data.maximise)
     if moved:
         _moved(fig, points)
     return fig

@@ -34,12 +34,15 @@ def describe(machine: Machine) -> dict[str, Any]:
         return done.stdout.strip() if done.returncode == 0 else None
 
     packages = ("torch", "torchvision", "ray", "optuna", "numpy", "scikit-learn", "pandas", "plotly")
-    changes = git("status", "--porcelain", "--untracked-files=no")
+    # installed in an environment that lies inside another repository, git would speak of that one
+    ours = git("ls-files", "--error-unmatch", Path(__file__).name) is not None
+    revision = git("rev-parse", "HEAD") if ours else None
+    changes = git("status", "--porcelain", "--untracked-files=no") if ours else None
     return {
         "schema": SCHEMA,
         "versions": {"igmsweep": __version__, "python": platform.python_version()}
         | {package: version(package) for package in packages},
-        "git": {"revision": git("rev-parse", "HEAD"), "changed": bool(changes)},
+        "git": {"revision": revision, "changed": bool(changes)},
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "hardware": {
             "system": platform.platform(),

@@ -146,6 +146,7 @@ def _drive(
             described = meta.describe(machine)
             before = _read_meta(folder)
             described["started"] = before.get("started", described["started"])
+            session |= {"git": described["git"], "versions": described["versions"]}  # a resume may bring others
             sessions = [*before.get("sessions", []), session | _resources(allotment, settings.local)]
             _write_meta(folder, described, sessions)
             (folder / "trials").mkdir(exist_ok=True)

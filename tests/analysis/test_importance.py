@@ -61,7 +61,7 @@ def test_of_noise_it_says_that_nothing_matters(tmp_path: Path, seed: int) -> Non
     sweep = read_sweep(write_sweep(tmp_path, n=120, failed=0, sampler="random", seed=seed, response=noise_only))
     data = importance_data(sweep)
     assert not data["told"].any()
-    assert importance_words(data).startswith("Nothing matters")
+    assert importance_words(data).startswith("PED-ANOVA finds nothing")
 
 
 def test_no_importance_from_nine_trials(tmp_path: Path) -> None:

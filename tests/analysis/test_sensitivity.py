@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
+import plotly.graph_objects as go
 import pytest
 from fake_sweep import noise_only, plateau, write_sweep
 
@@ -16,6 +18,7 @@ from igmsweep.analysis.plots import history_data, stopped_data
 from igmsweep.analysis.sensitivity import sensitivity_data
 from igmsweep.analysis.sensitivity_plot import sensitivity_figure
 from igmsweep.analysis.together import heatmap_data
+from igmsweep.analysis.trials import crop, trial_markers
 
 
 def test_the_best_bin_of_tau_holds_the_optimum(tmp_path: Path) -> None:
@@ -48,6 +51,32 @@ def test_the_axis_is_logarithmic_where_the_space_is_and_the_paper_is_marked(tmp_
     assert fig.layout.shapes[0].x0 == 1e-10
     assert any(trace.yaxis == "y2" for trace in fig.data)  # the share of weights moved
     assert "validation accuracy (%)" in fig.layout.yaxis.title.text
+
+
+@pytest.mark.parametrize("maximise", [True, False])
+def test_a_hopeless_trial_does_not_press_the_others_against_the_edge(maximise: bool) -> None:
+    sign = 1 if maximise else -1
+    scores = pd.Series([90 + 0.5 * i for i in range(19)] + [10.0]) * sign
+    fig = go.Figure()
+    trial_markers(fig, pd.Series(range(20)), scores, pd.Series(range(20)), {19: "trial 19"}, "trial", {"color": "red"})
+    edge = crop(fig, maximise)
+    shown, cut = fig.data
+    assert len(shown.y) == 19 and shown.customdata == tuple(range(19))
+    assert (
+        cut.customdata == (19,) and cut.ids == (f"{10 * sign:.2f}",) and "%{id}" in cut.hovertemplate
+    )  # its true score
+    low, high = fig.layout.yaxis.range
+    assert low < edge < high and cut.y == (edge,)
+    assert low <= min(shown.y) and max(shown.y) <= high and high - low < 20
+
+
+def test_medians_and_quartiles_are_never_cut_off() -> None:
+    fig = go.Figure()
+    scores = pd.Series([90.0 + i for i in range(9)] + [0.0])
+    trial_markers(fig, pd.Series(range(10)), scores, pd.Series(range(10)), None, "trial", {"color": "red"})
+    fig.add_scatter(x=[0], y=[80.0], error_y={"type": "data", "arrayminus": [60.0], "array": [0.0]})
+    crop(fig, True)
+    assert fig.layout.yaxis.range is None  # the quartile reaches 20: zooming would not be worth it
 
 
 def test_the_heat_map_is_binned(tmp_path: Path) -> None:
@@ -121,7 +150,7 @@ def test_grid_and_tpe_points_are_told_apart_and_not_averaged(tmp_path: Path) -> 
     data = sensitivity_data(sweep, "optim.lr.audio", "val/acc")
     assert data.binned == "grid" and data.bins["n"].sum() == 30
     names = {trace.name for trace in sensitivity_figure(data).data}
-    assert {"trial (grid)", "trial (tpe)", "given"} <= names
+    assert {"trial (grid)", "trial (tpe)", "enqueued"} <= names
     (panel,) = [panel for panel in panels(sweep) if panel.id == "sensitivity-optim-lr-audio-val-acc"]
     assert "Points of tpe are drawn as squares and are not in the median" in panel.caption
 

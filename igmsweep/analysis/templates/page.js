@@ -26,7 +26,7 @@
     parsed.layout.annotations = (parsed.layout.annotations || []).filter(function (each) { return each.name !== "note"; });
     for (const trace of parsed.data) if (trace.meta === "trials") {
       trace.text = trace.customdata.map(function (trial) { return configs[trial] || "trial " + trial; });
-      trace.hovertemplate = "%{text}<br><b>%{y:.2f}</b><extra></extra>";
+      trace.hovertemplate = "%{text}<br><b>" + (trace.ids ? "%{id}" : "%{y:.2f}") + "</b><extra></extra>";
     }
     return parsed;
   }
