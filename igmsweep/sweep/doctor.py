@@ -39,7 +39,6 @@ def examine(
         "mps": mps_running(),
         "shared_memory": _free(Path("/dev/shm")),
         "disk": {"results": _free(out), "cache": _free(home())},
-        "browser": next((name for name in ("chromium", "google-chrome", "chrome") if shutil.which(name)), None),
     }
     try:
         allotment = allot(machine, cpus, gpus, concurrent)
@@ -73,7 +72,6 @@ def lines(found: dict[str, Any]) -> list[str]:
         if free is not None:
             low = (name != "shared memory" and free < 5 * 2**30) or (name == "shared memory" and free < 200 * 2**20)
             text.append(f"free {name}: {free / 2**30:.1f} GiB" + (" (little)" if low else ""))
-    text.append(f"browser for SVG, PDF and PNG figures: {found['browser'] or 'none; the page and tables work without'}")
     if "refused" in found:
         text.append(f"this request would be refused: {found['refused']}")
     else:

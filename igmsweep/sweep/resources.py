@@ -93,19 +93,27 @@ def allot(machine: Machine, cpus: float, gpus: float | None, concurrent: int | N
     return Allotment(cpus, share, concurrent or max(1, fits))
 
 
+PROBE_SECONDS = 1800
+
+
 def share_of_gpu(config: TrainConfig, machine: Machine) -> float:
     """`--gpus-per-trial auto`: measure a short training in a process of its own and choose the share.
 
     Raises:
         ResourceError: not even one trial fits, or the probe itself fails.
     """
-    done = subprocess.run(
-        [sys.executable, "-m", "igmsweep.sweep.probe"],
-        input=json.dumps(config.to_dict()),
-        capture_output=True,
-        text=True,
-        timeout=1800,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "igmsweep.sweep.probe"],
+            input=json.dumps(config.to_dict()),
+            capture_output=True,
+            text=True,
+            timeout=PROBE_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise ResourceError(
+            f"--gpus-per-trial auto: the probe took over {PROBE_SECONDS // 60} minutes; `igmsweep data prepare` decodes first"
+        ) from None
     try:
         measured = json.loads(done.stdout.strip().splitlines()[-1])
     except (ValueError, IndexError):
@@ -139,6 +147,14 @@ def gpu_share(peak: int, total: int) -> float:
             "make optim.batch_size smaller"
         )
     return 1.0 / fit
+
+
+def memory_fraction(share: float, total: int) -> float:
+    """The fraction of a GPU of `total` bytes that torch may allocate in a process that was given `share` of it; what
+    the CUDA context takes is kept back, so that processes whose shares add up to one GPU always fit."""
+    if not 0 < share < 1:
+        return 1.0
+    return max(share - CONTEXT / total, share / 2)
 
 
 def _quota(file: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:

@@ -25,6 +25,7 @@ from igmsweep.errors import Diverged
 from igmsweep.sweep.failures import TrialTimeout, classify, one_line
 from igmsweep.sweep.ledger import SCHEMA, now, plain, write_atomically
 from igmsweep.sweep.lock import identity
+from igmsweep.sweep.resources import memory_fraction
 
 CHECKPOINT = "checkpoint.pt"
 CHECKPOINT_EVERY_S = 60.0
@@ -227,7 +228,8 @@ def prepare_process(threads: int, gpus: float) -> None:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
         # Ray's fractions are bookkeeping; this wall keeps a trial from killing its neighbour
-        torch.cuda.set_per_process_memory_fraction(gpus * 0.95 if 0 < gpus < 1 else 1.0)
+        total = torch.cuda.get_device_properties(0).total_memory
+        torch.cuda.set_per_process_memory_fraction(memory_fraction(gpus, total))
 
 
 @contextlib.contextmanager
