@@ -85,7 +85,7 @@ def data_prepare(
     (dataset, folder), kept = data.at_hand(config), data.cache_of(config)
     parts = [part for part in data.PARTS if part != "test" or test]
     found = {
-        part: cache.decoded(dataset, folder, part, kept, jobs)
+        part: cache.decoded(dataset, folder, part, kept, jobs, config.store)
         for part in parts
         if dataset.index(folder, part) or part != "val"
     }

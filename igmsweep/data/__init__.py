@@ -148,6 +148,7 @@ def load(config: DataConfig, part: Part, jobs: int | None = None) -> Partition:
         cache_of(config),
         bad_files=config.bad_files,
         silent_files=config.silent_files,
+        store=config.store,
         jobs=jobs,
     )
 

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from igmsweep.data.files import BadFile
+from igmsweep.data.jpegs import Jpegs
 from igmsweep.data.rows import Rows
 from igmsweep.errors import DataError, UserError, nearest
 
@@ -192,7 +193,7 @@ class Partition:
     ids: tuple[str, ...]
     labels: np.ndarray
     groups: tuple[str | None, ...]
-    arrays: Mapping[str, np.ndarray | Rows]
+    arrays: Mapping[str, np.ndarray | Jpegs | Rows]
     digest: str = ""
     """Hash of recipe, ids, labels and contents of the files."""
     skipped: tuple[Remark, ...] = ()

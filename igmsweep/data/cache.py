@@ -21,15 +21,17 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from igmsweep.data import jpegs
 from igmsweep.data.base import DataSet, Part, Partition, Remark, Sample
 from igmsweep.data.contents import sample_digests
 from igmsweep.data.files import BadFile, reason
+from igmsweep.data.jpegs import Jpegs
 from igmsweep.data.progress import Progress, clock
 from igmsweep.errors import DataError, UserError, nearest
 
@@ -37,6 +39,7 @@ FORMAT = 2
 SHARD = 128
 """Samples between two entries of a build's journal: what a killed build loses at most."""
 INDEX = "index.json"
+JPEGS = ".jpegs"
 NETWORK = ("nfs", "nfs4", "cifs", "smb3", "lustre", "gpfs", "beegfs", "fuse.sshfs")
 
 
@@ -48,22 +51,26 @@ def partition(
     *,
     bad_files: str = "error",
     silent_files: str = "keep",
+    store: str = "raw",
     jobs: int | None = None,
 ) -> Partition:
     """A part of a data set from its cache, which is built when it is missing.
 
     Args:
         bad_files, silent_files: the policies of `DataConfig`.
+        store: `raw` or `jpeg`, how pictures are kept.
         jobs: threads that decode; default: the cores this process may use, at most 16.
 
     Raises:
         DataError: the data set has no such part, files cannot be used and the policy refuses them, no sample can be
             read, or the cache folder cannot be written.
     """
-    return under_policy(decoded(dataset, root, part, cache, jobs), dataset.name, bad_files, silent_files)
+    return under_policy(decoded(dataset, root, part, cache, jobs, store), dataset.name, bad_files, silent_files)
 
 
-def decoded(dataset: DataSet, root: Path, part: Part, cache: Path, jobs: int | None = None) -> Partition:
+def decoded(
+    dataset: DataSet, root: Path, part: Part, cache: Path, jobs: int | None = None, store: str = "raw"
+) -> Partition:
     """The same with every sample still in it; `replaced` lists those with files that cannot be used."""
     samples = dataset.index(root, part)
     if not samples:
@@ -72,13 +79,13 @@ def decoded(dataset: DataSet, root: Path, part: Part, cache: Path, jobs: int | N
     try:
         cache.mkdir(parents=True, exist_ok=True)
         digests = sample_digests(samples, root, cache, jobs)
-        folder = cache / f"{dataset.name}-{part}-{_key(dataset, digests)}"
+        folder = cache / f"{dataset.name}-{part}-{_key(dataset, digests, store)}"
         if not (folder / INDEX).exists():
             with (cache / f"{folder.name}.lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 if not (folder / INDEX).exists():
                     _warn_network(cache)
-                    _build(dataset, samples, digests, folder, jobs)
+                    _build(dataset, samples, digests, folder, jobs, store)
                     _evict(cache, keep=folder)
     except OSError as error:
         raise DataError(f"{cache}: the cache cannot be written ({error.strerror or error})") from None
@@ -121,8 +128,9 @@ def _once(remarks: list[Remark]) -> tuple[Remark, ...]:
 NO_BLANK = "nothing can stand in its place"
 
 
-def _key(dataset: DataSet, digests: list[str]) -> str:
-    text = json.dumps([FORMAT, dataset.name, dataset.recipe(), digests], sort_keys=True)
+def _key(dataset: DataSet, digests: list[str], store: str) -> str:
+    kept = [jpegs.backend()] if store == "jpeg" else []
+    text = json.dumps([FORMAT, dataset.name, dataset.recipe(), digests, *kept], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -132,6 +140,8 @@ class _Decoded:
     remarks: list[Remark]
     missing: list[str]
     """Modalities without an array: their blank is not known yet, or there is none."""
+    blobs: Mapping[str, list[bytes]] = field(default_factory=dict)
+    """What stands for an array that is kept as JPEG."""
 
 
 def _decode(dataset: DataSet, sample: Sample) -> _Decoded:
@@ -156,16 +166,16 @@ def _decode(dataset: DataSet, sample: Sample) -> _Decoded:
     return _Decoded(arrays, remarks, [name for name in dataset.modalities if name not in arrays])
 
 
-def _build(dataset: DataSet, samples: list[Sample], digests: list[str], folder: Path, jobs: int) -> None:
+def _build(dataset: DataSet, samples: list[Sample], digests: list[str], folder: Path, jobs: int, store: str) -> None:
     started = time.monotonic()
     work = folder.parent / f".{folder.name}.building"
     work.mkdir(exist_ok=True)
     try:
-        _fill(dataset, samples, work, jobs, folder)
+        _fill(dataset, samples, work, jobs, folder, store)
     except Exception:  # what a person must mend; an interrupted build, on the other hand, goes on where it stopped
         shutil.rmtree(work, ignore_errors=True)
         raise
-    index = _index(dataset, samples, digests, work)
+    index = _index(dataset, samples, _key(dataset, digests, store), work)
     (work / _Build.JOURNAL).unlink()
     if folder.exists():  # without its index, so nobody's
         shutil.rmtree(folder)
@@ -174,19 +184,21 @@ def _build(dataset: DataSet, samples: list[Sample], digests: list[str], folder: 
     print(f"igmsweep: decoded in {clock(time.monotonic() - started)}, {size:.0f} MiB", file=sys.stderr)
 
 
-def _fill(dataset: DataSet, samples: list[Sample], work: Path, jobs: int, folder: Path) -> None:
+def _fill(dataset: DataSet, samples: list[Sample], work: Path, jobs: int, folder: Path, store: str) -> None:
     """Decode what an earlier, interrupted build has not."""
     build = _Build(work, len(samples))
     again = f", {build.done} of them done before" if build.done else ""
     print(f"igmsweep: decoding {len(samples)} samples of {dataset.name} into {folder}{again}", file=sys.stderr)
     if not build.maps:
-        build.allocate(_first_usable(dataset, samples))
+        build.allocate(_first_usable(dataset, samples), store)
     with ThreadPoolExecutor(jobs) as pool, Progress(len(samples), "samples", build.done) as progress:
         try:
             for first in range(build.done, len(samples), SHARD):
                 shard = samples[first : first + SHARD]
                 remarks: list[Remark] = []
-                for row, decoded in enumerate(pool.map(lambda sample: _decode(dataset, sample), shard), start=first):
+                for row, decoded in enumerate(
+                    pool.map(lambda sample: build.packed(_decode(dataset, sample)), shard), start=first
+                ):
                     build.put(row, samples[row].id, decoded)
                     remarks += decoded.remarks
                     progress.advance()
@@ -196,20 +208,22 @@ def _fill(dataset: DataSet, samples: list[Sample], work: Path, jobs: int, folder
             raise
 
 
-def _index(dataset: DataSet, samples: list[Sample], digests: list[str], work: Path) -> dict[str, Any]:
+def _index(dataset: DataSet, samples: list[Sample], digest: str, work: Path) -> dict[str, Any]:
     """Write the file that makes a cache whole, and return what stands in it."""
     build = _Build(work, len(samples))
     index = {
         "format": FORMAT,
         "dataset": dataset.name,
         "samples": len(samples),
-        "digest": _key(dataset, digests),
+        "digest": digest,
         "arrays": list(build.maps),
+        "jpeg": {name: list(shape) for name, shape in build.jpeg.items()},
         "ids": [sample.id for sample in samples],
         "labels": [sample.label for sample in samples],
         "groups": [sample.group for sample in samples],
         "remarks": [[remark.kind, remark.sample, remark.modality, remark.text] for remark in build.remarks],
-        "bytes": {name: (work / f"{name}.npy").stat().st_size for name in build.maps},
+        "bytes": {name: (work / f"{name}.npy").stat().st_size for name in build.maps}
+        | {f"{name}{JPEGS}": (work / f"{name}{JPEGS}").stat().st_size for name in build.jpeg},
         "recipe": dataset.recipe(),
     }
     with (work / INDEX).open("w", encoding="utf-8") as file:
@@ -238,7 +252,8 @@ def _first_usable(dataset: DataSet, samples: list[Sample]) -> Mapping[str, np.nd
 
 
 class _Build:
-    """A build's folder: the maps, and a journal whose last whole line says how far they are written."""
+    """A build's folder: the maps, and a journal whose last whole line says how far they are written. The map of an array
+    that is kept as JPEG holds where in its file of pictures each begins and ends."""
 
     JOURNAL = "journal.jsonl"
 
@@ -248,18 +263,24 @@ class _Build:
         self.done = 0
         self.remarks: list[Remark] = []
         self.maps: dict[str, np.ndarray] = {}
+        self.jpeg: dict[str, tuple[int, ...]] = {}
         arrays: list[str] = []
+        ends: dict[str, int] = {}
         entries = list(self._entries())
         for entry in entries:
             if "arrays" in entry:
                 arrays = entry["arrays"]
+                self.jpeg = {name: tuple(shape) for name, shape in entry.get("jpeg", {}).items()}
             else:
                 self.done = entry["done"]
+                ends = entry.get("ends", {})
                 self.remarks += [Remark(*remark) for remark in entry["remarks"]]
         try:
             self.maps = {name: np.load(work / f"{name}.npy", mmap_mode="r+", allow_pickle=False) for name in arrays}
+            for name in self.jpeg:
+                os.truncate(work / f"{name}{JPEGS}", ends.get(name, 0))  # what follows is not in the journal
         except (OSError, ValueError):
-            self.done, self.remarks, self.maps = 0, [], {}
+            self.done, self.remarks, self.maps, self.jpeg = 0, [], {}, {}
         if self.maps:  # what follows must not be written behind half a line
             (work / self.JOURNAL).write_text("".join(json.dumps(entry) + "\n" for entry in entries), encoding="utf-8")
 
@@ -274,26 +295,49 @@ class _Build:
             except ValueError:  # the line that was being written
                 return
 
-    def allocate(self, like: Mapping[str, np.ndarray]) -> None:
+    def allocate(self, like: Mapping[str, np.ndarray], store: str) -> None:
         """Empty maps of the right size, with their disk space taken: a full disk is an error here, not a crash later."""
+        self.jpeg = {name: array.shape for name, array in like.items() if store == "jpeg" and jpegs.is_pictures(array)}
         for name, array in like.items():
             path = self.work / f"{name}.npy"
-            self.maps[name] = np.lib.format.open_memmap(
-                path, mode="w+", dtype=array.dtype, shape=(self.count, *array.shape)
-            )
+            dtype, shape = array.dtype, array.shape
+            if name in self.jpeg:
+                (self.work / f"{name}{JPEGS}").write_bytes(b"")
+                dtype, shape = np.dtype(np.int64), (jpegs.count(array.shape) + 1,)
+            self.maps[name] = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(self.count, *shape))
             with path.open("r+b") as file:
                 os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-        (self.work / self.JOURNAL).write_text(json.dumps({"arrays": list(like)}) + "\n", encoding="utf-8")
+        (self.work / self.JOURNAL).write_text(
+            json.dumps({"arrays": list(like), "jpeg": self.jpeg}) + "\n", encoding="utf-8"
+        )
+
+    def packed(self, decoded: _Decoded) -> _Decoded:
+        """The same with pictures as JPEG where they are kept so; costly, so done by the threads that decode."""
+        arrays = {name: np.zeros(self.jpeg[name], np.uint8) for name in decoded.missing if name in self.jpeg}
+        arrays |= decoded.arrays
+        blobs = {
+            name: jpegs.encode(array)
+            for name, array in arrays.items()
+            if array.shape == self.jpeg.get(name) and array.dtype == np.uint8
+        }
+        return replace(decoded, blobs=blobs)
 
     def put(self, row: int, name: str, decoded: _Decoded) -> None:
         """Write one sample's row."""
         for modality, array in decoded.arrays.items():
-            target = self.maps[modality]
-            if array.shape != target.shape[1:]:
-                raise DataError(f"sample {name}: its {modality} has shape {array.shape}, the others {target.shape[1:]}")
-            target[row] = array
+            target, expected = self.maps[modality], self.jpeg.get(modality) or self.maps[modality].shape[1:]
+            if array.shape != expected:
+                raise DataError(f"sample {name}: its {modality} has shape {array.shape}, the others {expected}")
+            if modality not in self.jpeg:
+                target[row] = array
         for modality in decoded.missing:
-            self.maps[modality][row] = 0
+            if modality not in self.jpeg:
+                self.maps[modality][row] = 0
+        for modality, blobs in decoded.blobs.items():
+            with (self.work / f"{modality}{JPEGS}").open("ab") as file:
+                first = file.tell()
+                file.write(b"".join(blobs))
+            self.maps[modality][row] = first + np.cumsum([0, *map(len, blobs)])
         for number, remark in enumerate(decoded.remarks):
             if remark.modality in decoded.missing:
                 text = f"{remark.text}; {NO_BLANK}"
@@ -304,7 +348,11 @@ class _Build:
         for array in self.maps.values():
             assert isinstance(array, np.memmap)
             array.flush()
-        entry = {"done": done, "remarks": [[r.kind, r.sample, r.modality, r.text] for r in remarks]}
+        entry: dict[str, Any] = {"done": done, "remarks": [[r.kind, r.sample, r.modality, r.text] for r in remarks]}
+        for name in self.jpeg:
+            with (self.work / f"{name}{JPEGS}").open("rb") as pictures:
+                os.fsync(pictures.fileno())
+                entry.setdefault("ends", {})[name] = os.fstat(pictures.fileno()).st_size
         with (self.work / self.JOURNAL).open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
         self.done = done
@@ -314,12 +362,13 @@ class _Build:
 def _open(folder: Path) -> Partition:
     try:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        arrays = {}
+        arrays: dict[str, np.ndarray | Jpegs] = {}
         for name in index["arrays"]:
-            path = folder / f"{name}.npy"
-            if path.stat().st_size != index["bytes"][name]:
-                raise ValueError(name)
-            arrays[name] = np.load(path, mmap_mode="r", allow_pickle=False)
+            array = np.load(_sized(folder / f"{name}.npy", index["bytes"][name]), mmap_mode="r", allow_pickle=False)
+            arrays[name] = array
+            if name in index.get("jpeg", {}):
+                pictures = np.memmap(_sized(folder / f"{name}{JPEGS}", index["bytes"][f"{name}{JPEGS}"]), mode="r")
+                arrays[name] = Jpegs(array, pictures, tuple(index["jpeg"][name]))
     except (OSError, ValueError, KeyError):
         raise DataError(f"{folder}: the cache is damaged; delete it and it is built again") from None
     with suppress(OSError):  # another user's cache may be read all the same
@@ -332,6 +381,13 @@ def _open(folder: Path) -> Partition:
         index["digest"],
         replaced=tuple(Remark(*remark) for remark in index["remarks"]),
     )
+
+
+def _sized(path: Path, size: int) -> Path:
+    """The path, if the file is as long as it was when it was written."""
+    if path.stat().st_size != size:
+        raise ValueError(path.name)
+    return path
 
 
 @dataclass(frozen=True)

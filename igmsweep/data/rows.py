@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from igmsweep.data.jpegs import Jpegs
+
 
 class Rows:
     """Rows of some arrays of one dtype and row shape. Indexing with an integer, a slice or an index array copies.
@@ -15,7 +17,7 @@ class Rows:
     ([2, 5], 3)
     """
 
-    def __init__(self, sources: tuple[np.ndarray, ...], source: np.ndarray, row: np.ndarray) -> None:
+    def __init__(self, sources: tuple[np.ndarray | Jpegs, ...], source: np.ndarray, row: np.ndarray) -> None:
         self.sources = sources
         self._source = source
         self._row = row
@@ -23,7 +25,7 @@ class Rows:
         self.dtype = sources[0].dtype
 
     @classmethod
-    def of(cls, array: np.ndarray | Rows) -> Rows:
+    def of(cls, array: np.ndarray | Jpegs | Rows) -> Rows:
         """All rows of an array; Rows stay as they are."""
         if isinstance(array, Rows):
             return array
