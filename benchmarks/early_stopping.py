@@ -1,7 +1,7 @@
 """What early stopping saves and what the sampler finds, on avdigits over several seeds. Prints Markdown tables.
 
-Three arms with the same space and the same number of trials: TPE without early stopping, TPE with ASHA, and random
-search without. One trial at a time without Ray, so that an arm is decided by its seed alone; arms run side by side.
+Three arms with the same space: TPE without early stopping, TPE with ASHA and twice the trials (about the same epochs), and
+random search without. One trial at a time without Ray, so that an arm is decided by its seed alone; arms run side by side.
 """
 
 from __future__ import annotations
@@ -65,42 +65,68 @@ def shown(values: list[float]) -> str:
     return f"{100 * mean(values):.1f} ± {100 * stdev(values):.1f}" if len(values) > 1 else f"{100 * values[0]:.1f}"
 
 
+def at_epochs(best: list[float], epochs: list[int], budget: int) -> float:
+    """Best score of the trials that had ended when `budget` epochs were spent."""
+    return max([score for score, spent in zip(best, epochs, strict=True) if spent <= budget], default=0.0)
+
+
 def main() -> None:
-    """Run the arms and print."""
+    """Run the arms that the file of raw figures does not hold yet, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, default=27)
+    parser.add_argument("--trials", type=int, default=20, help="of TPE and of random search; with ASHA twice as many")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--parallel", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=None, help="write the raw figures as JSON")
+    parser.add_argument(
+        "--out", type=Path, default=None, help="JSON of raw figures; sweeps that it holds are not run again"
+    )
     options = parser.parse_args()
+    trials = {arm: options.trials * (2 if "ASHA" in arm else 1) for arm in ARMS}
+    jobs = [(arm, seed) for seed in range(options.seeds) for arm in ARMS]
+    found = json.loads(options.out.read_text()) if options.out and options.out.exists() else {}
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         (place / "space.yaml").write_text(SPACE)
-        jobs = [(arm, seed) for seed in range(options.seeds) for arm in ARMS]
+
+        def measure(job: tuple[str, int]) -> None:
+            best, epochs = outcome(run(*job, trials[job[0]], options.rounds, place))
+            found["/".join(map(str, job))] = {"best": best, "epochs": epochs}
+            if options.out:
+                options.out.write_text(json.dumps(found))
+
         with ThreadPoolExecutor(options.parallel) as pool:
-            folders = list(pool.map(lambda job: run(*job, options.trials, options.rounds, place), jobs))
-        found = {job: outcome(folder) for job, folder in zip(jobs, folders, strict=True)}
-    seeds = range(options.seeds)
-    print(f"avdigits, {options.trials} trials, {options.rounds} cycles each, {options.seeds} seeds\n")
-    print("| arm | best val/acc (%) | epochs trained | share of the epochs without stopping |")
-    print("|---|---|---|---|")
-    for arm in ARMS:
-        full = mean(found["TPE", seed][1][-1] for seed in seeds)
-        epochs = mean(found[arm, seed][1][-1] for seed in seeds)
-        print(f"| {arm} | {shown([found[arm, s][0][-1] for s in seeds])} | {epochs:.0f} | {epochs / full:.2f} |")
-    marks = [n for n in (5, 10, 15, 20, 27, 40) if n <= options.trials]
-    print("\n| best val/acc (%) after | " + " | ".join(f"{n} trials" for n in marks) + " |")
+            list(pool.map(measure, [job for job in jobs if "/".join(map(str, job)) not in found]))
+    curves = {arm: [found[f"{arm}/{seed}"] for seed in range(options.seeds)] for arm in ARMS}
+    whole = mean(curve["epochs"][-1] for curve in curves["TPE"])
+    print(f"avdigits, {options.rounds} cycles a trial, {options.seeds} seeds; best val/acc (%), mean ± s.d.\n")
+    marks = sorted({round(share * whole) for share in (0.25, 0.375, 0.5, 0.75, 1.0)})
+    print("| after so many epochs of training | " + " | ".join(map(str, marks)) + " |")
     print("|---|" + "---|" * len(marks))
-    for arm in ("TPE", "random"):
-        cells = [shown([found[arm, s][0][n - 1] for s in seeds]) for n in marks]
+    for arm, own in curves.items():
+        print(f"| {arm} | " + " | ".join(shown([at_epochs(**c, budget=mark) for c in own]) for mark in marks) + " |")
+    counts = [n for n in (5, 10, 15, 20, 30, 40) if n <= 2 * options.trials]
+    print("\n| after so many trials | " + " | ".join(map(str, counts)) + " |")
+    print("|---|" + "---|" * len(counts))
+    for arm, own in curves.items():
+        cells = [shown([c["best"][n - 1] for c in own]) if n <= trials[arm] else "" for n in counts]
         print(f"| {arm} | " + " | ".join(cells) + " |")
-    wins = sum(found["TPE", s][0][-1] > found["random", s][0][-1] for s in seeds)
-    ties = sum(found["TPE", s][0][-1] == found["random", s][0][-1] for s in seeds)
-    print(f"\nTPE ends above random search in {wins} of {options.seeds} seeds, equal in {ties}.")
-    if options.out:
-        raw = {f"{arm}/{seed}": {"best": b, "epochs": e} for (arm, seed), (b, e) in found.items()}
-        options.out.write_text(json.dumps(raw))
+    same = mean(curve["epochs"][options.trials - 1] for curve in curves["TPE with ASHA"]) / whole
+    print(f"\nThe same number of trials takes ASHA {same:.2f} of the epochs.")
+    shares, missed = [], 0
+    for plain, asha in zip(curves["TPE"], curves["TPE with ASHA"], strict=True):
+        needed = next(
+            spent for best, spent in zip(plain["best"], plain["epochs"], strict=True) if best == plain["best"][-1]
+        )
+        reached = [e for b, e in zip(asha["best"], asha["epochs"], strict=True) if b >= plain["best"][-1]]
+        shares += [reached[0] / needed] if reached else []
+        missed += not reached
+    told = f"{', '.join(f'{share:.2f}' for share in sorted(shares))} of TPE's epochs" if shares else "never"
+    print(
+        f"To reach the best score of TPE's {options.trials} trials, ASHA needs {told}; it misses it in {missed} seeds."
+    )
+    ends = [(a["best"][-1], b["best"][-1]) for a, b in zip(curves["TPE"], curves["random"], strict=True)]
+    print(f"TPE ends above random search in {sum(a > b for a, b in ends)} of {len(ends)} seeds, "
+          f"equal in {sum(a == b for a, b in ends)}.")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ params:
   optim.lr.audio:   {type: float, low: 0.001, high: 0.1, log: true}
 enqueue: [paper]
 """
-SMALL = {"stages.rounds": 2, "stages.epochs": 1, "model.width": 4, "optim.schedule": "none"}
+SMALL = {"stages.rounds": 2, "stages.epochs": 1, "model.width": 4, "optim.batch_size": 8, "optim.schedule": "none"}
 
 
 def command(folder: Path, space: Path, data: Path, options: argparse.Namespace, resume: bool) -> list[str]:
@@ -145,7 +145,7 @@ def main() -> None:
         from igmsweep.data.avdigits import make
 
         root = Path(place)
-        make(root / "avdigits", counts=(80, 60, 10))
+        make(root / "avdigits", counts=(160, 90, 10))
         (root / "space.yaml").write_text(SPACE)
         started = time.monotonic()
         subprocess.run(
