@@ -13,36 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from igmsweep.sweep import SweepRequest, run_sweep
+from igmsweep.sweep import run_sweep
 from igmsweep.sweep.ledger import Ledger
 
 TESTS = Path(__file__).parent.parent
 TRAINABLES = TESTS / "trainables.py"
-SPACE = "params:\n  method.tau: {type: float, low: 0.01, high: 40.0, log: true}\n"
 
 
 @pytest.fixture
-def request_of(tmp_path, small_avdigits):
-    (tmp_path / "space.yaml").write_text(SPACE)
-    (tmp_path / "cache").mkdir()
-
-    def make(**changes) -> SweepRequest:
-        values = {
-            "data": "avdigits",
-            "space": tmp_path / "space.yaml",
-            "trials": 4,
-            "name": "s",
-            "out": tmp_path / "out",
-            "overrides": {
-                "data.root": str(small_avdigits),
-                "data.cache": str(tmp_path / "cache"),
-                "stages.rounds": 3,
-            },
-            "trainable": f"{TRAINABLES}:cycles",
-        }
-        return SweepRequest(**{**values, **changes})
-
-    return make
+def request_of(cycles_request):
+    return lambda **changes: cycles_request(**{"trials": 4, **changes})
 
 
 @pytest.mark.slow
@@ -119,9 +99,7 @@ print("COUNTS", json.dumps(dict(result.counts)), flush=True)
 
 @pytest.mark.slow
 @pytest.mark.cluster
-def test_trials_of_a_lost_node_run_again_elsewhere(tmp_path, small_avdigits):
-    (tmp_path / "space.yaml").write_text(SPACE)
-    (tmp_path / "cache").mkdir()
+def test_trials_of_a_lost_node_run_again_elsewhere(tmp_path, small_avdigits, request_of):
     asked = {
         "space": str(tmp_path / "space.yaml"),
         "out": str(tmp_path / "out"),

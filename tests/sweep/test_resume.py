@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from igmsweep.errors import UserError
-from igmsweep.sweep import ResumeRequest, SweepRequest, resume_sweep, run_sweep
+from igmsweep.sweep import ResumeRequest, resume_sweep, run_sweep
 from igmsweep.sweep.driver import Sweep
 from igmsweep.sweep.failures import SweepFailed
 from igmsweep.sweep.ledger import Ledger
@@ -27,33 +27,11 @@ from igmsweep.sweep.status import lines, status
 from igmsweep.sweep.stopping import Asha, Median, make_stopping
 
 TRAINABLES = Path(__file__).parent.parent / "trainables.py"
-SPACE = "params:\n  method.tau: {type: float, low: 0.01, high: 40.0, log: true}\n"
 
 
 @pytest.fixture
-def request_of(tmp_path, small_avdigits):
-    (tmp_path / "space.yaml").write_text(SPACE)
-    (tmp_path / "cache").mkdir()
-
-    def make(**changes) -> SweepRequest:
-        values = {
-            "data": "avdigits",
-            "space": tmp_path / "space.yaml",
-            "trials": 12,
-            "name": "s",
-            "out": tmp_path / "out",
-            "overrides": {
-                "data.root": str(small_avdigits),
-                "data.cache": str(tmp_path / "cache"),
-                "stages.rounds": 3,
-            },
-            "trainable": f"{TRAINABLES}:cycles",
-            "local": True,
-            "quiet": True,
-        }
-        return SweepRequest(**{**values, **changes})
-
-    return make
+def request_of(cycles_request):
+    return lambda **changes: cycles_request(**{"trials": 12, "local": True, "quiet": True, **changes})
 
 
 def told(rows) -> dict:
@@ -290,14 +268,16 @@ def test_the_same_bug_in_the_first_trials_ends_the_sweep(request_of):
 
 
 def test_a_trial_that_hangs_fails_alone(request_of, tmp_path):
-    (tmp_path / "space.yaml").write_text(SPACE + "enqueue: [{method.tau: 0.1}, {method.tau: 0.9}, {method.tau: 0.2}]\n")
+    with (tmp_path / "space.yaml").open("a") as file:
+        file.write("enqueue: [{method.tau: 0.1}, {method.tau: 0.9}, {method.tau: 0.2}]\n")
     sweep = run_sweep(request_of(trainable=f"{TRAINABLES}:hang", trials=3, trial_timeout_s=1.0))
     assert [sweep.rows[n]["state"] for n in range(3)] == ["complete", "failed", "complete"]
     assert sweep.rows[1]["error"] == {"class": "timeout", "message": "not finished after 1 s"}
 
 
 def test_failed_trials_are_trained_again_when_asked(request_of, tmp_path):
-    (tmp_path / "space.yaml").write_text(SPACE + "enqueue: [{method.tau: 0.1}, {method.tau: 0.9}]\n")
+    with (tmp_path / "space.yaml").open("a") as file:
+        file.write("enqueue: [{method.tau: 0.1}, {method.tau: 0.9}]\n")
     sweep = run_sweep(request_of(trainable=f"{TRAINABLES}:hang", trials=2, trial_timeout_s=0.5))
     assert sweep.rows[1]["state"] == "failed"
     kept = resume_sweep(ResumeRequest(sweep.dir, quiet=True))

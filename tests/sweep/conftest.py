@@ -1,0 +1,29 @@
+"""A request for a sweep of `trainables.cycles`, which trains nothing and reports at the ends of its cycles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from igmsweep.sweep import SweepRequest
+
+TRAINABLES = Path(__file__).parent.parent / "trainables.py"
+SPACE = "params:\n  method.tau: {type: float, low: 0.01, high: 40.0, log: true}\n"
+
+
+@pytest.fixture
+def cycles_request(tmp_path: Path, small_avdigits: Path) -> Callable[..., SweepRequest]:
+    """`cycles_request(trials=..., local=..., ...)`: three cycles a trial, in a folder of the test's own."""
+    (tmp_path / "space.yaml").write_text(SPACE)
+    (tmp_path / "cache").mkdir()
+    overrides = {"data.root": str(small_avdigits), "data.cache": str(tmp_path / "cache"), "stages.rounds": 3}
+
+    def make(**changes: Any) -> SweepRequest:
+        values: dict[str, Any] = {"data": "avdigits", "space": tmp_path / "space.yaml", "name": "s"}
+        values |= {"out": tmp_path / "out", "overrides": overrides, "trainable": f"{TRAINABLES}:cycles"}
+        return SweepRequest(**{**values, **changes})
+
+    return make
