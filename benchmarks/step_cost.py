@@ -20,7 +20,7 @@ ROWS = {
 
 
 def epoch_seconds(method: object) -> float:
-    """Seconds of an epoch of every modality, the second round's (T acts by then), validation left out."""
+    """Seconds of an epoch of every modality, the second round's (T acts by then), validation included."""
     config = TrainConfig(data="avdigits", method=method, device="auto").override(
         {"stages.rounds": 2, "stages.epochs": 1, "optim.schedule": "none"}
     )
