@@ -22,7 +22,7 @@ from igmsweep.sweep.ledger import FINISHED, OUTCOME, Ledger, read_result, trial_
 from igmsweep.sweep.lock import alive
 from igmsweep.sweep.progress import Progress
 from igmsweep.sweep.resources import Allotment
-from igmsweep.sweep.result import ranked
+from igmsweep.sweep.result import best_of, ranked
 from igmsweep.sweep.search import Proposal, Proposer
 from igmsweep.sweep.space import SearchSpace
 from igmsweep.sweep.stopping import Stopping
@@ -61,6 +61,8 @@ class _Attempt:
     number: int = 0
     alone: bool = False
     decided: int = 0
+    retried: int = 0
+    """Reruns that a lost worker or node has cost; others do not count against `--retries`."""
 
 
 class Sweep:
@@ -90,7 +92,7 @@ class Sweep:
         self.deadline = None if budget is None else time.monotonic() + budget
         self._open: dict[int, _Attempt] = {}
         self._again: list[_Attempt] = []
-        self._best: int | None = None
+        self._kept: set[int] = set()
         self.arm: Callable[[], None] = lambda: None
         """Installs the sweep's signal handlers; a runner calls it again after a library has put its own in place."""
 
@@ -141,21 +143,31 @@ class Sweep:
         if retry_failed:
             for number, row in self.rows.items():
                 if row.get("state") == "failed":
-                    self._write(number, "waiting", attempt=int(row.get("attempt") or 0) + 1)
+                    self._write(number, "waiting", attempt=int(row.get("attempt") or 0) + 1, retried=0)
                     (trial_folder(self.folder, number) / "result.json").unlink(missing_ok=True)
         for proposal in self.proposer.restore(self.rows):
             row = self.rows[proposal.number]
             decided = max((int(cycle) for cycle in row.get("rungs") or {}), default=0)
             attempt = int(row.get("attempt") or 0)
-            self._again.append(_Attempt(proposal, attempt, bool(row.get("alone")), decided))
+            retried = int(row.get("retried") or 0)
+            self._again.append(_Attempt(proposal, attempt, bool(row.get("alone")), decided, retried))
         self.progress.restored(self.rows)
         self._keep_best()
 
     def next_task(self) -> dict[str, Any] | None:
         """The next trial to train as plain data, or None when there is none now. Duplicates are answered here."""
         while not self.stopping:
+            if any(attempt.alone for attempt in self._open.values()):
+                return None
             if self._again:
-                return self._start(self._again.pop(0))
+                following = min(self._again, key=lambda attempt: attempt.alone)  # those that run alone come last
+                if following.alone and self._open:
+                    return None
+                self._again.remove(following)
+                task = self._start(following)
+                if task is not None:
+                    return task
+                continue
             proposal = self.proposer.ask()
             if proposal is None:
                 proposal = self._repeat()
@@ -202,32 +214,61 @@ class Sweep:
         attempt = self._open.get(number)
         if attempt is None:
             return  # stopped at a rung, or told already
-        result = read_result(trial_folder(self.folder, number))
+        result = self._result_of(attempt)
+        if result is not None and (result.get("error") or {}).get("class") == "disk":
+            (trial_folder(self.folder, number) / "result.json").unlink(missing_ok=True)
+            self.no_room(result["error"]["message"])  # nothing is wrong with the trial
+            return
         if result is None and self.stopping:
             return
         if result is None:
             message = "the worker process died" if lost == "worker" else "the node it ran on was lost"
             result = {"state": "failed", "error": {"class": lost, "message": message}}
         failure = (result.get("error") or {}).get("class")
-        transient = failure in TRANSIENT and attempt.number < self.settings.retries
+        transient = failure in TRANSIENT and attempt.retried < self.settings.retries
         alone = failure == "oom" and not attempt.alone and self.allotment.concurrent > 1
         if transient or alone:
             del self._open[number]
             (trial_folder(self.folder, number) / "result.json").unlink(missing_ok=True)
-            again = _Attempt(attempt.proposal, attempt.number + 1, attempt.alone or alone, attempt.decided)
-            self._write(number, "waiting", attempt=again.number, alone=again.alone, error=result["error"])
+            again = _Attempt(
+                attempt.proposal,
+                attempt.number + 1,
+                attempt.alone or alone,
+                attempt.decided,
+                attempt.retried + bool(transient),
+            )
+            self._write(
+                number,
+                "waiting",
+                attempt=again.number,
+                alone=again.alone,
+                retried=again.retried,
+                error=result["error"],
+            )
             self._again.append(again)
             self.progress.waiting(number, result["error"], alone)
             return
         self._finish(number, result)
 
+    def no_room(self, message: str) -> None:
+        """A trial could not write: the sweep ends with one line, and the trial goes on after a `resume`."""
+        self.fault = self.fault or SweepFailed(
+            f"{self.folder}: a trial could not write ({message}); nothing recorded is lost, `igmsweep resume "
+            f"{self.folder}` goes on"
+        )
+
+    def _result_of(self, attempt: _Attempt) -> dict[str, Any] | None:
+        """What the trial's folder says of this attempt, not of an earlier one."""
+        result = read_result(trial_folder(self.folder, attempt.proposal.number))
+        return result if result is not None and int(result.get("attempt") or 0) == attempt.number else None
+
     def close(self) -> None:
         """Write down what was left unfinished."""
         try:
             for number in list(self._open):
-                if read_result(trial_folder(self.folder, number)) is not None:
+                if self._result_of(self._open[number]) is not None:
                     self.ended(number)
-                else:
+                if number in self._open:
                     self._write(number, "interrupted")
             self.proposer.abandon()
         except OSError as error:  # a full disk: the ledger ends where it could last be written, which is enough
@@ -255,6 +296,7 @@ class Sweep:
             attempt=attempt.number,
             **({"fixed_overrides": proposal.extra} if proposal.extra else {}),
         )
+        (trial_folder(self.folder, number) / "result.json").unlink(missing_ok=True)  # of an earlier attempt
         self.progress.started(number, proposal.params)
         self._open[number] = attempt
         return {
@@ -312,7 +354,8 @@ class Sweep:
 
     def _repeat(self) -> Proposal | None:
         """Another seed of one of the best configurations, once all proposals have ended."""
-        found = None if self._open else self._missing_repeat()
+        waits = any(not attempt.proposal.source.startswith("repeat:") for attempt in self._open.values())
+        found = None if waits else self._missing_repeat()
         if found is None:
             return None
         best, seed = found
@@ -343,14 +386,18 @@ class Sweep:
         keep = self.settings.keep_checkpoints
         if keep == "all":
             return
-        best = next(iter(ranked(self.rows, self.space.metric, self.space.mode)), None)
-        winner = best["trial"] if best is not None and keep == "best" else None
-        candidates = {number, self._best} if number is not None else set(self.rows)
-        for other in candidates - {winner, None}:
-            assert other is not None
+        kept: set[int] = set()
+        if keep == "best" and self._missing_repeat() is not None:  # which of these is best, their repeats will tell
+            order = ranked(self.rows, self.space.metric, self.space.mode)
+            kept = {row["trial"] for row in order[: self.settings.repeat_top]}
+        elif keep == "best":
+            best = best_of(self.rows, self.space.metric, self.space.mode)
+            kept = set() if best is None else {best["trial"]}
+        candidates = self._kept | {number} if number is not None else set(self.rows)
+        for other in candidates - kept:
             if self.rows[other].get("state") in FINISHED:
                 (trial_folder(self.folder, other) / CHECKPOINT).unlink(missing_ok=True)
-        self._best = winner
+        self._kept = kept
 
     def _recover(self) -> None:
         """What workers wrote after the driver had died goes into the ledger; workers that still run are ended."""
@@ -366,8 +413,13 @@ class Sweep:
             result = read_result(folder)
             if result is None or int(result.get("attempt") or 0) < int(row.get("attempt") or 0):
                 continue
-            if (result.get("error") or {}).get("class") == "oom" and not row.get("alone"):
-                continue  # the driver would have run it again alone
+            failure = (result.get("error") or {}).get("class")
+            if failure == "disk" or row.get("state") == "waiting":
+                continue  # to be trained, whatever an earlier attempt has left
+            if failure == "oom" and not row.get("alone") and self.allotment.concurrent > 1:
+                attempt = int(row.get("attempt") or 0) + 1
+                self.ledger.append(number, "waiting", attempt=attempt, alone=True, error=result["error"])
+                continue  # as the driver would have done
             fields = {key: result[key] for key in COPIED if result.get(key) is not None}
             self.ledger.append(
                 number,

@@ -22,7 +22,7 @@ from igmsweep.config import TrainConfig
 from igmsweep.data.base import SearchData
 from igmsweep.errors import DataError, NothingCompleted, UserError
 from igmsweep.sweep.ledger import SCHEMA, now, write_atomically
-from igmsweep.sweep.resources import allot, this_machine
+from igmsweep.sweep.resources import Machine, allot, this_machine
 
 COUNTER = "test_eval.json"
 Say = Callable[[str], None]
@@ -68,13 +68,13 @@ def evaluate(
     place = sweep.dir.resolve()
     _read_counter(place)  # before anything is opened: a damaged count must not be written over
     chosen = candidates(sweep, root)
-    allotment = allot(this_machine(), cpus_per_trial, gpus_per_trial, None) if address is None else None
+    allotment = allot(_machine(address), cpus_per_trial, gpus_per_trial, None)
     data_config = chosen[0]["config"].data
     found = datasets.load_search(data_config)
     _same_data(sweep, found)
     test = datasets.load_test(data_config)
     test_hash = hashlib.sha256("\n".join([test.digest, *test.ids]).encode()).hexdigest()[:12]
-    first = int(sweep.spec.get("seed") or 0) + 1  # fresh seeds: the search has used its own
+    first = _first_fresh_seed(sweep)
     tasks = [
         {
             "candidate": number,
@@ -83,7 +83,7 @@ def evaluate(
             "key": f"{config.hash()}-{test_hash}",
             "folder": str(place / "evaluation" / f"{candidate['slug']}-seed{seed}-{config.hash()}-{test_hash}"),
             "threads": max(1, int(cpus_per_trial)),
-            "gpus": 0.0 if allotment is None else allotment.gpus,
+            "gpus": allotment.gpus,
         }
         for number, candidate in enumerate(chosen)
         for seed in range(first, first + seeds)
@@ -101,8 +101,7 @@ def evaluate(
         f"igmsweep: the test set ({len(test)} samples) is being opened, time {count} for this sweep; "
         f"{len(waiting)} trainings to run, {len(tasks) - len(waiting)} done before"
     )
-    gpus = (0.0 if gpus_per_trial is None else gpus_per_trial) if allotment is None else allotment.gpus
-    run = _run_here(waiting) if local else _run_with_ray(waiting, cpus_per_trial, gpus, address)
+    run = _run_here(waiting) if local else _run_with_ray(waiting, cpus_per_trial, allotment.gpus, address)
     for result in run:
         label = f"{chosen[result['candidate']]['name']}, seed {result['seed']}"
         if result["state"] == "complete":
@@ -276,6 +275,23 @@ def _finished(task: Mapping[str, Any]) -> dict[str, Any] | None:
 def _run_here(tasks: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     for task in tasks:
         yield run_task(task)
+
+
+def _machine(address: str | None) -> Machine:
+    if address is None:
+        return this_machine()
+    from igmsweep.sweep.ray_runner import cluster_machine
+
+    return cluster_machine(address)
+
+
+def _first_fresh_seed(sweep: Sweep) -> int:
+    """The search has trained with its own seed, and with the following ones where it repeated the best."""
+    base = (sweep.spec.get("base_config") or {}).get("seed")
+    used = max(int(seed or 0) for seed in (sweep.spec.get("seed"), base))
+    sessions = sweep.meta.get("sessions") or []
+    repeats = [session.get("seeds") for session in sessions if isinstance(session, dict)]
+    return used + max(int(seeds or 1) for seeds in (*repeats, sweep.spec.get("seeds"), 1))
 
 
 def _run_with_ray(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import socket
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +26,8 @@ def identity(pid: int | None = None) -> dict[str, Any]:
 
 def alive(holder: dict[str, Any]) -> bool | None:
     """Whether a process that `identity` described still runs; None when it is on another host."""
+    if "host" not in holder:
+        return False  # a lock that was cut off while it was written
     if holder.get("host") != socket.gethostname():
         return None
     if holder.get("boot") != _boot():
@@ -56,32 +62,45 @@ class Lock:
         Raises:
             UserError: another driver holds it; the message says which.
         """
-        content = json.dumps(identity() | {"since": now()})
-        for _ in range(3):
-            try:
-                handle = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-            except FileExistsError:
+        own = self.path.with_name(f".{NAME}.{os.getpid()}.{threading.get_ident()}")
+        try:
+            with own.open("w", encoding="utf-8") as file:
+                file.write(json.dumps(identity() | {"since": now()}))
+                file.flush()
+                os.fsync(file.fileno())
+            with _alone(self.path.parent):  # two that find the same stale lock must not both take it over
                 holder = _read(self.path)
                 if holder is not None and alive(holder) is not False:
                     where = "" if alive(holder) else "; if that machine is gone, remove the file " + str(self.path)
                     raise UserError(
                         f"{self.path.parent}: is driven by process {holder.get('pid')} on {holder.get('host')} "
                         f"since {holder.get('since')}{where}"
-                    ) from None
+                    )
                 self.path.unlink(missing_ok=True)
-                continue
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            return
-        raise UserError(f"{self.path}: another driver took this sweep at the same moment")
+                os.link(own, self.path)  # whole or not at all, and never over another's
+        except FileExistsError:
+            raise UserError(f"{self.path}: another driver took this sweep at the same moment") from None
+        finally:
+            with contextlib.suppress(OSError):
+                own.unlink()
 
     def release(self) -> None:
         """Give the lock back when it is ours."""
         holder = _read(self.path)
         if holder is not None and holder.get("pid") == os.getpid() and holder.get("host") == socket.gethostname():
             self.path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """The kernel's lock on the folder, for as long as it takes; where a file system has none, nothing."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _read(path: Path) -> dict[str, Any] | None:

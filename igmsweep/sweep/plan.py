@@ -34,6 +34,7 @@ FIXED_BY_START = (
     "seed",
     "folds",
     "scheduler",
+    "stopping",
     "trainable",
     "base_config",
 )
@@ -57,7 +58,7 @@ def make_plan(request: SweepRequest) -> Plan:
     Raises:
         UserError: anything in the request that cannot work; one line that names the option or key.
     """
-    _check(request)
+    check_options(request)
     base = TrainConfig(data=request.data, method=request.method)
     space = SearchSpace.load(request.space or default_space(request.data, request.method))
     space.check(base)
@@ -178,7 +179,8 @@ def default_space(data: str, method: str) -> str:
     return str(find_space(name))
 
 
-def _check(request: SweepRequest) -> None:
+def check_options(request: SweepRequest) -> None:
+    """Raise UserError for an option that cannot work whatever is searched."""
     if request.sampler not in SAMPLERS:
         raise UserError(
             f"--sampler: found '{request.sampler}', expected one of {', '.join(SAMPLERS)}{nearest(request.sampler, SAMPLERS)}"

@@ -28,6 +28,7 @@ from ray.tune.search import Searcher
 
 from igmsweep.errors import ResourceError, UserError, nearest
 from igmsweep.sweep.driver import Sweep
+from igmsweep.sweep.failures import DISK_ERRORS, SweepFailed, one_line
 from igmsweep.sweep.ledger import trial_folder
 from igmsweep.sweep.resources import Machine, this_machine
 from igmsweep.sweep.trial import run_trial
@@ -69,8 +70,15 @@ def run(sweep: Sweep) -> None:
                 callbacks=[*callbacks(sweep.settings.loggers, sweep.folder.name)],
             ),
         )
-        with _quiet():
-            tuner.fit()
+        try:
+            with _quiet():
+                tuner.fit()
+        except Exception as error:
+            if sweep.fault is None and not sweep.stopping:
+                raise SweepFailed(
+                    f"{sweep.folder}: Ray stopped ({one_line(error)}); nothing recorded is lost, `igmsweep resume "
+                    f"{sweep.folder}` goes on"
+                ) from error
         if sweep.fault is not None:
             raise sweep.fault
     finally:
@@ -153,7 +161,13 @@ def _trial(task: dict[str, Any]) -> None:
         return False
 
     node = ray.get_runtime_context().get_node_id()
-    result = run_trial({**task, "worker": True, "node": node}, progress)
+    try:
+        result = run_trial({**task, "worker": True, "node": node}, progress)
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        tune.report({metric: float("nan"), "cycle": -1, "state": "disk", "message": str(error.strerror)})
+        return
     final = (result.get("metrics") or {}).get(metric)
     tune.report({metric: float("nan") if final is None else final, "cycle": -1, "state": result["state"]})
 
@@ -221,6 +235,9 @@ class CycleScheduler(FIFOScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         sweep, cycle = self._sweep, int(result.get("cycle", -1))
+        if sweep is not None and result.get("state") == "disk":
+            sweep.no_room(str(result.get("message")))
+            return str(TrialScheduler.STOP)
         if sweep is None or cycle < 0:
             return str(TrialScheduler.CONTINUE)
         try:

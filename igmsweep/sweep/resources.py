@@ -40,8 +40,8 @@ class Allotment:
     concurrent: int
 
     def alone(self) -> Allotment:
-        """For a trial that ran out of memory beside others: as much as keeps any other trial from starting."""
-        return Allotment(self.cpus * self.concurrent, math.ceil(self.gpus) if self.gpus else 0.0, 1)
+        """For a trial that ran out of memory beside others: a whole GPU; that none runs beside it, the driver sees to."""
+        return Allotment(self.cpus, math.ceil(self.gpus) if self.gpus else 0.0, 1)
 
     @property
     def threads(self) -> int:

@@ -43,13 +43,11 @@ def best_of(rows: Mapping[int, Mapping[str, Any]], metric: str, mode: str) -> di
             scores.setdefault(int(source.removeprefix("repeat:")), []).append(row["metrics"][metric])
     if not scores:
         return order[0]
-    most = max(len(values) for values in scores.values())
     sign = -1.0 if mode == "max" else 1.0
     candidates = []
     for row in order:
-        repeats = scores.get(row["trial"], [])
-        if len(repeats) == most:
-            values = [row["metrics"][metric], *repeats]
+        if row["trial"] in scores:
+            values = [row["metrics"][metric], *scores[row["trial"]]]
             candidates.append(row | {"mean": sum(values) / len(values), "repeats": values})
     return min(candidates, key=lambda row: sign * row["mean"]) if candidates else order[0]
 

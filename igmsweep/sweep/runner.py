@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from igmsweep.sweep import meta
 from igmsweep.sweep.driver import Settings, Sweep
 from igmsweep.sweep.failures import DISK_ERRORS, SweepFailed, summary
 from igmsweep.sweep.ledger import Ledger, now, write_atomically
+from igmsweep.sweep.lock import NAME as LOCK
 from igmsweep.sweep.lock import Lock
-from igmsweep.sweep.plan import Plan, described_data, make_plan, probe_data, read_plan, same_sweep
+from igmsweep.sweep.plan import Plan, check_options, described_data, make_plan, probe_data, read_plan, same_sweep
 from igmsweep.sweep.progress import duration, shown_params
 from igmsweep.sweep.request import ResumeRequest, SweepRequest
 from igmsweep.sweep.resources import Allotment, Machine, allot, share_of_gpu, this_machine
@@ -33,6 +35,9 @@ from igmsweep.sweep.space import SearchSpace
 from igmsweep.sweep.stopping import make_stopping
 from igmsweep.sweep.trial import log_line
 from igmsweep.sweep.warm import read_warm, take_over
+
+LEAVE_S = 30.0
+"""After a signal, an end that takes longer has lost Ray's own processes; Ray would try for a minute and then abort."""
 
 
 def run_sweep(request: SweepRequest) -> SweepResult | None:
@@ -59,19 +64,31 @@ def run_sweep(request: SweepRequest) -> SweepResult | None:
         from_config(plan.base, found.dataset)  # weights that are missing are one error here, not one a trial
     plan.spec["data"] = described_data(found, plan.base, request.folds)
     plan.spec["name"] = folder.name
-    plan.spec["resources"] = _resources(allotment, request.local)
+    plan.spec["resources"] = _resources(allotment, request.local) | {
+        "asked": {"max_concurrent": request.max_concurrent, "gpus_per_trial": request.gpus_per_trial}
+    }
     settings = _settings(plan.spec, request)
     if request.resume and (folder / "sweep.yaml").exists():
         before = read_plan(folder)
         same_sweep(folder, before.spec, plan.spec)
-        return _drive(folder, before, machine, allotment, settings, resumed=True)
-    _create(folder)
+        _not_less(folder, request.trials)
+        if request.warm_start:
+            raise UserError("--warm-start: found with --resume; only a new sweep can take over trials of others")
+        # the data was read where this request says, which may be another place than at the start
+        places = {path: plan.base.get(path) for path in ("data.root", "data.cache", "device")}
+        before = replace(before, base=before.base.override(places))
+        with _held(folder):
+            return _drive(folder, before, machine, allotment, settings, resumed=True)
     warm = take_over(request.warm_start, plan.space, plan.spec)
-    if warm:
-        write_atomically(folder / "warm_start.jsonl", "".join(json.dumps(entry) + "\n" for entry in warm))
-        log_line(f"igmsweep: {len(warm)} finished trials of earlier sweeps are taken over")
-    _write(folder / "sweep.yaml", yaml.safe_dump(plan.spec, sort_keys=False))
-    return _drive(folder, plan, machine, allotment, settings)
+    _create(folder)
+    with _held(folder):
+        _vacant(folder, replace(request, resume=False))  # another driver may have started one while the data was read
+        if warm:
+            text = "".join(json.dumps(entry) + "\n" for entry in warm)
+            _write(folder / "warm_start.jsonl", text)
+            log_line(f"igmsweep: {len(warm)} finished trials of earlier sweeps are taken over")
+        _write(folder / "sweep.yaml", yaml.safe_dump(plan.spec, sort_keys=False))
+        return _drive(folder, plan, machine, allotment, settings)
 
 
 def resume_sweep(request: ResumeRequest) -> SweepResult:
@@ -97,13 +114,15 @@ def resume_sweep(request: ResumeRequest) -> SweepResult:
     as_request = SweepRequest(
         data=plan.base.data.name,
         method=plan.spec["method"],
-        trials=request.trials or int(last.get("trials") or plan.spec["trials"]),
+        trials=int(last.get("trials") or plan.spec["trials"]) if request.trials is None else request.trials,
         time_budget_s=request.time_budget_s,
-        trial_timeout_s=request.trial_timeout_s or plan.spec["trial_timeout_s"],
+        trial_timeout_s=plan.spec["trial_timeout_s"] if request.trial_timeout_s is None else request.trial_timeout_s,
         max_concurrent=request.max_concurrent,
-        cpus_per_trial=request.cpus_per_trial or resources.get("cpus_per_trial", 1.0),
+        cpus_per_trial=resources.get("cpus_per_trial", 1.0)
+        if request.cpus_per_trial is None
+        else request.cpus_per_trial,
         gpus_per_trial=request.gpus_per_trial,
-        seeds=request.seeds or int(last.get("seeds") or plan.spec["seeds"]),
+        seeds=int(last.get("seeds") or plan.spec["seeds"]) if request.seeds is None else request.seeds,
         repeat_top=plan.spec["repeat_top"],
         retries=plan.spec["retries"] if request.retries is None else request.retries,
         keep_checkpoints=plan.spec["keep_checkpoints"],
@@ -112,17 +131,14 @@ def resume_sweep(request: ResumeRequest) -> SweepResult:
         loggers=request.loggers,
         quiet=request.quiet,
     )
-    done = sum(
-        not str(row.get("source", "")).startswith("repeat:") for row in Ledger(folder / "trials.jsonl").rows().values()
-    )
-    if request.trials is not None and request.trials < done:
-        raise UserError(
-            f"--trials: found {request.trials}, but {folder.name} has {done} trials already; it is the total"
-        )
+    check_options(as_request)
+    if request.trials is not None:
+        _not_less(folder, request.trials)
     _loggers(as_request)
-    machine, allotment = _allot(as_request, plan)
+    machine, allotment = _allot(as_request, plan, asked=resources.get("asked") or {}, before=resources)
     settings = _settings(plan.spec, as_request)
-    return _drive(folder, plan, machine, allotment, settings, resumed=True, retry_failed=request.retry_failed)
+    with _held(folder):
+        return _drive(folder, plan, machine, allotment, settings, resumed=True, retry_failed=request.retry_failed)
 
 
 def _drive(
@@ -134,55 +150,49 @@ def _drive(
     resumed: bool = False,
     retry_failed: bool = False,
 ) -> SweepResult:
-    """Hold the lock, rebuild the search from the ledger, run what is left."""
+    """Rebuild the search from the ledger and run what is left; the caller holds the lock."""
     spec, space = plan.spec, plan.space
-    lock = Lock(folder)
-    with _disk(folder):
-        lock.acquire()
     started = time.monotonic()
     session: dict[str, Any] = {"started": now(), "pid": os.getpid(), "trials": settings.trials, "seeds": settings.seeds}
-    try:
-        with _disk(folder):
-            described = meta.describe(machine)
-            before = _read_meta(folder)
-            described["started"] = before.get("started", described["started"])
-            session |= {"git": described["git"], "versions": described["versions"]}  # a resume may bring others
-            sessions = [*before.get("sessions", []), session | _resources(allotment, settings.local)]
-            _write_meta(folder, described, sessions)
-            (folder / "trials").mkdir(exist_ok=True)
-            proposer = Proposer(
-                space,
-                spec["sampler"],
-                settings.trials,
-                spec["seed"],
-                spec["startup"],
-                folder / "study.journal",
-                list(plan.enqueued),
-                read_warm(folder),
-            )
-            stopping = make_stopping(
-                spec["scheduler"],
-                **{"mode": space.mode, **spec["stopping"]},  # type: ignore[arg-type]
-            )
-            sweep = Sweep(folder, plan.base, space, proposer, stopping, allotment, settings)
-            sweep.restore(retry_failed)
-            _opening(sweep, plan, resumed)
-            with _signals(sweep):
-                try:
-                    _run(sweep)
-                finally:
-                    sweep.close()
-                    sessions[-1] |= {
-                        "finished": now(),
-                        "wall_seconds": time.monotonic() - started,
-                        "signal": sweep.stop_code,
-                    }
-                    if sweep.fault is None:
-                        _write_meta(folder, described, sessions)
-            if sweep.fault is not None:
-                raise sweep.fault
-    finally:
-        lock.release()
+    with _disk(folder):
+        described = meta.describe(machine)
+        before = _read_meta(folder)
+        described["started"] = before.get("started", described["started"])
+        session |= {"git": described["git"], "versions": described["versions"]}  # a resume may bring others
+        sessions = [*before.get("sessions", []), session | _resources(allotment, settings.local)]
+        _write_meta(folder, described, sessions)
+        (folder / "trials").mkdir(exist_ok=True)
+        proposer = Proposer(
+            space,
+            spec["sampler"],
+            settings.trials,
+            spec["seed"],
+            spec["startup"],
+            folder / "study.journal",
+            list(plan.enqueued),
+            read_warm(folder),
+        )
+        stopping = make_stopping(
+            spec["scheduler"],
+            **{"mode": space.mode, **spec["stopping"]},  # type: ignore[arg-type]
+        )
+        sweep = Sweep(folder, plan.base, space, proposer, stopping, allotment, settings)
+        sweep.restore(retry_failed)
+        _opening(sweep, plan, resumed)
+        with _signals(sweep):
+            try:
+                _run(sweep)
+            finally:
+                sweep.close()
+                sessions[-1] |= {
+                    "finished": now(),
+                    "wall_seconds": time.monotonic() - started,
+                    "signal": sweep.stop_code,
+                }
+                if sweep.fault is None:
+                    _write_meta(folder, described, sessions)
+        if sweep.fault is not None:
+            raise sweep.fault
     result = SweepResult(
         folder, sweep.ledger.rows(), space.metric, space.mode, proposer.limit, proposer.study, sweep.stop_code
     )
@@ -190,6 +200,26 @@ def _drive(
         log_line(f"igmsweep: the time budget ended it after {proposer.proposed} of {proposer.limit} trials")
     _closing(result, time.monotonic() - started)
     return result
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """The folder is this driver's alone."""
+    lock = Lock(folder)
+    with _disk(folder):
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _not_less(folder: Path, trials: int) -> None:
+    """Raise UserError where a sweep has more trials already than it is to have in all."""
+    rows = Ledger(folder / "trials.jsonl").rows().values()
+    done = sum(not str(row.get("source", "")).startswith("repeat:") for row in rows)
+    if trials < done:
+        raise UserError(f"--trials: found {trials}, but {folder.name} has {done} trials already; it is the total")
 
 
 def _run(sweep: Sweep) -> None:
@@ -223,12 +253,25 @@ def _settings(spec: Mapping[str, Any], request: SweepRequest) -> Settings:
     )
 
 
-def _allot(request: SweepRequest, plan: Plan, probe: bool = True) -> tuple[Machine, Allotment]:
+def _allot(
+    request: SweepRequest,
+    plan: Plan,
+    probe: bool = True,
+    asked: Mapping[str, Any] | None = None,
+    before: Mapping[str, Any] | None = None,
+) -> tuple[Machine, Allotment]:
+    """What each trial gets here. A resumed sweep keeps what was `asked` for, as far as this machine has it."""
     machine = this_machine() if request.address is None else _cluster(request.address)
-    gpus = request.gpus_per_trial
+    gpus, concurrent = request.gpus_per_trial, request.max_concurrent
+    if gpus is None and asked and asked.get("gpus_per_trial") is not None and machine.gpus:
+        gpus = (before or {}).get("gpus_per_trial")
     if gpus == "auto":
+        if request.address is not None:
+            raise UserError("--gpus-per-trial auto: measures this machine's GPU, not a cluster's; name a fraction")
         gpus = share_of_gpu(plan.base, machine) if probe and machine.gpu_memory else None
-    allotment = allot(machine, request.cpus_per_trial, gpus, request.max_concurrent)
+    if concurrent is None and asked and asked.get("max_concurrent"):
+        concurrent = min(asked["max_concurrent"], allot(machine, request.cpus_per_trial, gpus, None).concurrent)
+    allotment = allot(machine, request.cpus_per_trial, gpus, concurrent)
     return machine, Allotment(allotment.cpus, allotment.gpus, 1) if request.local else allotment
 
 
@@ -249,11 +292,19 @@ def _loggers(request: SweepRequest) -> None:
 
 
 def _folder(request: SweepRequest) -> Path:
-    """Where the sweep goes. Raises UserError when another one lies there."""
+    """Where the sweep goes. Raises UserError when another one, or anything else, lies there."""
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     name = request.name or f"{Path(request.data.split(':')[0]).stem}-{Path(request.method.split(':')[0]).stem}-{stamp}"
-    folder = Path(request.out).expanduser().resolve() / name
-    taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    return _vacant(Path(request.out).expanduser().resolve() / name, request)
+
+
+def _vacant(folder: Path, request: SweepRequest) -> Path:
+    # a start that was cut off before there was a sweep leaves an empty folder of trials, which is no sweep
+    ours = ("trials", "warm_start.jsonl", LOCK)
+    taken = folder.exists() and (
+        not folder.is_dir()
+        or any(path.name not in ours and not path.name.startswith(f".{LOCK}") for path in folder.iterdir())
+    )
     if taken and not (request.resume and (folder / "sweep.yaml").exists()) and not request.dry_run:
         raise UserError(
             f"{folder}: already holds a sweep; choose another --name, or go on with `igmsweep resume {folder}`"
@@ -328,7 +379,18 @@ def _signals(sweep: Sweep) -> Iterator[None]:
         )
         if sweep.training:
             raise KeyboardInterrupt
+        if not sweep.settings.local:
+            timer.start()
 
+    def leave() -> None:
+        """Ray does not answer: a signal to the whole process group has taken its daemons along."""
+        print("igmsweep: Ray does not answer and is left", file=terminal, flush=True)
+        sweep.close()
+        Lock(sweep.folder).release()
+        os._exit(sweep.stop_code)
+
+    timer = threading.Timer(LEAVE_S, leave)
+    timer.daemon = True
     terminal = sys.stderr  # a trial in this process sends sys.stderr to its log
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
@@ -341,6 +403,7 @@ def _signals(sweep: Sweep) -> Iterator[None]:
     try:
         yield
     finally:
+        timer.cancel()
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -91,7 +91,10 @@ class Param:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
         assert self.low is not None and self.high is not None
-        return self.low <= value <= self.high and (self.type == "float" or float(value).is_integer())
+        if not self.low <= value <= self.high or (self.type == "int" and not float(value).is_integer()):
+            return False
+        steps = 0.0 if self.step is None else (value - self.low) / self.step
+        return abs(steps - round(steps)) < 1e-8
 
     def grid(self, points: int) -> list[Any]:
         """`points` values, evenly spaced on the parameter's own axis; all choices of a categorical one."""
@@ -105,6 +108,10 @@ class Param:
             values[0], values[-1] = self.low, self.high
         else:
             values = [self.low + share * (self.high - self.low) for share in shares]
+        if self.step is not None:  # the nearest multiples that lie inside
+            most = math.floor((self.high - self.low) / self.step + 1e-8)
+            counts = sorted({min(most, round((value - self.low) / self.step)) for value in values})
+            values = [self.low + count * self.step for count in counts]
         if self.type == "int":
             return sorted({round(value) for value in values})
         return values

@@ -145,6 +145,8 @@ class _Training:
         kept = _rows(path)
         before = [row for row in kept if row.get("fold") != fold] if fold is not None else []
         rows = [row for row in kept if row.get("fold") == fold] if fold is not None else kept
+        if fold and not rows:  # killed before the finished fold's could be removed
+            checkpoint.unlink(missing_ok=True)
         resume = checkpoint if checkpoint.exists() else None
         if resume is None:
             rows = []
