@@ -129,3 +129,21 @@ def slow_cycles(config: Any, report: Any = None, resume: Path | None = None, **_
         report(step, row, save)
 
     return cycles(config, slowly, resume)
+
+
+def no_room(config: Any, report: Any = None, **_: Any) -> TrainResult:
+    """The disk is full as long as there is a file named `full` in the cache's folder."""
+    import errno
+
+    if config.get("method.tau") > 0.5 and Path(config.get("data.cache"), "full").exists():
+        raise OSError(errno.ENOSPC, "No space left on device")
+    return quick(config, report)
+
+
+def lucky(config: Any, report: Any = None, **_: Any) -> TrainResult:
+    """What scores well with seed 0 scores badly with every other; leaves a checkpoint."""
+    score = 1 / (1 + abs(config.get("method.tau") - 1))
+    row = {"epoch": 1, "stage_end": True, "val/acc": score if config.seed == 0 else 1.2 - 2 * score}
+    if report is not None:
+        report(1, row, lambda path: path.write_text("{}"))
+    return TrainResult(config, {"val/acc": row["val/acc"]}, [row], 0.01, None, None)  # type: ignore[arg-type]

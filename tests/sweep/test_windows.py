@@ -1,0 +1,257 @@
+"""Small windows and wrong turns of a sweep, each of which has lost or mixed up trials once."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from igmsweep.errors import UserError
+from igmsweep.sweep import ResumeRequest, SweepRequest, local, resume_sweep, run_sweep, runner
+from igmsweep.sweep.driver import Sweep
+from igmsweep.sweep.failures import SweepFailed
+from igmsweep.sweep.ledger import Ledger, trial_folder
+from igmsweep.sweep.lock import Lock
+from igmsweep.sweep.resources import Allotment, Machine
+from igmsweep.sweep.result import best_of
+from igmsweep.sweep.trial import CHECKPOINT, run_trial
+
+TRAINABLES = Path(__file__).parent.parent / "trainables.py"
+
+
+@pytest.fixture
+def request_of(cycles_request):
+    return lambda **changes: cycles_request(**{"trials": 6, "local": True, "quiet": True, **changes})
+
+
+def finish(sweep: Sweep, task: dict, **result) -> None:
+    """What a worker leaves behind, told to the driver."""
+    folder = trial_folder(sweep.folder, task["number"])
+    folder.mkdir(parents=True, exist_ok=True)
+    found = {"state": "complete", "attempt": task["attempt"], "metrics": {"val/acc": 0.5}, **result}
+    (folder / "result.json").write_text(json.dumps(found))
+    sweep.ended(task["number"])
+
+
+OOM = {"state": "failed", "metrics": {}, "error": {"class": "oom", "message": "CUDA out of memory"}}
+
+
+def driven(monkeypatch, request: SweepRequest, play) -> Sweep:
+    """A sweep whose runner is a test: two trials at a time, told to the driver by hand."""
+    seen = []
+
+    def run(sweep: Sweep) -> None:
+        sweep.allotment = Allotment(1.0, 0.0, 2)
+        seen.append(sweep)
+        play(sweep)
+
+    monkeypatch.setattr(local, "run", run)
+    run_sweep(request)
+    return seen[0]
+
+
+def test_a_trial_that_runs_alone_waits_for_the_others_and_they_for_it(request_of, monkeypatch):
+    def play(sweep: Sweep) -> None:
+        first, second = sweep.next_task(), sweep.next_task()
+        finish(sweep, first, **OOM)
+        third = sweep.next_task()  # not the one that must run alone: the second still runs
+        assert third is None
+        finish(sweep, second)
+        again = sweep.next_task()
+        assert again["number"] == first["number"] and again["attempt"] == 1
+        assert sweep.next_task() is None and sweep.busy  # nobody starts beside it
+        finish(sweep, again)
+        assert sweep.next_task()["number"] == 2
+        finish(sweep, {"number": 2, "attempt": 0})
+
+    sweep = driven(monkeypatch, request_of(trials=3), play)
+    assert [sweep.rows[n]["state"] for n in range(3)] == ["complete"] * 3
+
+
+def test_alone_asks_for_no_more_than_one_node_has():
+    assert Allotment(2.0, 0.25, 64).alone() == Allotment(2.0, 1, 1)
+
+
+def test_what_an_earlier_attempt_left_is_not_the_outcome_of_the_next(request_of, monkeypatch):
+    def play(sweep: Sweep) -> None:
+        task = sweep.next_task()
+        finish(sweep, {**task, "attempt": 7}, metrics={"val/acc": 0.9})  # of no attempt that was started now
+        assert sweep.rows[0]["state"] == "waiting"  # so its worker is taken for dead
+        again = sweep.next_task()
+        assert not (trial_folder(sweep.folder, 0) / "result.json").exists()
+        finish(sweep, again)
+
+    sweep = driven(monkeypatch, request_of(trials=1), play)
+    assert sweep.rows[0]["metrics"]["val/acc"] == 0.5
+
+
+def test_running_out_of_memory_unseen_is_followed_by_a_run_alone(request_of, monkeypatch):
+    request = request_of(trials=2)
+    folder = Path(request.out) / request.name
+
+    def dies(sweep: Sweep) -> None:
+        task = sweep.next_task()
+        place = trial_folder(sweep.folder, 0)
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "result.json").write_text(json.dumps({**OOM, "attempt": task["attempt"]}))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        driven(monkeypatch, request, dies)
+    lines = [line for line in Ledger(folder / "trials.jsonl").lines() if line["state"] == "running"]
+    (folder / "trials.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (trial_folder(folder, 0) / "result.json").write_text(json.dumps({**OOM, "attempt": 0}))
+    starts = []
+    monkeypatch.setattr(local, "run", lambda sweep: starts.append(sweep.next_task()))
+    monkeypatch.setattr(runner, "Allotment", lambda cpus, gpus, _: Allotment(cpus, gpus, 2))
+    resume_sweep(ResumeRequest(folder, quiet=True))
+    assert starts[0]["number"] == 0 and starts[0]["attempt"] == 1
+
+
+def test_repeats_run_side_by_side(request_of, monkeypatch):
+    def play(sweep: Sweep) -> None:
+        for score in (0.3, 0.6):
+            finish(sweep, sweep.next_task(), metrics={"val/acc": score})
+        repeats = [sweep.next_task(), sweep.next_task()]
+        assert [sweep.rows[task["number"]]["source"] for task in repeats] == ["repeat:1", "repeat:1"]
+        for task in repeats:
+            finish(sweep, task)
+
+    driven(monkeypatch, request_of(trials=2, seeds=3, repeat_top=1), play)
+
+
+def test_the_winner_of_the_repeats_keeps_its_checkpoint(request_of):
+    sweep = run_sweep(request_of(trainable=f"{TRAINABLES}:lucky", trials=4, seeds=2, repeat_top=3))
+    order = sorted((row["metrics"]["val/acc"], n) for n, row in sweep.rows.items() if row["source"] == "tpe")
+    assert sweep.best["trial"] == order[-3][1]  # the worst of the three that were repeated
+    left = [int(path.parent.name) for path in sweep.dir.glob(f"trials/*/{CHECKPOINT}")]
+    assert left == [sweep.best["trial"]]
+
+
+def test_a_failed_repeat_does_not_cost_the_others_their_place():
+    def row(n: int, score: float | None, source: str = "tpe") -> dict:
+        state = "failed" if score is None else "complete"
+        return {"trial": n, "state": state, "source": source, "metrics": {} if score is None else {"val/acc": score}}
+
+    rows = [row(0, 0.9), row(1, 0.8), row(2, 0.9, "repeat:0"), row(3, None, "repeat:0")]
+    rows += [row(4, 0.5, "repeat:1"), row(5, 0.5, "repeat:1")]
+    assert best_of({r["trial"]: r for r in rows}, "val/acc", "max")["trial"] == 0
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "grid"])
+def test_a_space_with_steps_is_taken_up_again(request_of, tmp_path, sampler):
+    space = "params:\n  method.tau: {type: float, low: 0.1, high: 1.0, step: 0.3}\n"
+    (tmp_path / "space.yaml").write_text(space + "  model.width: {type: int, low: 4, high: 12, step: 4}\n")
+    first = run_sweep(request_of(trials=3, sampler=sampler))
+    longer = resume_sweep(ResumeRequest(first.dir, trials=9, quiet=True))
+    assert sum(row["state"] == "complete" for row in longer.rows.values()) == 9
+    assert {round(row["params"]["method.tau"], 6) for row in longer.rows.values()} <= {0.1, 0.4, 0.7, 1.0}
+    assert {row["params"]["model.width"] for row in longer.rows.values()} <= {4, 8, 12}
+
+
+def test_an_enqueued_value_off_the_steps_is_refused(request_of, tmp_path):
+    space = "params:\n  method.tau: {type: float, low: 0.1, high: 1.0, step: 0.3}\nenqueue: [{method.tau: 0.2}]\n"
+    (tmp_path / "space.yaml").write_text(space)
+    with pytest.raises(UserError, match=r"enqueue\[0\].*method.tau.*0.2"):
+        run_sweep(request_of())
+
+
+def test_a_sweep_that_started_while_the_data_was_read_is_not_written_over(request_of, monkeypatch):
+    request = request_of(seed=5)
+    folder = Path(request.out) / request.name
+    take_over = runner.take_over
+
+    def meanwhile(*arguments):
+        run_sweep(request_of(trials=1))
+        return take_over(*arguments)
+
+    calls = iter([meanwhile, take_over])
+    monkeypatch.setattr(runner, "take_over", lambda *arguments: next(calls)(*arguments))
+    with pytest.raises(UserError, match="already holds a sweep"):
+        run_sweep(request)
+    assert yaml.safe_load((folder / "sweep.yaml").read_text())["seed"] == 0
+    assert not (folder / "driver.lock").exists()
+
+
+def test_a_start_that_failed_leaves_the_name_free(request_of, tmp_path):
+    with pytest.raises(UserError, match="nowhere"):
+        run_sweep(request_of(warm_start=(tmp_path / "nowhere",)))
+    (tmp_path / "out/s/trials").mkdir(parents=True, exist_ok=True)  # or was killed there
+    assert run_sweep(request_of(trials=1)).counts == {"complete": 1}
+
+
+def test_a_lock_that_was_cut_off_is_taken_over(tmp_path):
+    (tmp_path / "driver.lock").write_text("")
+    lock = Lock(tmp_path)
+    lock.acquire()
+    with pytest.raises(UserError, match="is driven by process"):
+        Lock(tmp_path).acquire()
+    lock.release()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_data_that_moved_is_read_where_it_lies_now(request_of, tmp_path, small_avdigits):
+    run_sweep(request_of(trials=2))
+    small_avdigits.rename(tmp_path / "moved")
+    overrides = {"data.root": str(tmp_path / "moved"), "data.cache": str(tmp_path / "cache"), "stages.rounds": 3}
+    longer = run_sweep(request_of(trials=4, resume=True, overrides=overrides))
+    assert longer.counts == {"complete": 4} and not small_avdigits.exists()
+    config = yaml.safe_load((longer.dir / "trials/00003/config.yaml").read_text())
+    assert config["data"]["root"] == str(tmp_path / "moved")
+    with pytest.raises(UserError, match="--trials: found 2, but s has 4 trials already"):
+        run_sweep(request_of(trials=2, resume=True, overrides=overrides))
+
+
+@pytest.mark.parametrize("changes", [{"seeds": -1}, {"retries": -3}, {"time_budget_s": 0.0}, {"trial_timeout_s": 0.0}])
+def test_resume_checks_its_options_as_tune_does(request_of, changes):
+    sweep = run_sweep(request_of(trials=1))
+    with pytest.raises(UserError, match=r"^--(seeds|retries|time-budget|trial-timeout): found"):
+        resume_sweep(ResumeRequest(sweep.dir, quiet=True, **changes))
+
+
+def test_resume_keeps_shares_and_concurrency_that_were_asked_for(monkeypatch):
+    monkeypatch.setattr(runner, "this_machine", lambda: Machine(8, 1, ("fake",), (80 << 30,)))
+    request, before = SweepRequest("avdigits"), {"gpus_per_trial": 0.25}
+    asked = {"gpus_per_trial": "auto", "max_concurrent": 2}
+    assert runner._allot(request, None, asked=asked, before=before)[1] == Allotment(1.0, 0.25, 2)
+    nothing = {"gpus_per_trial": None, "max_concurrent": None}
+    assert runner._allot(request, None, asked=nothing, before={"gpus_per_trial": 1.0})[1].concurrent == 1
+    monkeypatch.setattr(runner, "this_machine", lambda: Machine(1, 0))
+    assert runner._allot(request, None, asked=asked, before=before)[1] == Allotment(1.0, 0.0, 1)
+
+
+def test_auto_is_refused_for_a_cluster(monkeypatch):
+    monkeypatch.setattr(runner, "_cluster", lambda _: Machine(8, 1))
+    with pytest.raises(UserError, match="--gpus-per-trial auto"):
+        runner._allot(SweepRequest("avdigits", gpus_per_trial="auto", address="auto"), None)
+
+
+def test_a_kill_between_a_folds_record_and_the_end_of_its_checkpoint(request_of, tmp_path):
+    sweep = run_sweep(request_of(trials=1, folds=2))
+    folder = sweep.dir / "trials/00000"
+    (folder / "fold1.json").unlink()
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows if row["fold"] == 0))
+    (folder / CHECKPOINT).write_text("6")  # of the first fold
+    counter = tmp_path / "cache" / "epochs"
+    before = len(counter.read_text().splitlines())
+    plan = yaml.safe_load((sweep.dir / "sweep.yaml").read_text())
+    task = {"number": 0, "folder": str(folder), "config": plan["base_config"], "params": {}, "metric": "val/acc"}
+    task |= {"trainable": f"{TRAINABLES}:cycles", "threads": 1, "gpus": 0.0, "folds": 2}
+    assert run_trial(task)["state"] == "complete"
+    assert len(counter.read_text().splitlines()) - before == 6  # the second fold, whole
+
+
+@pytest.mark.parametrize("where", ["local", pytest.param("ray", marks=pytest.mark.slow)])
+def test_a_full_disk_ends_the_sweep_and_costs_no_trial(request_of, tmp_path, where):
+    request = request_of(trainable=f"{TRAINABLES}:no_room", local=where == "local", max_concurrent=None)
+    (tmp_path / "cache" / "full").touch()
+    with pytest.raises(SweepFailed, match=r"a trial could not write \(.*No space left.*igmsweep resume"):
+        run_sweep(request)
+    (tmp_path / "cache" / "full").unlink()
+    resumed = resume_sweep(ResumeRequest(Path(request.out) / request.name, quiet=True))
+    assert resumed.counts == {"complete": 6}
+    shutil.rmtree(tmp_path / "cache")
