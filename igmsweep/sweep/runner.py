@@ -36,7 +36,7 @@ from igmsweep.sweep.stopping import make_stopping
 from igmsweep.sweep.trial import log_line
 from igmsweep.sweep.warm import read_warm, take_over
 
-LEAVE_S = 30.0
+LEAVE_S = 20.0
 """After a signal, an end that takes longer has lost Ray's own processes; Ray would try for a minute and then abort."""
 
 
