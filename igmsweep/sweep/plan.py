@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
 from igmsweep.config import TrainConfig, preset, presets, with_absolute_paths
 from igmsweep.data.base import SearchData
@@ -39,6 +40,9 @@ FIXED_BY_START = (
     "base_config",
 )
 """What must be equal for two requests to be one sweep."""
+
+
+NEEDED = ("trials", "seeds", "retries", "startup", "repeat_top", "trial_timeout_s", "keep_checkpoints")
 
 
 @dataclass(frozen=True)
@@ -150,9 +154,10 @@ def read_plan(folder: Path) -> Plan:
         space = SearchSpace.from_dict(described, source)
         base = TrainConfig(**spec["base_config"])
         enqueued = tuple(Enqueued(entry["params"], entry["source"], entry["extra"]) for entry in spec["enqueued"])
-        for key in ("stopping", "trials", "seeds", "retries", "startup", "trainable"):
+        for key in (*NEEDED, *(key for key in FIXED_BY_START if "." not in key)):
             spec[key]
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        spec["data"]["data_hash"]
+    except (yaml.YAMLError, UnicodeDecodeError, ValidationError, KeyError, TypeError, AttributeError) as error:
         what = f"it has no '{error.args[0]}'" if isinstance(error, KeyError) else "it cannot be read"
         raise UserError(f"{path}: cannot be taken up again: {what}") from None
     return Plan(base, space, enqueued, spec)

@@ -188,6 +188,7 @@ def _drive(
                     "finished": now(),
                     "wall_seconds": time.monotonic() - started,
                     "signal": sweep.stop_code,
+                    "over": sweep.over,
                 }
                 if sweep.fault is None:
                     _write_meta(folder, described, sessions)

@@ -35,6 +35,8 @@ def status(folder: Path) -> dict[str, Any]:
     seeds = int(sessions[-1].get("seeds") or spec.get("seeds") or 1)
     wanted += min(int(spec.get("repeat_top") or 0), wanted) * (seeds - 1)
     holder = holder_of(folder)
+    if sessions[-1].get("over"):  # a grid may hold fewer configurations than the trials that were asked for
+        wanted = len(rows)
     done = [row for row in rows.values() if row.get("state") in FINISHED]
     running = []
     for number, row in sorted(rows.items()):

@@ -255,3 +255,27 @@ def test_a_full_disk_ends_the_sweep_and_costs_no_trial(request_of, tmp_path, whe
     resumed = resume_sweep(ResumeRequest(Path(request.out) / request.name, quiet=True))
     assert resumed.counts == {"complete": 6}
     shutil.rmtree(tmp_path / "cache")
+
+
+def test_a_grid_that_is_used_up_is_finished(request_of):
+    from igmsweep.sweep.status import status
+
+    sweep = run_sweep(request_of(trials=100, sampler="grid"))
+    found = status(sweep.dir)
+    assert found["state"] == "finished" and found["wanted"] == len(sweep.rows) == 6
+
+
+@pytest.mark.parametrize("damage", ["scheduler: 3", "base_config: {data: {name: nowhere}}", "data: {}", "bytes"])
+def test_a_damaged_plan_is_one_line(request_of, damage):
+    sweep = run_sweep(request_of(trials=1))
+    path = sweep.dir / "sweep.yaml"
+    spec = yaml.safe_load(path.read_text())
+    if ":" in damage:
+        spec = {**spec, **yaml.safe_load(damage)}
+        if damage.startswith("scheduler"):
+            del spec["scheduler"]
+        path.write_text(yaml.safe_dump(spec))
+    else:
+        path.write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match=r"sweep\.yaml|unknown data set"):
+        resume_sweep(ResumeRequest(sweep.dir, quiet=True))
