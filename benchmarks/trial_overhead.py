@@ -62,7 +62,7 @@ def main() -> None:
         import ray
         from ray import tune
 
-        ray.init(include_dashboard=False, log_to_driver=False, num_cpus=options.concurrent)
+        ray.init(address="local", include_dashboard=False, log_to_driver=False, num_cpus=options.concurrent)
         started = time.perf_counter()
         grid = tune.Tuner(
             tune.with_resources(bare, {"cpu": 1}),
