@@ -58,14 +58,27 @@ def test_help_and_version_load_nothing_heavy():
         (["space", "validate", "nope"], 2, ["nope"]),
     ],
 )
-def test_bad_input_is_one_line_and_the_right_exit_code(tmp_path, arguments, code, words):
-    done = igmsweep(*arguments, cwd=tmp_path)
-    assert done.returncode == code, done.stderr
-    lines = [line for line in done.stderr.strip().splitlines() if line]
-    assert len(lines) == 1, done.stderr
+def test_bad_input_is_one_line_and_the_right_exit_code(tmp_path, monkeypatch, capfd, arguments, code, words):
+    from igmsweep.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["igmsweep", *arguments])  # a process each would import torch 19 times
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capfd.readouterr().err
+    assert ended.value.code == code, said
+    lines = [line for line in said.strip().splitlines() if line]
+    assert len(lines) == 1, said
     for word in words:
         assert word in lines[0]
     assert not (tmp_path / "results").exists()
+
+
+def test_an_error_of_a_process_is_one_line_too(tmp_path):
+    done = igmsweep("tune", "avdigits", "--sampler", "tep", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.strip().splitlines()) == 1
 
 
 def test_a_dry_run_says_what_would_run_and_writes_nothing(tmp_path):
@@ -76,22 +89,24 @@ def test_a_dry_run_says_what_would_run_and_writes_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_train_writes_a_folder_and_goes_on_from_its_checkpoint(tmp_path):
+def test_train_writes_a_folder_and_goes_on_from_its_checkpoint(tmp_path, small_avdigits):
     out = tmp_path / "run"
-    done = igmsweep("train", "avdigits", *TINY, "--out", str(out), "--json")
+    given = ("train", "avdigits", "--set", f"data.root={small_avdigits}", *TINY, "--out", str(out))
+    done = igmsweep(*given, "--json")
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     assert summary == json.loads((out / "result.json").read_text())
     assert len((out / "metrics.jsonl").read_text().splitlines()) == summary["epochs"] == 2
-    assert igmsweep("train", "avdigits", *TINY, "--out", str(out)).returncode == 2  # it would overwrite
-    again = igmsweep("train", "avdigits", *TINY, "--out", str(out), "--resume", "--json")
+    assert igmsweep(*given).returncode == 2  # it would overwrite
+    again = igmsweep(*given, "--resume", "--json")
     assert json.loads(again.stdout)["metrics"] == summary["metrics"]
 
 
 @pytest.mark.slow
-def test_tune_analyze_and_train_the_best_again(tmp_path):
+def test_tune_analyze_and_train_the_best_again(tmp_path, small_avdigits):
     """The whole way of a new user, without Ray and then from the best configuration."""
-    done = igmsweep("tune", "avdigits", "--local", "-n", "3", "--name", "s", *TINY, cwd=tmp_path)
+    root = ("--root", str(small_avdigits))
+    done = igmsweep("tune", "avdigits", "--local", "-n", "3", "--name", "s", *root, *TINY, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     sweep = tmp_path / "results" / "s"
     analysed = igmsweep("analyze", "results/s", cwd=tmp_path)

@@ -36,7 +36,7 @@ def test_a_training_cut_after_any_epoch_goes_on_with_the_same_bits(toy_config, t
     config = toy_config(2, method, optim__schedule=schedule, optim__step_size=1, optim__patience=0)
     whole = train(config)
     total = len(whole.history)
-    for cut in range(1, total):
+    for cut in range(1, total) if schedule == "plateau" else {1, total // 2, total - 1}:
         for epoch in fit(config):
             if epoch.number == cut:
                 epoch.save(tmp_path / f"{cut}.pt")

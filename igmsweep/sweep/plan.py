@@ -38,6 +38,7 @@ FIXED_BY_START = (
     "stopping",
     "trainable",
     "base_config",
+    "enqueued",
 )
 """What must be equal for two requests to be one sweep."""
 

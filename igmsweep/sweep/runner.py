@@ -199,7 +199,7 @@ def _drive(
     )
     if sweep.deadline is not None and proposer.proposed < proposer.limit and not sweep.stop_code:
         log_line(f"igmsweep: the time budget ended it after {proposer.proposed} of {proposer.limit} trials")
-    _closing(result, time.monotonic() - started)
+    _closing(result, time.monotonic() - started, left=not sweep.over)
     return result
 
 
@@ -449,7 +449,7 @@ def _estimate(plan: Plan, request: SweepRequest, allotment: Allotment) -> None:
         log_line(line)
 
 
-def _closing(result: SweepResult, seconds: float) -> None:
+def _closing(result: SweepResult, seconds: float, left: bool) -> None:
     counts = ", ".join(f"{count} {state}" for state, count in sorted(result.counts.items()))
     best = result.best
     for line in summary(result.rows.values()):
@@ -465,8 +465,9 @@ def _closing(result: SweepResult, seconds: float) -> None:
         log_line(
             f"igmsweep: {counts} in {duration(seconds)}; best #{best['trial']} {score}: {shown_params(best['params'])}"
         )
-    if result.interrupted or result.counts.get("interrupted"):
+    if result.interrupted or left:
+        why = "interrupted" if result.interrupted else "not finished"
         log_line(
-            f"igmsweep: interrupted; `igmsweep resume {result.dir}` goes on, `igmsweep analyze {result.dir}` reads what "
+            f"igmsweep: {why}; `igmsweep resume {result.dir}` goes on, `igmsweep analyze {result.dir}` reads what "
             "there is"
         )

@@ -38,6 +38,11 @@ def status(folder: Path) -> dict[str, Any]:
     if sessions[-1].get("over"):  # a grid may hold fewer configurations than the trials that were asked for
         wanted = len(rows)
     done = [row for row in rows.values() if row.get("state") in FINISHED]
+    started = {
+        line["trial"]: line.get("time")
+        for line in ledger.lines()
+        if line.get("state") == "running" and "report" not in line  # a report is a line of its own
+    }
     running = []
     for number, row in sorted(rows.items()):
         if row.get("state") == "running" and holder is not None:
@@ -45,7 +50,7 @@ def status(folder: Path) -> dict[str, Any]:
             running.append(
                 {
                     "trial": number,
-                    "seconds": _since(row.get("time")),
+                    "seconds": _since(started.get(number, row.get("time"))),
                     "epoch": last.get("epoch"),
                     metric: last.get(metric),
                     "params": row.get("params", {}),

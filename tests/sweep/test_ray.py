@@ -133,7 +133,9 @@ def test_sigkill_of_the_driver_loses_nothing(tmp_path, runner):
     (tmp_path / "space.yaml").write_text(script.SPACE)
     options = argparse.Namespace(trials=4, concurrent=1, runner=runner, scheduler="asha")
     arguments = (tmp_path / "space.yaml", tmp_path / "avdigits", options)
-    subprocess.run(script.command(tmp_path / "whole", *arguments, resume=False), check=True, capture_output=True)
+    alone = argparse.Namespace(**{**vars(options), "runner": "local"})  # both runners make the same sweep
+    start = script.command(tmp_path / "whole", *arguments[:2], alone, resume=False)
+    subprocess.run(start, check=True, capture_output=True)
     folder = tmp_path / "killed"
     script.kill_once(folder, *arguments, None, random.Random(time.time_ns()))
     assert script.check(folder, tmp_path / "whole", options) == []

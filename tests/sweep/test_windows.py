@@ -279,3 +279,50 @@ def test_a_damaged_plan_is_one_line(request_of, damage):
         path.write_bytes(b"\xff\xfe")
     with pytest.raises(UserError, match=r"sweep\.yaml|unknown data set"):
         resume_sweep(ResumeRequest(sweep.dir, quiet=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("local", [True, False])
+def test_a_time_budget_leaves_a_sweep_that_resume_finishes(request_of, capfd, local):
+    request = request_of(trials=40, trainable=f"{TRAINABLES}:slow_cycles", time_budget_s=4.0, local=local)
+    sweep = run_sweep(request)
+    assert set(sweep.counts) <= {"complete", "interrupted"} and sweep.counts.get("complete", 0) < 40
+    said = capfd.readouterr().err
+    assert f"not finished; `igmsweep resume {sweep.dir}` goes on" in said and "time budget" in said
+    before = {number for number, row in sweep.rows.items() if row["state"] == "complete"}
+    total = max(len(sweep.rows), 1) + 1
+    (sweep.dir / "sweep.yaml").write_text((sweep.dir / "sweep.yaml").read_text().replace(":slow_cycles", ":cycles"))
+    resumed = resume_sweep(ResumeRequest(sweep.dir, trials=total, local=True, quiet=True))
+    assert resumed.counts == {"complete": total}
+    again = [line["trial"] for line in Ledger(sweep.dir / "trials.jsonl").lines() if line["state"] == "complete"]
+    assert sorted(again) == list(range(total)) and before <= set(again)
+    assert "goes on" not in capfd.readouterr().err
+
+
+def test_resume_refuses_other_first_configurations(request_of, tmp_path):
+    run_sweep(request_of(trials=1))
+    with (tmp_path / "space.yaml").open("a") as file:
+        file.write("enqueue:\n  - {method.tau: 2.5}\n")
+    with pytest.raises(UserError, match="was started with enqueued"):
+        run_sweep(request_of(trials=2, resume=True))
+
+
+def test_status_counts_a_trial_from_its_start_and_not_from_its_last_report(request_of):
+    from igmsweep.sweep.status import status
+
+    sweep = run_sweep(request_of(trials=1))
+    row = sweep.rows[0]
+    lines = [
+        {"trial": 1, "state": "running", "time": "2026-01-01T00:00:00Z", "params": row["params"]},
+        {"trial": 1, "state": "running", "time": "2026-01-01T01:00:00Z", "report": {"cycle": 1, "score": 0.5}},
+    ]
+    with (sweep.dir / "trials.jsonl").open("a") as file:
+        file.writelines(json.dumps({"schema": row["schema"], **line}) + "\n" for line in lines)
+    lock = Lock(sweep.dir)
+    lock.acquire()
+    (one,) = status(sweep.dir)["running"]
+    lock.release()
+    from datetime import UTC, datetime
+
+    since = (datetime.now(UTC) - datetime(2026, 1, 1, tzinfo=UTC)).total_seconds()
+    assert one["trial"] == 1 and one["seconds"] == pytest.approx(since, abs=60)
