@@ -341,7 +341,8 @@ class Sweep:
         self.proposer.tell(number, row)
         self.progress.finished(row)
         self._keep_best(number)
-        self._same_bug()
+        if row["state"] == "failed":
+            self._same_bug()
 
     def _write(self, number: int, state: str, **fields: Any) -> dict[str, Any]:
         row = self.ledger.append(number, state, **fields)
@@ -363,6 +364,8 @@ class Sweep:
         return Proposal(self.proposer.number(), dict(best["params"]), f"repeat:{best['trial']}", extra)
 
     def _missing_repeat(self) -> tuple[dict[str, Any], int] | None:
+        if self.settings.seeds < 2:
+            return None  # asked at the end of every trial, and a ranking of thousands takes its time
         trained = {(row.get("source"), (row.get("fixed_overrides") or {}).get("seed")) for row in self.rows.values()}
         for best in ranked(self.rows, self.space.metric, self.space.mode)[: self.settings.repeat_top]:
             for seed in range(self.base.seed + 1, self.base.seed + self.settings.seeds):
