@@ -7,10 +7,11 @@ DEMO ?= results/demo
 # one more than there are cores: many tests wait for processes they have started
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 1 + (os.cpu_count() or 1)))')
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test pytest lint bench clean
 help:
 	@echo "make demo    a 16-trial sweep of IGM on avdigits, and its report"
 	@echo "make test    lint, type check, tests"
+	@echo "make pytest  tests alone"
 	@echo "make lint    ruff and mypy alone"
 	@echo "make bench   the benchmarks, as ratios"
 	@echo "make clean   remove .venv and caches"
@@ -27,7 +28,11 @@ demo: $(STAMP)
 	$(BIN)/igmsweep tune avdigits --trials 16 --out $(dir $(DEMO)) --name $(notdir $(DEMO))-$$(date +%Y%m%d-%H%M%S)
 	$(BIN)/igmsweep analyze $$(ls -dt $(DEMO)-2*/ | head -1)
 
-test: lint
+# side by side: tests wait for processes much of their time
+test: $(STAMP)
+	@$(MAKE) --no-print-directory -j2 lint pytest
+
+pytest: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not gpu"
 
 lint: $(STAMP)

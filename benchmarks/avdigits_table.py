@@ -34,8 +34,9 @@ def one(task: tuple[str, int]) -> tuple[str, int, dict[str, float], float]:
     import torch
 
     torch.set_num_threads(1)
-    from igmsweep.config import DataConfig, TrainConfig
+    from igmsweep.config import TrainConfig
     from igmsweep.data import load_test
+    from igmsweep.schema.sections import DataConfig
     from igmsweep.train import train
 
     row, seed = task

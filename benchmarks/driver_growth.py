@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from igmsweep.sweep import SweepRequest, run_sweep
-from igmsweep.sweep.driver import Sweep
+from igmsweep.sweep.controller import Controller
 
 TRAINABLES = Path(__file__).parent.parent / "tests" / "trainables.py"
 SPACE = """
@@ -37,17 +37,17 @@ def main() -> None:
     options = parser.parse_args()
     marks = [mark for mark in (100, 1000, 2000, 5000, 10000) if mark <= options.trials]
     seen: dict[int, tuple[float, float]] = {}
-    ended = Sweep.ended
+    ended = Controller.ended
     done = 0
 
-    def counting(self: Sweep, *arguments: str) -> None:
+    def counting(self: Controller, *arguments: str) -> None:
         nonlocal done
         ended(self, *arguments)  # type: ignore[arg-type]
         done += 1
         if done in marks or done + 50 in marks:
             seen[done] = (time.perf_counter(), resident())
 
-    Sweep.ended = counting  # type: ignore[method-assign,assignment]
+    Controller.ended = counting  # type: ignore[method-assign,assignment]
     with tempfile.TemporaryDirectory() as place:
         (Path(place) / "space.yaml").write_text(SPACE)
         run_sweep(

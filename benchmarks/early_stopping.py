@@ -33,13 +33,13 @@ params:
 """
 
 
-def run(arm: str, seed: int, trials: int, rounds: int, place: Path) -> Path:
+def run(arm: str, seed: int, trials: int, cycles: int, place: Path) -> Path:
     """One sweep; returns its folder."""
     folder = place / f"{arm.replace(' ', '-')}-{seed}"
     command = [
         *(sys.executable, "-m", "igmsweep", "tune", "avdigits", "--space", str(place / "space.yaml"), "--local", "-q"),
         *("--trials", str(trials), "--seed", str(seed), "--name", folder.name, "--out", str(place), *ARMS[arm]),
-        *("--set", f"stages.rounds={rounds}", "--set", "stages.epochs=1", "--set", "model.width=8"),
+        *("--set", f"stages.cycles={cycles}", "--set", "stages.epochs=1", "--set", "model.width=8"),
         *("--set", "optim.schedule=none"),
     ]
     subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.DEVNULL)
@@ -48,7 +48,7 @@ def run(arm: str, seed: int, trials: int, rounds: int, place: Path) -> Path:
 
 def outcome(folder: Path) -> tuple[list[float], list[int]]:
     """Best validation accuracy after each trial, and epochs trained after each trial."""
-    from igmsweep.sweep.ledger import Ledger
+    from igmsweep.record.ledger import Ledger
 
     best, epochs, scores, spent = 0.0, 0, [], []
     for number, row in sorted(Ledger(folder / "trials.jsonl").rows().items()):
@@ -76,7 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=20, help="of TPE and of random search; with ASHA twice as many")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--cycles", type=int, default=4)
     parser.add_argument("--parallel", type=int, default=2)
     parser.add_argument(
         "--out", type=Path, default=None, help="JSON of raw figures; sweeps that it holds are not run again"
@@ -90,7 +90,7 @@ def main() -> None:
         (place / "space.yaml").write_text(SPACE)
 
         def measure(job: tuple[str, int]) -> None:
-            best, epochs = outcome(run(*job, trials[job[0]], options.rounds, place))
+            best, epochs = outcome(run(*job, trials[job[0]], options.cycles, place))
             found["/".join(map(str, job))] = {"best": best, "epochs": epochs}
             if options.out:
                 options.out.write_text(json.dumps(found))
@@ -99,7 +99,7 @@ def main() -> None:
             list(pool.map(measure, [job for job in jobs if "/".join(map(str, job)) not in found]))
     curves = {arm: [found[f"{arm}/{seed}"] for seed in range(options.seeds)] for arm in ARMS}
     whole = mean(curve["epochs"][-1] for curve in curves["TPE"])
-    print(f"avdigits, {options.rounds} cycles a trial, {options.seeds} seeds; best val/acc (%), mean ± s.d.\n")
+    print(f"avdigits, {options.cycles} cycles a trial, {options.seeds} seeds; best val/acc (%), mean ± s.d.\n")
     marks = sorted({round(share * whole) for share in (0.25, 0.375, 0.5, 0.75, 1.0)})
     print("| after so many epochs of training | " + " | ".join(map(str, marks)) + " |")
     print("|---|" + "---|" * len(marks))

@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from igmsweep.config import DataConfig, TrainConfig
+from igmsweep.config import TrainConfig
 from igmsweep.data import load_search, load_test
 from igmsweep.data.base import Partition
 from igmsweep.data.loader import Loader
+from igmsweep.schema.sections import DataConfig
 from igmsweep.train import TrainResult, train
 
 SEARCH = load_search(DataConfig(name="avdigits"))

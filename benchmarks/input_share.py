@@ -32,7 +32,7 @@ def main() -> None:
                 "data.root": str(root),
                 "data.cache": str(Path(scratch) / "cache"),
                 "precision": arguments.precision,
-                "stages.rounds": 2,
+                "stages.cycles": 2,
                 "stages.epochs": 1,
             }
         )

@@ -6,8 +6,9 @@ import time
 
 import torch
 
-from igmsweep.config import DataConfig, TrainConfig
+from igmsweep.config import TrainConfig
 from igmsweep.data import load_search
+from igmsweep.schema.sections import DataConfig
 from igmsweep.train import Training
 
 ROWS = {
@@ -20,9 +21,9 @@ ROWS = {
 
 
 def epoch_seconds(method: object) -> float:
-    """Seconds of an epoch of every modality, the second round's (T acts by then), validation included."""
+    """Seconds of an epoch of every modality, the second cycle's (T acts by then), validation included."""
     config = TrainConfig(data="avdigits", method=method, device="auto").override(
-        {"stages.rounds": 2, "stages.epochs": 1, "optim.schedule": "none"}
+        {"stages.cycles": 2, "stages.epochs": 1, "optim.schedule": "none"}
     )
     training = Training(config, DATA)
     total = 0.0

@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=8)
     parser.add_argument("--concurrent", type=int, default=2)
     parser.add_argument("--ours", action="store_true", help="leave the bare function out")
-    parser.add_argument("--set", dest="settings", nargs="*", default=["stages.rounds=3", "stages.epochs=1"])
+    parser.add_argument("--set", dest="settings", nargs="*", default=["stages.cycles=3", "stages.epochs=1"])
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     from igmsweep.sweep import SweepRequest, run_sweep

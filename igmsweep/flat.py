@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from igmsweep.late import F, nn, torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Covariance = Literal["batch_mean", "samples", "centered"]
 Scope = float | Literal["none", "head"]
@@ -166,7 +167,7 @@ def _truncated(covariance: Tensor, tau: float, tolerance: float) -> FlatMatrix |
 
 def input_size(layer: nn.Module) -> int:
     """d of a layer's input covariance: inputs of a Linear, C_in k_h k_w of a convolution."""
-    assert isinstance(layer.weight, Tensor)
+    assert isinstance(layer.weight, torch.Tensor)
     return int(layer.weight[0].numel())
 
 
@@ -278,6 +279,14 @@ class InputCovariance:
         finally:
             for handle in handles:
                 handle.remove()
+
+
+def uncompiled(model: nn.Module) -> AbstractContextManager[Any]:
+    """Inside, compiled modules run as if they were not: hooks on their layers are called."""
+    if all(module._compiled_call_impl is None for module in model.modules()):
+        return nullcontext()  # asking torch's compiler for anything costs seconds of imports
+    stance: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
+    return stance
 
 
 def scoped_layers(branch: nn.Module, scope: Scope) -> dict[str, nn.Module]:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor, nn
+from igmsweep.late import nn, torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def ascent(gradients: Sequence[Tensor], rho: float, norm: str = "global") -> list[Tensor]:

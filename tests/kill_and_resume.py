@@ -28,7 +28,7 @@ params:
   optim.lr.audio:   {type: float, low: 0.001, high: 0.1, log: true}
 enqueue: [paper]
 """
-SMALL = {"stages.rounds": 2, "stages.epochs": 1, "model.width": 4, "optim.batch_size": 8, "optim.schedule": "none"}
+SMALL = {"stages.cycles": 2, "stages.epochs": 1, "model.width": 4, "optim.batch_size": 8, "optim.schedule": "none"}
 
 
 def command(folder: Path, space: Path, data: Path, options: argparse.Namespace, resume: bool) -> list[str]:
@@ -47,7 +47,7 @@ def command(folder: Path, space: Path, data: Path, options: argparse.Namespace, 
 
 def outcome(folder: Path) -> dict[int, tuple[Any, ...]]:
     """Per trial: parameters, state, score and the cycle where it was stopped."""
-    from igmsweep.sweep.ledger import Ledger
+    from igmsweep.record.ledger import Ledger
 
     rows = Ledger(folder / "trials.jsonl").rows()
     return {
@@ -58,7 +58,7 @@ def outcome(folder: Path) -> dict[int, tuple[Any, ...]]:
 
 def trained_again(folder: Path) -> list[int]:
     """Trials that the ledger starts after it has finished them."""
-    from igmsweep.sweep.ledger import FINISHED, Ledger
+    from igmsweep.record.ledger import FINISHED, Ledger
 
     finished: set[int] = set()
     again = []

@@ -29,7 +29,7 @@ class TextToy(DataSet):
         return {
             "model": {"width": 4, "head": [16, 8]},
             "optim": {"name": "adam", "lr": 0.003, "batch_size": 12, "schedule": "none"},
-            "stages": {"rounds": 1, "epochs": 2},
+            "stages": {"cycles": 1, "epochs": 2},
         }
 
     def ensure(self, root: Path) -> None:

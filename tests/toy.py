@@ -32,7 +32,7 @@ class Toy(DataSet):
         return {
             "model": {"width": 4, "head": [16, 8]},
             "optim": {"lr": 0.05, "batch_size": 16, "schedule": "none"},
-            "stages": {"rounds": 2, "epochs": 2},
+            "stages": {"cycles": 2, "epochs": 2},
         }
 
     def ensure(self, root: Path) -> None:

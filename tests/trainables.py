@@ -58,7 +58,7 @@ def cycles(config: Any, report: Any = None, resume: Path | None = None, **_: Any
         cycle = epoch // 2
         row = {
             "epoch": epoch + 1,
-            "round": cycle,
+            "cycle": cycle,
             "stage_end": True,
             "cycle_end": epoch % 2 == 1,
             "val/acc": (cycle + 1) / 3 / (1 + abs(tau - 1)) + fold / 100,

@@ -25,7 +25,7 @@ class TwoViews(DataSet):
     }
 
     def defaults(self, method: str) -> dict[str, Any]:
-        return {"optim": {"lr": 0.03, "batch_size": 16}, "stages": {"rounds": 2, "epochs": 2}}
+        return {"optim": {"lr": 0.03, "batch_size": 16}, "stages": {"cycles": 2, "epochs": 2}}
 
     def ensure(self, root: Path) -> None:
         """Yours need not make its data; this one does, so that the example runs."""

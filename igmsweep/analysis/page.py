@@ -12,8 +12,8 @@ import plotly.offline
 from markupsafe import Markup
 
 from igmsweep.analysis.frame import Sweep
+from igmsweep.analysis.hover import TRIALS, config_texts
 from igmsweep.analysis.panels import Panel
-from igmsweep.analysis.trials import TRIALS, config_texts
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -10,11 +10,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from igmsweep.analysis.frame import Sweep
+from igmsweep.analysis.hover import crop, trial_markers
 from igmsweep.analysis.names import label, metric_label, unit
 from igmsweep.analysis.sensitivity import sampler_of
 from igmsweep.analysis.sensitivity_plot import thin
 from igmsweep.analysis.style import BLUE, GREY, ORANGE, SERIES, VERMILION, clear, figure, text
-from igmsweep.analysis.trials import crop, trial_markers
 
 
 def history_data(sweep: Sweep) -> pd.DataFrame:

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
+from igmsweep.analysis.hover import crop, trial_markers
 from igmsweep.analysis.names import label, metric_label, unit, value_text
 from igmsweep.analysis.sensitivity import FEWEST, Sensitivity, is_number
 from igmsweep.analysis.style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, clear, figure, log_axis, text
-from igmsweep.analysis.trials import crop, trial_markers
 
 MOST_POINTS = 2000
 ANNOTATION = 11.5

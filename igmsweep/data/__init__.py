@@ -15,7 +15,7 @@ from igmsweep.data.places import home
 from igmsweep.errors import DataError, UserError, nearest
 
 if TYPE_CHECKING:
-    from igmsweep.config import DataConfig
+    from igmsweep.schema.sections import DataConfig
 
 __all__ = [
     "PARTS",

@@ -1,7 +1,7 @@
 """avdigits: the embedded data set, real handwritten digits and the same digit spoken, in CREMA-D's layout on disk.
 
 The pictures are the 1,797 handwritten digits that scikit-learn ships (UCI, CC BY 4.0), enlarged, moved about and
-covered with noise; the sound comes from `igmsweep.data.speech`. The sound is learnt fast and the pictures slowly, so
+covered with noise; the sound comes from `igmsweep.data.synthesiser`. The sound is learnt fast and the pictures slowly, so
 that joint training starves the pictures: the imbalance that IGM and its competitors address. Splits are fixed:
 contiguous for the digits, which is nearest to unseen writers, and unseen speakers in validation and test.
 """
@@ -21,7 +21,7 @@ import numpy as np
 
 from igmsweep.data import audio, cremad_layout, frames
 from igmsweep.data.base import DataSet, Modality, Part, Sample
-from igmsweep.data.speech import RATE, Voice, coloured_noise, say
+from igmsweep.data.synthesiser import RATE, Voice, coloured_noise, say
 from igmsweep.errors import DataError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class AVDigits(DataSet):
             "model": {"head": [256, 64]},
             "optim": {"name": "sgd", "lr": 0.03, "momentum": 0.9, "weight_decay": 1e-4, "batch_size": 32}
             | {"schedule": "step", "step_size": 2},
-            "stages": {"rounds": 3, "epochs": 3},
+            "stages": {"cycles": 3, "epochs": 3},
             "channels_last": True,  # a third faster for these encoders on a CPU
         }
 

@@ -16,6 +16,7 @@ from igmsweep.data.files import BadFile
 from igmsweep.data.jpegs import Jpegs
 from igmsweep.data.rows import Rows
 from igmsweep.errors import DataError, UserError, nearest
+from igmsweep.schema.messages import one_line
 
 if TYPE_CHECKING:
     import torch
@@ -108,8 +109,6 @@ class DataSet(ABC):
         try:
             options = self.Options(**given)
         except ValidationError as error:
-            from igmsweep.config import one_line
-
             raise UserError(one_line(error, given, "data.options")) from None
         if options == self.options:
             return self

@@ -29,7 +29,7 @@ import numpy as np
 
 from igmsweep.data import jpegs
 from igmsweep.data.base import DataSet, Part, Partition, Remark, Sample
-from igmsweep.data.contents import sample_digests
+from igmsweep.data.digests import sample_digests
 from igmsweep.data.files import BadFile, reason
 from igmsweep.data.jpegs import Jpegs
 from igmsweep.data.progress import Progress, clock

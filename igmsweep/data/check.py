@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from igmsweep.data.base import PARTS, DataSet, Part, Remark, Sample
-from igmsweep.data.contents import duplicates
+from igmsweep.data.digests import duplicates
 from igmsweep.data.files import USABLE, BadFile, refuse_pointer
 from igmsweep.data.frames import frame_files
 from igmsweep.data.progress import Progress

@@ -59,7 +59,7 @@ class Cremad(AudioVisual):
             "model": {"head": [256, 64]},
             "optim": {"name": "sgd", "lr": 0.01, "momentum": 0.9, "weight_decay": 1e-4, "batch_size": 12}
             | {"schedule": "plateau", "factor": 0.1},
-            "stages": {"rounds": 6, "epochs": {"audio": 25, "video": 50}},
+            "stages": {"cycles": 6, "epochs": {"audio": 25, "video": 50}},
         }
 
     def index(self, root: Path, part: Part) -> list[Sample]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from torch import Tensor
+
+from igmsweep.seeds import derived_seed
 
 if TYPE_CHECKING:
     from igmsweep.data.base import DataSet, Partition
@@ -31,12 +32,6 @@ class Batch:
     def only(self, modalities: Sequence[str]) -> Batch:
         """The same samples with some modalities masked: left out of `inputs`."""
         return replace(self, inputs={name: self.inputs[name] for name in modalities})
-
-
-def derived_seed(*parts: int | str) -> int:
-    """A 63-bit seed from a tuple, such as (seed, "shuffle", epoch): independent streams without any state to save."""
-    text = "/".join(str(part) for part in parts)
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
 
 
 class Loader:

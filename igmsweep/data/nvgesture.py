@@ -91,7 +91,7 @@ class NVGesture(DataSet):
             "model": {"head": [256, 64], "weights": "pretrained"},
             "optim": {"name": "sgd", "lr": 0.01, "momentum": 0.9, "weight_decay": 1e-4, "batch_size": 6}
             | {"schedule": "plateau", "factor": 0.1},
-            "stages": {"rounds": 2, "epochs": 50},
+            "stages": {"cycles": 2, "epochs": 50},
         }
 
     def index(self, root: Path, part: Part) -> list[Sample]:

@@ -76,7 +76,7 @@ class Sarcasm(ImageText):
 
     def defaults(self, method: str) -> dict[str, Any]:
         """The paper's, with the released code's stages: (2, 30) epochs, twice."""
-        return super().defaults(method) | {"stages": {"rounds": 2, "epochs": {"text": 2, "image": 30}}}
+        return super().defaults(method) | {"stages": {"cycles": 2, "epochs": {"text": 2, "image": 30}}}
 
     def index(self, root: Path, part: Part) -> list[Sample]:
         options = self.options

@@ -12,8 +12,8 @@ import numpy as np
 from igmsweep.errors import DataError, UserError
 
 if TYPE_CHECKING:
-    from igmsweep.config import DataConfig
     from igmsweep.data.base import Partition
+    from igmsweep.schema.sections import DataConfig
 
 DEFAULT_FRACTION = 0.1
 """Share of train that is carved where a data set brings no validation list and none is asked for."""

@@ -54,7 +54,7 @@ class Twitter2015(ImageText):
 
     def defaults(self, method: str) -> dict[str, Any]:
         """The paper's, with the released code's stages: (10, 30) epochs, twice."""
-        return super().defaults(method) | {"stages": {"rounds": 2, "epochs": {"text": 10, "image": 30}}}
+        return super().defaults(method) | {"stages": {"cycles": 2, "epochs": {"text": 10, "image": 30}}}
 
     def index(self, root: Path, part: Part) -> list[Sample]:
         options = self.options

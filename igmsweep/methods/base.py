@@ -13,13 +13,12 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import torch
-from torch import Tensor
-from torch.nn import functional as F
-
-from igmsweep.config import MethodParams
+from igmsweep.late import F, torch
+from igmsweep.schema.sections import MethodParams
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from igmsweep.data.loader import Batch, Loader
     from igmsweep.models.multimodal import MultimodalModel, Output
 
@@ -32,9 +31,9 @@ class Stage:
 
     active: tuple[str, ...]
     epochs: int
-    round: int
+    cycle: int
     """Outer iteration, from 0."""
-    last_of_round: bool = False
+    last_of_cycle: bool = False
 
 
 @dataclass
@@ -136,7 +135,7 @@ class Method:
         """One outer iteration: which modalities are trained together, pass after pass. Default: all at once."""
         return [tuple(modalities)]
 
-    def begin_pass(self, run: Run) -> None:
+    def begin_stage(self, run: Run) -> None:
         """Called before the first epoch of a stage."""
 
     def begin_epoch(self, run: Run) -> Iterable[Batch]:
@@ -150,7 +149,7 @@ class Method:
     def end_epoch(self, run: Run, metrics: Mapping[str, float]) -> None:
         """Called after each epoch with its metrics, `train/loss`, `val/acc`, `val/<modality>/loss` and so on."""
 
-    def end_pass(self, run: Run) -> dict[str, float]:
+    def end_stage(self, run: Run) -> dict[str, float]:
         """Called after the last epoch of a stage, on the weights that are handed over. Returns metrics to log."""
         return {}
 

@@ -10,15 +10,11 @@ applies every T of an equal shape to a layer (here: the T of the same position).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-import torch
 from pydantic import Field, field_validator
-from torch import Tensor
-from torch.nn import functional as F
 
-from igmsweep.data.loader import Batch, derived_seed
 from igmsweep.errors import UserError, nearest
 from igmsweep.flat import (
     FlatMatrix,
@@ -26,12 +22,19 @@ from igmsweep.flat import (
     flat_matrix,
     modify_gradients,
     scoped_layers,
+    uncompiled,
     unpaired,
 )
+from igmsweep.late import F, torch
 from igmsweep.methods.base import Method, MethodParams, Run, fuse_entropy, fuse_mean
-from igmsweep.models.multimodal import Output
-from igmsweep.models.settle import uncompiled
 from igmsweep.sam import add_each, ascent, dropout_state, perturbed, second_pass, share_moved
+from igmsweep.seeds import derived_seed
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from igmsweep.data.loader import Batch
+    from igmsweep.models.multimodal import Output
 
 
 class IGMParams(MethodParams):
@@ -137,7 +140,7 @@ class IGM(Method):
     def passes(self, modalities: Sequence[str]) -> list[tuple[str, ...]]:
         return [(name,) for name in modalities]
 
-    def begin_pass(self, run: Run) -> None:
+    def begin_stage(self, run: Run) -> None:
         (target,) = run.active
         self._matrices = self._matrices_for(run, target)
         self._branch = run.model.branch(target)
@@ -221,7 +224,7 @@ class IGM(Method):
                 "so SAM is next to a second identical pass; see sam/moved"
             )
 
-    def end_pass(self, run: Run) -> dict[str, float]:
+    def end_stage(self, run: Run) -> dict[str, float]:
         """Covariance over the training set in evaluation mode, and T from it (Algorithm 1, lines 11 to 13)."""
         (source,) = run.active
         if not self._modifies():

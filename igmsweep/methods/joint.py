@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
-from torch import Tensor
-from torch.nn import functional as F
-
-from igmsweep.data.loader import Batch
+from igmsweep.late import F, torch
 from igmsweep.methods.base import Method, MethodParams, Run, fuse_mean
-from igmsweep.models.multimodal import Output
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from igmsweep.data.loader import Batch
+    from igmsweep.models.multimodal import Output
 
 
 class JointParams(MethodParams):

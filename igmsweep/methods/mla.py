@@ -10,16 +10,18 @@ released fusion weighs whole test batches; here the weights are per sample, as t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import torch
 from pydantic import Field
-from torch import Tensor, nn
-from torch.nn import functional as F
 
-from igmsweep.data.loader import Batch
+from igmsweep.late import F, nn, torch
 from igmsweep.methods.base import Method, MethodParams, Run, entropy_weights
-from igmsweep.models.multimodal import Output
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from igmsweep.data.loader import Batch
+    from igmsweep.models.multimodal import Output
 
 
 class MLAParams(MethodParams):

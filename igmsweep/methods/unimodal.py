@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-from torch.nn import functional as F
-
-from igmsweep.data.loader import Batch
 from igmsweep.errors import UserError, nearest
+from igmsweep.late import F, torch
 from igmsweep.methods.base import Method, MethodParams, Run
-from igmsweep.models.multimodal import Output
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from igmsweep.data.loader import Batch
+    from igmsweep.models.multimodal import Output
 
 
 class UnimodalParams(MethodParams):

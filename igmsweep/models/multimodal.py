@@ -14,8 +14,8 @@ from igmsweep.models.frozen import FrozenEncoder
 from igmsweep.models.heads import head
 
 if TYPE_CHECKING:
-    from igmsweep.config import TrainConfig
     from igmsweep.data.base import DataSet
+    from igmsweep.schema.sections import ModelConfig
 
 
 @dataclass
@@ -134,18 +134,17 @@ class MultimodalModel(nn.Module):
         return self.classify({name: self.features(name, inputs[name]) for name in self.sizes if name in inputs})
 
 
-def from_config(config: TrainConfig, dataset: DataSet) -> MultimodalModel:
+def build_model(config: ModelConfig, dataset: DataSet, fusion: str, extra_heads: bool) -> MultimodalModel:
     """A new model; initialisation draws from torch's global generator, so seed it first.
+
+    Args:
+        fusion, extra_heads: as MultimodalModel has them; a method's `layout` says which.
 
     Raises:
         UserError: an unknown encoder, or weights that are not there or do not fit; the message names the key.
     """
-    from igmsweep import methods
-
-    chosen = config.model
-    fusion, extra_heads = methods.get(config.method.name).layout(config.method)
     modules: dict[str, nn.Module] = {}
-    for name, kind in chosen.encoder.items():
-        module = encoder(kind, dataset.modalities[name].shape, chosen.width, chosen.weights[name], name)
-        modules[name] = FrozenEncoder(module) if chosen.frozen[name] else module
-    return MultimodalModel(modules, len(dataset.classes), chosen.head, fusion, extra_heads, chosen.project)
+    for name, kind in config.encoder.items():
+        module = encoder(kind, dataset.modalities[name].shape, config.width, config.weights[name], name)
+        modules[name] = FrozenEncoder(module) if config.frozen[name] else module
+    return MultimodalModel(modules, len(dataset.classes), config.head, fusion, extra_heads, config.project)

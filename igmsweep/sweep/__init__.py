@@ -2,6 +2,6 @@
 
 from igmsweep.sweep.request import ResumeRequest, SweepRequest
 from igmsweep.sweep.result import SweepResult
-from igmsweep.sweep.runner import resume_sweep, run_sweep
+from igmsweep.sweep.session import resume_sweep, run_sweep
 
 __all__ = ["ResumeRequest", "SweepRequest", "SweepResult", "resume_sweep", "run_sweep"]

@@ -100,7 +100,7 @@ def estimate(config: TrainConfig, data: SearchData | None = None) -> StepEstimat
     batch = config.optim.batch_size
     few = replace(whole, train=_few(whole.train, STEPS * batch), val=_few(whole.val, max(2 * batch, 16)))
     # three epochs a stage: one to warm up, one to be timed, and one whose end hands over to the next stage
-    changes = {"stages.rounds": 1, "stages.epochs": 3, "stages.handover": "last"}
+    changes = {"stages.cycles": 1, "stages.epochs": 3, "stages.handover": "last"}
     with tempfile.TemporaryDirectory(prefix="igmsweep-estimate-") as scratch, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a few samples lack classes
         short = config.override({**changes, "data.cache": scratch})

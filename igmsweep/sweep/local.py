@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from igmsweep.sweep.driver import Sweep
+from igmsweep.sweep.controller import Controller
 from igmsweep.sweep.trial import run_trial
 
 
-def run(sweep: Sweep) -> None:
+def run(sweep: Controller) -> None:
     """Run trials until there is none left, the budget is used up, or Ctrl-C."""
     while (task := sweep.next_task()) is not None:
         number = task["number"]

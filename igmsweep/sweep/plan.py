@@ -17,10 +17,10 @@ from pydantic import ValidationError
 from igmsweep.config import TrainConfig, preset, presets, with_absolute_paths
 from igmsweep.data.base import SearchData
 from igmsweep.errors import UserError, nearest
-from igmsweep.sweep.ledger import SCHEMA, now
+from igmsweep.record.ledger import SCHEMA, now
+from igmsweep.spaces.space import SearchSpace, find_space, overlap, space_names
 from igmsweep.sweep.request import KEEP, SAMPLERS, SweepRequest
 from igmsweep.sweep.search import Enqueued, startup_trials
-from igmsweep.sweep.space import SearchSpace, find_space, overlap, space_names
 from igmsweep.sweep.stopping import make_stopping
 
 FIXED_BY_START = (
@@ -80,7 +80,7 @@ def make_plan(request: SweepRequest) -> Plan:
         base = _with_folds(base, request)
     # a folder that was named is made absolute, as Ray changes the working directory; one that was not is each node's own
     base = with_absolute_paths(base)
-    cycles = base.stages.rounds * (request.folds or 1)
+    cycles = base.stages.cycles * (request.folds or 1)
     make_stopping(request.scheduler, cycles, "max", request.grace, request.reduction)
     enqueued, paper = _enqueued(space, base, request)
     spec = {

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from igmsweep.sweep.ledger import FINISHED
+from igmsweep.record.ledger import FINISHED
 
 WIDTH = 110
 

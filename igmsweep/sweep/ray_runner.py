@@ -27,9 +27,9 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from igmsweep.errors import ResourceError, UserError, nearest
-from igmsweep.sweep.driver import Sweep
-from igmsweep.sweep.failures import DISK_ERRORS, SweepFailed, one_line
-from igmsweep.sweep.ledger import trial_folder
+from igmsweep.record.failures import DISK_ERRORS, SweepFailed, one_line
+from igmsweep.record.ledger import trial_folder
+from igmsweep.sweep.controller import Controller
 from igmsweep.sweep.resources import Machine, this_machine
 from igmsweep.sweep.trial import run_trial
 
@@ -43,7 +43,7 @@ LOGGERS = {"tensorboard": "tensorboardX", "wandb": "wandb", "mlflow": "mlflow"}
 """Ray's own callbacks and the package that each of them needs."""
 
 
-def run(sweep: Sweep) -> None:
+def run(sweep: Controller) -> None:
     """Run the sweep's trials with Ray Tune until none is left or the sweep is stopping."""
     started_here = not ray.is_initialized()
     connect(sweep.settings.address)
@@ -175,7 +175,7 @@ def _trial(task: dict[str, Any]) -> None:
 class StudySearch(Searcher):
     """Ray Tune's view of the sweep. The study and the ledger live in the driver; Ray need not save them."""
 
-    def __init__(self, sweep: Sweep) -> None:
+    def __init__(self, sweep: Controller) -> None:
         super().__init__(metric=sweep.space.metric, mode=sweep.space.mode)
         self._sweep = sweep
         self._numbers: dict[str, int] = {}
@@ -229,7 +229,7 @@ class StudySearch(Searcher):
 class CycleScheduler(FIFOScheduler):
     """Hands scores at stage ends to the driver, which decides at cycle ends."""
 
-    def __init__(self, sweep: Sweep | None) -> None:
+    def __init__(self, sweep: Controller | None) -> None:
         super().__init__()
         self._sweep = sweep
 
@@ -258,7 +258,7 @@ class CycleScheduler(FIFOScheduler):
 class _Stop(tune.Stopper):
     """Ends the experiment when the sweep is stopping."""
 
-    def __init__(self, sweep: Sweep | None) -> None:
+    def __init__(self, sweep: Controller | None) -> None:
         self._sweep = sweep
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:

@@ -24,8 +24,8 @@ import optuna
 from optuna.trial import TrialState
 
 from igmsweep.errors import UserError
-from igmsweep.sweep.ledger import FINISHED
-from igmsweep.sweep.space import SearchSpace, canonical
+from igmsweep.record.ledger import FINISHED
+from igmsweep.spaces.space import SearchSpace, canonical
 
 MAX_REDRAWS = 200
 

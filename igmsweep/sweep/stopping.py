@@ -102,8 +102,8 @@ def make_stopping(name: str, cycles: int, mode: Literal["max", "min"], grace: in
         raise UserError(f"--grace: found {grace}, expected at least 1 cycle")
     if grace >= cycles:
         raise UserError(
-            f"--scheduler {name}: a training has {cycles} cycle{'s' if cycles > 1 else ''} (stages.rounds), so nothing "
-            f"can be stopped after {grace}; raise stages.rounds or take --scheduler none"
+            f"--scheduler {name}: a training has {cycles} cycle{'s' if cycles > 1 else ''} (stages.cycles), so nothing "
+            f"can be stopped after {grace}; raise stages.cycles or take --scheduler none"
         )
     if name == "median":
         return Median(cycles, grace, mode=mode)

@@ -22,9 +22,9 @@ from typing import Any
 
 from igmsweep.config import TrainConfig
 from igmsweep.errors import Diverged
-from igmsweep.sweep.failures import TrialTimeout, classify, one_line
-from igmsweep.sweep.ledger import SCHEMA, now, plain, write_atomically
-from igmsweep.sweep.lock import identity
+from igmsweep.record.failures import TrialTimeout, classify, one_line
+from igmsweep.record.ledger import SCHEMA, now, plain, write_atomically
+from igmsweep.record.lock import identity
 from igmsweep.sweep.resources import memory_fraction
 
 CHECKPOINT = "checkpoint.pt"
@@ -109,7 +109,7 @@ class _Training:
         self.epochs = 0
         self.last: dict[str, float] = {}
         self._decided = int(task.get("decided") or 0)
-        self._cycles = config.stages.rounds
+        self._cycles = config.stages.cycles
         self._done: list[dict[str, Any]] = []  # the results of finished folds
 
     def run(self) -> dict[str, Any]:
@@ -191,7 +191,9 @@ class _Training:
     def _stage_end(self, row: dict[str, Any], fold: int | None) -> None:
         if not row.get("stage_end") or not isinstance(row.get(self.metric), int | float):
             return
-        cycle = int(row["round"]) + 1 + (fold or 0) * self._cycles if row.get("cycle_end") else 0
+        cycle = (
+            int(row.get("cycle", row.get("round", 0))) + 1 + (fold or 0) * self._cycles if row.get("cycle_end") else 0
+        )
         if 0 < cycle <= self._decided:
             return
         self._decided = max(self._decided, cycle)

@@ -191,7 +191,7 @@ def _finish(folder: Path, start: dict[str, Any], base: dict[str, Any], acc: floa
             {
                 "epoch": epoch,
                 "stage": stage,
-                "round": stage // 2,
+                "cycle": stage // 2,
                 "active": MODALITIES[stage % 2],
                 "val/acc": grown,
                 "val/map": grown + 0.01,

@@ -12,13 +12,13 @@ from fake_sweep import noise_only, plateau, write_sweep
 
 from igmsweep.analysis import flat_ranges, read_sweep
 from igmsweep.analysis.curves import best_curves, curves_data, gap_data
+from igmsweep.analysis.heatmap import heatmap_data
+from igmsweep.analysis.hover import crop, trial_markers
 from igmsweep.analysis.panels import panels
 from igmsweep.analysis.parallel import parallel_data, parallel_figure
 from igmsweep.analysis.plots import history_data, stopped_data
 from igmsweep.analysis.sensitivity import sensitivity_data
 from igmsweep.analysis.sensitivity_plot import sensitivity_figure
-from igmsweep.analysis.together import heatmap_data
-from igmsweep.analysis.trials import crop, trial_markers
 
 
 def test_the_best_bin_of_tau_holds_the_optimum(tmp_path: Path) -> None:

@@ -16,12 +16,12 @@ import pytest
 import slow_set
 
 from igmsweep import data
-from igmsweep.config import DataConfig
 from igmsweep.data import cache
 from igmsweep.data.avdigits import AVDIGITS, make
 from igmsweep.data.base import Sample
 from igmsweep.data.rows import Rows
 from igmsweep.errors import DataError
+from igmsweep.schema.sections import DataConfig
 
 COUNTS = (60, 30, 30)
 

@@ -18,7 +18,7 @@ from igmsweep.data.check import check
 from igmsweep.data.cremad import CREMAD
 
 TINY = [
-    *("stages.rounds=1", "stages.epochs=1", "model.encoder=resnet_mini", "model.width=4", "device=cpu"),
+    *("stages.cycles=1", "stages.epochs=1", "model.encoder=resnet_mini", "model.width=4", "device=cpu"),
     *("data.options.size=40", "data.options.crop=32"),
 ]
 

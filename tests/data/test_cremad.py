@@ -172,7 +172,7 @@ def test_presets_are_the_paper_s_and_the_released_code_s() -> None:
     paper = TrainConfig(data="cremad")
     assert (paper.optim.name, paper.optim.batch_size, paper.optim.schedule) == ("sgd", 12, "plateau")
     assert paper.optim.lr == {"audio": 0.01, "video": 0.01}
-    assert (paper.stages.rounds, paper.stages.epochs) == (6, {"audio": 25, "video": 50})
+    assert (paper.stages.cycles, paper.stages.epochs) == (6, {"audio": 25, "video": 50})
     assert paper.get("method.rho.audio") == 1e-10
     assert paper.get("method.rho.video") == 1e-15
     released = TrainConfig(data="cremad", method={"name": "igm", "preset": "released"})

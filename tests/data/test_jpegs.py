@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from igmsweep import data
-from igmsweep.config import DataConfig
 from igmsweep.data import cache, jpegs
 from igmsweep.data.avdigits import AVDIGITS
 from igmsweep.data.base import DataSet, Modality, Part, Sample
 from igmsweep.data.jpegs import Jpegs
 from igmsweep.data.rows import Rows
 from igmsweep.errors import DataError
+from igmsweep.schema.sections import DataConfig
 from igmsweep.train import TrainConfig, train
 
 CLOSE = 12
@@ -140,5 +140,5 @@ def test_a_training_from_jpeg_sees_nearly_the_same_pictures(small_avdigits: Path
     assert np.array_equal(raw.arrays["audio"][:], packed.arrays["audio"][:])
     difference = raw.arrays["image"][:].astype(int) - packed.arrays["image"][:]
     assert AVDIGITS.modalities["image"].shape[0] == 1 and np.abs(difference).mean() < 3
-    small = {"data": {**at, "store": "jpeg"}, "model": {"width": 4}, "stages": {"rounds": 1, "epochs": 1}}
+    small = {"data": {**at, "store": "jpeg"}, "model": {"width": 4}, "stages": {"cycles": 1, "epochs": 1}}
     assert 0 <= train(TrainConfig(**small)).metrics["val/acc"] <= 1

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from igmsweep.config import DataConfig, TrainConfig
+from igmsweep.config import TrainConfig
 from igmsweep.data import load_search
 from igmsweep.data.clips import flow_as_bytes, read_stretch
 from igmsweep.data.nvgesture import NVGESTURE
 from igmsweep.errors import DataError, UserError
 from igmsweep.plugin import load_module
+from igmsweep.schema.sections import DataConfig
 
 OPTIONS = {"clip": 6, "frames": 4, "size": 32, "crop": 24}
 
@@ -280,6 +281,6 @@ def test_presets_are_the_papers():
     assert config.modalities == ("depth", "rgb", "flow")
     assert set(config.model.encoder.values()) == {"i3d"}
     assert (config.optim.name, config.optim.batch_size, config.optim.lr["flow"]) == ("sgd", 6, 0.01)
-    assert (config.stages.rounds, config.stages.epochs["rgb"]) == (2, 50)
+    assert (config.stages.cycles, config.stages.epochs["rgb"]) == (2, 50)
     assert config.method.rho == {"depth": 1e-15, "rgb": 1e-15, "flow": 1e-15}
     assert NVGESTURE.modalities["rgb"].shape == (3, 64, 224, 224)

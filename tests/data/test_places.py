@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from igmsweep import data
-from igmsweep.config import DataConfig
 from igmsweep.data import places
 from igmsweep.errors import UserError
+from igmsweep.schema.sections import DataConfig
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "my_data.py"
 

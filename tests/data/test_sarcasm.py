@@ -132,7 +132,7 @@ def test_posts_of_one_text_are_one_group(tmp_path):
 
 def test_presets_are_the_papers_and_the_released_codes():
     paper = TrainConfig(data="sarcasm")
-    assert (paper.stages.rounds, paper.stages.epochs) == (2, {"text": 2, "image": 30})
+    assert (paper.stages.cycles, paper.stages.epochs) == (2, {"text": 2, "image": 30})
     assert (paper.optim.name, paper.optim.batch_size, paper.optim.weight_decay) == ("adam", 12, 1e-4)
     released = TrainConfig(data="sarcasm", method={"name": "igm", "preset": "released"})
     assert (released.method.mixup_alpha, released.model.project) == (1.0, 768)

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from igmsweep.config import DataConfig, TrainConfig
+from igmsweep.config import TrainConfig
 from igmsweep.data import load_search
 from igmsweep.data.twitter2015 import TWITTER2015
 from igmsweep.errors import DataError, UserError
 from igmsweep.plugin import load_module
+from igmsweep.schema.sections import DataConfig
 
 transformers = pytest.importorskip("transformers")
 
@@ -184,7 +185,7 @@ def test_presets_are_the_papers_and_the_released_codes():
     assert (paper.optim.name, paper.optim.lr, paper.optim.batch_size) == ("adam", {"text": 1e-5, "image": 1e-5}, 12)
     assert paper.method.rho == {"text": 1e-15, "image": 1e-15}
     assert paper.method.tau == 0.4
-    assert (paper.stages.rounds, paper.stages.epochs) == (2, {"text": 10, "image": 30})
+    assert (paper.stages.cycles, paper.stages.epochs) == (2, {"text": 10, "image": 30})
     assert paper.model.project == 1024
     assert paper.model.weights == {"text": "pretrained", "image": "pretrained"}
     assert paper.method.mixup_alpha == 0

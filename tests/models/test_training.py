@@ -18,7 +18,7 @@ from igmsweep.errors import UserError
 from igmsweep.flat import InputCovariance, input_row_pieces, input_rows, scoped_layers
 from igmsweep.models.encoders import encoder
 from igmsweep.models.frozen import FrozenEncoder
-from igmsweep.models.settle import evaluation_batch
+from igmsweep.models.setup import evaluation_batch
 from igmsweep.train import Training, train
 
 transformers = pytest.importorskip("transformers")
@@ -239,7 +239,7 @@ def test_evaluation_batches_shrink_with_the_sample():
 
 
 def test_channels_last_reaches_three_dimensions():
-    from igmsweep.models.settle import use_channels_last
+    from igmsweep.models.setup import use_channels_last
 
     model = encoder("i3d", (1, 8, 16, 16))
     before = model.state_dict()["Mixed_3b.b1b.conv3d.weight"].clone()

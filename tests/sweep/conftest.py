@@ -19,7 +19,7 @@ def cycles_request(tmp_path: Path, small_avdigits: Path) -> Callable[..., SweepR
     """`cycles_request(trials=..., local=..., ...)`: three cycles a trial, in a folder of the test's own."""
     (tmp_path / "space.yaml").write_text(SPACE)
     (tmp_path / "cache").mkdir()
-    overrides = {"data.root": str(small_avdigits), "data.cache": str(tmp_path / "cache"), "stages.rounds": 3}
+    overrides = {"data.root": str(small_avdigits), "data.cache": str(tmp_path / "cache"), "stages.cycles": 3}
 
     def make(**changes: Any) -> SweepRequest:
         values: dict[str, Any] = {"data": "avdigits", "space": tmp_path / "space.yaml", "name": "s"}

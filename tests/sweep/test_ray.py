@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from igmsweep.record.ledger import Ledger
 from igmsweep.sweep import run_sweep
-from igmsweep.sweep.ledger import Ledger
 
 TESTS = Path(__file__).parent.parent
 TRAINABLES = TESTS / "trainables.py"
@@ -91,7 +91,7 @@ def kill():
 threading.Thread(target=kill, daemon=True).start()
 result = run_sweep(SweepRequest(
     data="avdigits", space=Path(asked["space"]), trials=6, name="s", out=Path(asked["out"]), trainable=asked["trainable"],
-    overrides={"data.root": asked["root"], "data.cache": asked["cache"], "stages.rounds": 3}, address=cluster.address,
+    overrides={"data.root": asked["root"], "data.cache": asked["cache"], "stages.cycles": 3}, address=cluster.address,
 ))
 print("COUNTS", json.dumps(dict(result.counts)), flush=True)
 """

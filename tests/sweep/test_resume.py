@@ -18,12 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from igmsweep.errors import UserError
+from igmsweep.record.failures import SweepFailed
+from igmsweep.record.ledger import Ledger
+from igmsweep.record.lock import Lock, holder_of, identity
+from igmsweep.record.status import lines, status
 from igmsweep.sweep import ResumeRequest, resume_sweep, run_sweep
-from igmsweep.sweep.driver import Sweep
-from igmsweep.sweep.failures import SweepFailed
-from igmsweep.sweep.ledger import Ledger
-from igmsweep.sweep.lock import Lock, holder_of, identity
-from igmsweep.sweep.status import lines, status
+from igmsweep.sweep.controller import Controller
 from igmsweep.sweep.stopping import Asha, Median, make_stopping
 
 TRAINABLES = Path(__file__).parent.parent / "trainables.py"
@@ -212,8 +212,8 @@ def test_the_median_rule_compares_the_best_so_far_with_running_means():
 
 
 def test_stopping_that_cannot_stop_anything_is_refused(request_of):
-    with pytest.raises(UserError, match=r"a training has 1 cycle \(stages.rounds\)"):
-        run_sweep(request_of(scheduler="asha", overrides={**request_of().overrides, "stages.rounds": 1}))
+    with pytest.raises(UserError, match=r"a training has 1 cycle \(stages.cycles\)"):
+        run_sweep(request_of(scheduler="asha", overrides={**request_of().overrides, "stages.cycles": 1}))
     with pytest.raises(UserError, match="did you mean 'asha'"):
         run_sweep(request_of(scheduler="ahsa"))
 
@@ -345,9 +345,9 @@ def test_status_tells_a_running_sweep_from_its_folder_alone(request_of, monkeypa
         seen.append((status(folder), lines(status(folder))))
         return reported(self, *arguments)
 
-    reported = Sweep.reported
+    reported = Controller.reported
     # a lock of this very process counts as alive
-    monkeypatch.setattr(Sweep, "reported", look)
+    monkeypatch.setattr(Controller, "reported", look)
     resume_sweep(ResumeRequest(folder, quiet=True))
     middle, text = seen[-2]
     assert middle["state"] == "running"

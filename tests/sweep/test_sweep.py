@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from igmsweep.errors import ResourceError, UserError
+from igmsweep.record.ledger import Ledger
 from igmsweep.sweep import SweepRequest, run_sweep
-from igmsweep.sweep.ledger import Ledger
 from igmsweep.sweep.resources import Machine, allot
 
 TRAINABLES = Path(__file__).parent.parent / "trainables.py"
@@ -199,7 +199,7 @@ def test_an_interruption_leaves_a_folder_that_analyze_reads(request_of, tmp_path
 
 def test_no_output_of_a_search_changes_with_a_poisoned_test_split(request_of, small_avdigits):
     """Real trainings: everything the search writes is the same after the test files have become garbage."""
-    tiny = {"stages.rounds": 1, "stages.epochs": 1, "model.width": 4}
+    tiny = {"stages.cycles": 1, "stages.epochs": 1, "model.width": 4}
 
     def outcome(name: str) -> list:
         asked = request_of(name=name, trials=2, trainable="igmsweep.train:train")
@@ -224,7 +224,7 @@ def test_no_output_of_a_search_changes_with_a_poisoned_test_split(request_of, sm
 
 def test_a_trials_own_record_proves_what_it_trained_with(request_of):
     """Not the file that was written before the training: what the optimiser and T say of themselves afterwards."""
-    tiny = {"stages.rounds": 2, "stages.epochs": 1, "model.width": 4, "optim.schedule": "none"}
+    tiny = {"stages.cycles": 2, "stages.epochs": 1, "model.width": 4, "optim.schedule": "none"}
     asked = request_of(trials=4, trainable="igmsweep.train:train")
     result = run_sweep(SweepRequest(**{**asked.__dict__, "overrides": {**asked.overrides, **tiny}}))
     curves = set()

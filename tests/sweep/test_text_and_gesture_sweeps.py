@@ -12,8 +12,8 @@ import pytest
 from igmsweep.plugin import load_module
 
 pytest.importorskip("transformers")
-trees = load_module(Path(__file__).parent / "data" / "text_and_gesture_trees.py", "tests")
-SHORT = {"stages.rounds": 1, "stages.epochs": 1, "model.width": 4, "model.weights": "none", "device": "cpu"}
+trees = load_module(Path(__file__).parent.parent / "data" / "text_and_gesture_trees.py", "tests")
+SHORT = {"stages.cycles": 1, "stages.epochs": 1, "model.width": 4, "model.weights": "none", "device": "cpu"}
 
 
 def igmsweep(*arguments: str) -> subprocess.CompletedProcess[str]:

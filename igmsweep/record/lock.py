@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from igmsweep.errors import UserError
-from igmsweep.sweep.ledger import now
+from igmsweep.record.ledger import now
 
 NAME = "driver.lock"
 

@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from igmsweep.errors import UserError
-from igmsweep.sweep.ledger import Ledger
-from igmsweep.sweep.space import SearchSpace
+from igmsweep.record.ledger import Ledger
+from igmsweep.spaces.space import SearchSpace
 from igmsweep.sweep.trial import log_line
 
 FILE = "warm_start.jsonl"

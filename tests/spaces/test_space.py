@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from igmsweep.config import TrainConfig
 from igmsweep.errors import UserError
-from igmsweep.sweep.space import SearchSpace, canonical, space_names
+from igmsweep.spaces.space import SearchSpace, canonical, space_names
 
 PLAIN = """
 version: 1

@@ -11,8 +11,8 @@ import pytest
 
 from igmsweep.analysis import analyze, read_sweep
 from igmsweep.errors import DataError, NothingCompleted, UserError
+from igmsweep.evaluate import candidates, evaluate
 from igmsweep.sweep import SweepRequest, run_sweep
-from igmsweep.sweep.evaluate import candidates, evaluate
 
 SPACE = """
 params:
@@ -36,7 +36,7 @@ def sweep_of(place: Path, data: Path, trials: int = 3) -> Path:
             overrides={
                 "data.root": str(data),
                 "data.cache": str(place / "cache"),
-                "stages.rounds": 1,
+                "stages.cycles": 1,
                 "stages.epochs": 1,
                 "model.width": 4,
             },
@@ -132,7 +132,7 @@ def test_a_comparison_is_paired_by_seed(sweep: Path) -> None:
 
 def test_training_takes_train_and_validation_together(sweep: Path) -> None:
     from igmsweep import data as datasets
-    from igmsweep.sweep.evaluate import everything
+    from igmsweep.evaluate import everything
 
     found = datasets.load_search(candidates(read_sweep(sweep))[0]["config"].data)
     assert set(everything(found).train.ids) == set(found.train.ids) | set(found.val.ids)

@@ -24,15 +24,17 @@ from torch import Tensor
 
 from igmsweep import data as datasets
 from igmsweep import methods
-from igmsweep.config import SHARED, TrainConfig
-from igmsweep.data.base import Partition, SearchData
-from igmsweep.data.loader import Loader, derived_seed
+from igmsweep.config import TrainConfig
+from igmsweep.data.base import DataSet, Partition, SearchData
+from igmsweep.data.loader import Loader
 from igmsweep.errors import Diverged, UserError
 from igmsweep.methods.base import Method, Run, Stage
 from igmsweep.metrics import classification_metrics
 from igmsweep.models.features import with_features
-from igmsweep.models.multimodal import MultimodalModel, from_config
-from igmsweep.models.settle import check_tokens, compile_encoders, evaluation_batch, use_channels_last
+from igmsweep.models.multimodal import MultimodalModel, build_model
+from igmsweep.models.setup import check_tokens, compile_encoders, evaluation_batch, use_channels_last
+from igmsweep.schema.sections import SHARED
+from igmsweep.seeds import derived_seed
 
 __all__ = ["Epoch", "Report", "TrainConfig", "TrainResult", "evaluate", "fit", "train"]
 
@@ -131,8 +133,14 @@ def _scores(prefix: str, probabilities: list[Tensor], truth: np.ndarray) -> dict
     return {f"{prefix}{name}": value for name, value in classification_metrics(values, truth).items()}
 
 
+def new_model(config: TrainConfig, dataset: DataSet) -> MultimodalModel:
+    """The model that a configuration's method trains, freshly initialised. Raises UserError, as `build_model` does."""
+    fusion, extra_heads = methods.get(config.method.name).layout(config.method)
+    return build_model(config.model, dataset, fusion, extra_heads)
+
+
 def plan(config: TrainConfig, method: Method) -> list[Stage]:
-    """The stages of a training: the method's passes, repeated for `stages.rounds` outer iterations.
+    """The stages of a training: the method's passes, repeated for `stages.cycles` outer iterations.
 
     A pass of one modality takes that modality's epochs; a pass of several takes the largest of theirs, so that every
     encoder is updated as often under a joint method as under an alternating one.
@@ -142,10 +150,10 @@ def plan(config: TrainConfig, method: Method) -> list[Stage]:
         Stage(
             active=active,
             epochs=max(config.stages.epochs[name] for name in active),
-            round=number,
-            last_of_round=position == len(passes) - 1,
+            cycle=number,
+            last_of_cycle=position == len(passes) - 1,
         )
-        for number in range(config.stages.rounds)
+        for number in range(config.stages.cycles)
         for position, active in enumerate(passes)
     ]
 
@@ -161,7 +169,7 @@ class Training:
         self.method = methods.get(config.method.name)(config.method, config.modalities)
         torch.backends.cudnn.benchmark = False  # it picks kernels by timing, so equal seeds would differ
         torch.manual_seed(derived_seed(config.seed, "init"))
-        self.model = from_config(config, dataset).to(self.device)
+        self.model = new_model(config, dataset).to(self.device)
         shapes = [modality.shape for modality in dataset.modalities.values()]
         held = evaluation_batch(shapes, config.optim.batch_size)
         check_tokens(self.model, self.data.train)
@@ -200,7 +208,7 @@ class Training:
             if not self._resumed_inside:
                 self._begin_stage()
             self._resumed_inside = False
-            self.method.begin_pass(run)
+            self.method.begin_stage(run)
             for stage_epoch in range(first_epoch, stage.epochs):
                 started = time.perf_counter()
                 run.stage_epoch, run.epoch = stage_epoch, len(self.history)
@@ -282,10 +290,10 @@ class Training:
         row: dict[str, Any] = {
             "epoch": run.epoch + 1,
             "stage": run.stage_index,
-            "round": run.stage.round,
+            "cycle": run.stage.cycle,
             "active": "+".join(run.active),
             "stage_end": run.stage_epoch == run.stage.epochs - 1,
-            "cycle_end": run.stage.last_of_round and run.stage_epoch == run.stage.epochs - 1,
+            "cycle_end": run.stage.last_of_cycle and run.stage_epoch == run.stage.epochs - 1,
         }
         for name, total in totals.items():
             row[name if "/" in name else f"train/{name}"] = float(total) / counts[name]
@@ -321,7 +329,7 @@ class Training:
             row |= self._best["val"] | {"handover_epoch": self._best["epoch"]}
             self._best = None
         if not final:
-            row |= self.method.end_pass(self.run)
+            row |= self.method.end_stage(self.run)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint atomically: a reader sees the old file or the whole new one."""

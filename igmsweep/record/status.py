@@ -13,9 +13,9 @@ from typing import Any
 import yaml
 
 from igmsweep.errors import UserError
-from igmsweep.sweep.failures import summary
-from igmsweep.sweep.ledger import FINISHED, Ledger, trial_folder
-from igmsweep.sweep.lock import holder_of
+from igmsweep.record.failures import summary
+from igmsweep.record.ledger import FINISHED, Ledger, trial_folder
+from igmsweep.record.lock import holder_of
 from igmsweep.sweep.progress import duration, shown_params
 from igmsweep.sweep.result import best_of
 

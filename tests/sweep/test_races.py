@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from igmsweep.errors import UserError
+from igmsweep.record.failures import SweepFailed
+from igmsweep.record.ledger import Ledger, trial_folder
+from igmsweep.record.lock import Lock
 from igmsweep.sweep import ResumeRequest, SweepRequest, local, resume_sweep, run_sweep, runner
-from igmsweep.sweep.driver import Sweep
-from igmsweep.sweep.failures import SweepFailed
-from igmsweep.sweep.ledger import Ledger, trial_folder
-from igmsweep.sweep.lock import Lock
+from igmsweep.sweep.controller import Controller
 from igmsweep.sweep.resources import Allotment, Machine
 from igmsweep.sweep.result import best_of
 from igmsweep.sweep.trial import CHECKPOINT, run_trial
@@ -27,7 +27,7 @@ def request_of(cycles_request):
     return lambda **changes: cycles_request(**{"trials": 6, "local": True, "quiet": True, **changes})
 
 
-def finish(sweep: Sweep, task: dict, **result) -> None:
+def finish(sweep: Controller, task: dict, **result) -> None:
     """What a worker leaves behind, told to the driver."""
     folder = trial_folder(sweep.folder, task["number"])
     folder.mkdir(parents=True, exist_ok=True)
@@ -39,11 +39,11 @@ def finish(sweep: Sweep, task: dict, **result) -> None:
 OOM = {"state": "failed", "metrics": {}, "error": {"class": "oom", "message": "CUDA out of memory"}}
 
 
-def driven(monkeypatch, request: SweepRequest, play) -> Sweep:
+def driven(monkeypatch, request: SweepRequest, play) -> Controller:
     """A sweep whose runner is a test: two trials at a time, told to the driver by hand."""
     seen = []
 
-    def run(sweep: Sweep) -> None:
+    def run(sweep: Controller) -> None:
         sweep.allotment = Allotment(1.0, 0.0, 2)
         seen.append(sweep)
         play(sweep)
@@ -54,7 +54,7 @@ def driven(monkeypatch, request: SweepRequest, play) -> Sweep:
 
 
 def test_a_trial_that_runs_alone_waits_for_the_others_and_they_for_it(request_of, monkeypatch):
-    def play(sweep: Sweep) -> None:
+    def play(sweep: Controller) -> None:
         first, second = sweep.next_task(), sweep.next_task()
         finish(sweep, first, **OOM)
         third = sweep.next_task()  # not the one that must run alone: the second still runs
@@ -76,7 +76,7 @@ def test_alone_asks_for_no_more_than_one_node_has():
 
 
 def test_what_an_earlier_attempt_left_is_not_the_outcome_of_the_next(request_of, monkeypatch):
-    def play(sweep: Sweep) -> None:
+    def play(sweep: Controller) -> None:
         task = sweep.next_task()
         finish(sweep, {**task, "attempt": 7}, metrics={"val/acc": 0.9})  # of no attempt that was started now
         assert sweep.rows[0]["state"] == "waiting"  # so its worker is taken for dead
@@ -92,7 +92,7 @@ def test_running_out_of_memory_unseen_is_followed_by_a_run_alone(request_of, mon
     request = request_of(trials=2)
     folder = Path(request.out) / request.name
 
-    def dies(sweep: Sweep) -> None:
+    def dies(sweep: Controller) -> None:
         task = sweep.next_task()
         place = trial_folder(sweep.folder, 0)
         place.mkdir(parents=True, exist_ok=True)
@@ -112,7 +112,7 @@ def test_running_out_of_memory_unseen_is_followed_by_a_run_alone(request_of, mon
 
 
 def test_repeats_run_side_by_side(request_of, monkeypatch):
-    def play(sweep: Sweep) -> None:
+    def play(sweep: Controller) -> None:
         for score in (0.3, 0.6):
             finish(sweep, sweep.next_task(), metrics={"val/acc": score})
         repeats = [sweep.next_task(), sweep.next_task()]
@@ -196,7 +196,7 @@ def test_a_lock_that_was_cut_off_is_taken_over(tmp_path):
 def test_data_that_moved_is_read_where_it_lies_now(request_of, tmp_path, small_avdigits):
     run_sweep(request_of(trials=2))
     small_avdigits.rename(tmp_path / "moved")
-    overrides = {"data.root": str(tmp_path / "moved"), "data.cache": str(tmp_path / "cache"), "stages.rounds": 3}
+    overrides = {"data.root": str(tmp_path / "moved"), "data.cache": str(tmp_path / "cache"), "stages.cycles": 3}
     longer = run_sweep(request_of(trials=4, resume=True, overrides=overrides))
     assert longer.counts == {"complete": 4} and not small_avdigits.exists()
     config = yaml.safe_load((longer.dir / "trials/00003/config.yaml").read_text())
@@ -258,7 +258,7 @@ def test_a_full_disk_ends_the_sweep_and_costs_no_trial(request_of, tmp_path, whe
 
 
 def test_a_grid_that_is_used_up_is_finished(request_of):
-    from igmsweep.sweep.status import status
+    from igmsweep.record.status import status
 
     sweep = run_sweep(request_of(trials=100, sampler="grid"))
     found = status(sweep.dir)
@@ -308,7 +308,7 @@ def test_resume_refuses_other_first_configurations(request_of, tmp_path):
 
 
 def test_status_counts_a_trial_from_its_start_and_not_from_its_last_report(request_of):
-    from igmsweep.sweep.status import status
+    from igmsweep.record.status import status
 
     sweep = run_sweep(request_of(trials=1))
     row = sweep.rows[0]

@@ -21,7 +21,7 @@ from igmsweep.analysis.frame import Sweep, read_sweep
 from igmsweep.config import TrainConfig
 from igmsweep.data.base import SearchData
 from igmsweep.errors import DataError, NothingCompleted, UserError
-from igmsweep.sweep.ledger import SCHEMA, now, write_atomically
+from igmsweep.record.ledger import SCHEMA, now, write_atomically
 from igmsweep.sweep.resources import Machine, allot, this_machine
 
 COUNTER = "test_eval.json"
@@ -152,7 +152,7 @@ def candidates(sweep: Sweep, root: Path | str | None = None) -> list[dict[str, A
 def run_task(task: Mapping[str, Any]) -> dict[str, Any]:
     """Train one candidate with one seed, score it on the test split and write `result.json`; a failure is a result."""
     from igmsweep import data as datasets
-    from igmsweep.sweep.failures import classify, one_line
+    from igmsweep.record.failures import classify, one_line
     from igmsweep.sweep.trial import prepare_process
     from igmsweep.train import train
 

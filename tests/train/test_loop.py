@@ -12,7 +12,7 @@ from igmsweep.data import load_search
 from igmsweep.errors import Diverged, UserError
 from igmsweep.train import Training, fit, plan, train
 
-MASKING = f"{Path(__file__).parent / 'masking_method.py'}:Masking"
+MASKING = f"{Path(__file__).parent.parent / 'methods' / 'masking_method.py'}:Masking"
 METHODS = [
     {"name": "igm", "rho": 0.05, "scope": 0.9, "mixup_alpha": 0.4},
     {"name": "igm", "preset": "released"},
@@ -137,7 +137,7 @@ def test_reading_a_poisoned_test_split_changes_nothing(small_avdigits, tmp_path,
 
     def run():
         config = TrainConfig(data={"name": "avdigits", "root": str(small_avdigits)}, device="cpu")
-        config = config.override({"stages.rounds": 1, "stages.epochs": 1, "model.width": 4})
+        config = config.override({"stages.cycles": 1, "stages.epochs": 1, "model.width": 4})
         data = load_search(config.data)
         assert not hasattr(data, "test")
         return data.data_hash, data.split_hash, train(config, data=data).metrics

@@ -19,22 +19,22 @@ import yaml
 
 from igmsweep.config import TrainConfig
 from igmsweep.errors import UserError
-from igmsweep.sweep import meta
-from igmsweep.sweep.driver import Settings, Sweep
-from igmsweep.sweep.failures import DISK_ERRORS, SweepFailed, summary
-from igmsweep.sweep.ledger import Ledger, now, write_atomically
-from igmsweep.sweep.lock import NAME as LOCK
-from igmsweep.sweep.lock import Lock
+from igmsweep.record import sessions as meta
+from igmsweep.record.failures import DISK_ERRORS, SweepFailed, summary
+from igmsweep.record.ledger import Ledger, now, write_atomically
+from igmsweep.record.lock import NAME as LOCK
+from igmsweep.record.lock import Lock
+from igmsweep.spaces.space import SearchSpace
+from igmsweep.sweep.controller import Controller, Settings
 from igmsweep.sweep.plan import Plan, check_options, described_data, make_plan, probe_data, read_plan, same_sweep
 from igmsweep.sweep.progress import duration, shown_params
 from igmsweep.sweep.request import ResumeRequest, SweepRequest
 from igmsweep.sweep.resources import Allotment, Machine, allot, share_of_gpu, this_machine
 from igmsweep.sweep.result import SweepResult
 from igmsweep.sweep.search import Enqueued, Proposer
-from igmsweep.sweep.space import SearchSpace
 from igmsweep.sweep.stopping import make_stopping
 from igmsweep.sweep.trial import log_line
-from igmsweep.sweep.warm import read_warm, take_over
+from igmsweep.sweep.warm_start import read_warm, take_over
 
 LEAVE_S = 20.0
 """After a signal, an end that takes longer has lost Ray's own processes; Ray would try for a minute and then abort."""
@@ -59,9 +59,9 @@ def run_sweep(request: SweepRequest) -> SweepResult | None:
         return None
     found = datasets.load_search(probe_data(plan.base, request.folds))
     if any(weights != "none" for weights in plan.base.model.weights.values()):
-        from igmsweep.models.multimodal import from_config
+        from igmsweep.train import new_model
 
-        from_config(plan.base, found.dataset)  # weights that are missing are one error here, not one a trial
+        new_model(plan.base, found.dataset)  # weights that are missing are one error here, not one a trial
     plan.spec["data"] = described_data(found, plan.base, request.folds)
     plan.spec["name"] = folder.name
     plan.spec["resources"] = _resources(allotment, request.local) | {
@@ -176,7 +176,7 @@ def _drive(
             spec["scheduler"],
             **{"mode": space.mode, **spec["stopping"]},  # type: ignore[arg-type]
         )
-        sweep = Sweep(folder, plan.base, space, proposer, stopping, allotment, settings)
+        sweep = Controller(folder, plan.base, space, proposer, stopping, allotment, settings)
         sweep.restore(retry_failed)
         _opening(sweep, plan, resumed)
         with _signals(sweep):
@@ -223,7 +223,7 @@ def _not_less(folder: Path, trials: int) -> None:
         raise UserError(f"--trials: found {trials}, but {folder.name} has {done} trials already; it is the total")
 
 
-def _run(sweep: Sweep) -> None:
+def _run(sweep: Controller) -> None:
     if sweep.over:
         return
     if sweep.settings.local:
@@ -365,7 +365,7 @@ def _cluster(address: str) -> Machine:
 
 
 @contextmanager
-def _signals(sweep: Sweep) -> Iterator[None]:
+def _signals(sweep: Controller) -> Iterator[None]:
     """The first Ctrl-C or SIGTERM asks for an orderly end; the second Ctrl-C ends at once."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -409,7 +409,7 @@ def _signals(sweep: Sweep) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _opening(sweep: Sweep, plan: Plan, resumed: bool) -> None:
+def _opening(sweep: Controller, plan: Plan, resumed: bool) -> None:
     settings, proposer, allotment = sweep.settings, sweep.proposer, sweep.allotment
     if not settings.quiet:
         done = f", {sweep.progress.done} of them finished before" if resumed else ""

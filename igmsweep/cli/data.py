@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from igmsweep.config import DataConfig
+    from igmsweep.schema.sections import DataConfig
 
 data_app = typer.Typer(help="Data sets: list, check and prepare them; the cache.", no_args_is_help=True)
 cache_app = typer.Typer(help="Decoded copies: what there is, and removing it.", no_args_is_help=True)
@@ -29,7 +29,7 @@ CacheDir = Annotated[Path | None, typer.Option("--cache", help="The cache folder
 def data_list() -> None:
     """List the data sets, and where each was found."""
     from igmsweep import data
-    from igmsweep.config import DataConfig
+    from igmsweep.schema.sections import DataConfig
 
     for name in data.names():
         found = data.get(name)
@@ -109,7 +109,7 @@ def data_make(
 ) -> None:
     """Write the embedded data set: WAV, PNG and CSV files in CREMA-D's layout."""
     from igmsweep import data
-    from igmsweep.config import DataConfig
+    from igmsweep.schema.sections import DataConfig
 
     typer.echo(str(data.ensure(DataConfig(name=name, root=root))))
 
@@ -147,7 +147,7 @@ def cache_remove(
 
 
 def _config(name: str, root: Path | None, pairs: list[str] | None) -> DataConfig:
-    from igmsweep.cli import parse_overrides
+    from igmsweep.cli.app import parse_overrides
     from igmsweep.config import TrainConfig
     from igmsweep.errors import UserError
 
@@ -162,7 +162,7 @@ def _config(name: str, root: Path | None, pairs: list[str] | None) -> DataConfig
 
 def _cache(cache: Path | None) -> Path:
     from igmsweep import data
-    from igmsweep.config import DataConfig
+    from igmsweep.schema.sections import DataConfig
 
     return data.cache_of(DataConfig(name="avdigits", cache=cache))
 

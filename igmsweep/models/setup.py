@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -60,11 +59,3 @@ def compile_encoders(model: MultimodalModel) -> None:
     for module in model.encoders.values():
         if not isinstance(module, FrozenEncoder):
             module.compile(dynamic=False)
-
-
-def uncompiled(model: nn.Module) -> AbstractContextManager[Any]:
-    """Inside, compiled modules run as if they were not: hooks on their layers are called."""
-    if all(module._compiled_call_impl is None for module in model.modules()):
-        return nullcontext()  # asking torch's compiler for anything costs seconds of imports
-    stance: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
-    return stance

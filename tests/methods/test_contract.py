@@ -73,7 +73,7 @@ def test_igm_trains_modalities_in_turn_and_takes_t_from_the_one_before(toy_confi
     training.method._matrices_for = spy
     active = [epoch.metrics["active"] for epoch in training.epochs()]
     assert active == ["m0", "m1", "m2"] * 2
-    # m0 has no predecessor in the first round: T = I (Algorithm 1)
+    # m0 has no predecessor in the first cycle: T = I (Algorithm 1)
     assert sources == [("m0", False), ("m1", True), ("m2", True), ("m0", True), ("m1", True), ("m2", True)]
     assert set(training.method.state["T"]) == {"m0", "m1", "m2"}
 

@@ -17,14 +17,14 @@ from typing import Any
 
 from igmsweep.config import TrainConfig
 from igmsweep.errors import UserError
-from igmsweep.sweep.failures import TRANSIENT, SweepFailed
-from igmsweep.sweep.ledger import FINISHED, OUTCOME, Ledger, read_result, trial_folder
-from igmsweep.sweep.lock import alive
+from igmsweep.record.failures import TRANSIENT, SweepFailed
+from igmsweep.record.ledger import FINISHED, OUTCOME, Ledger, read_result, trial_folder
+from igmsweep.record.lock import alive
+from igmsweep.spaces.space import SearchSpace
 from igmsweep.sweep.progress import Progress
 from igmsweep.sweep.resources import Allotment
 from igmsweep.sweep.result import best_of, ranked
 from igmsweep.sweep.search import Proposal, Proposer
-from igmsweep.sweep.space import SearchSpace
 from igmsweep.sweep.stopping import Stopping
 from igmsweep.sweep.trial import CHECKPOINT
 
@@ -65,8 +65,8 @@ class _Attempt:
     """Reruns that a lost worker or node has cost; others do not count against `--retries`."""
 
 
-class Sweep:
-    """The state of a running sweep."""
+class Controller:
+    """The state of a running sweep, and every decision about it."""
 
     def __init__(
         self,

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from igmsweep.config import read_yaml
 from igmsweep.errors import UserError, nearest
+from igmsweep.schema.yaml_file import read_yaml
 
 if TYPE_CHECKING:
     from igmsweep.config import TrainConfig

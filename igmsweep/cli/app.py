@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from igmsweep import __version__
-from igmsweep.cli_data import data_app
+from igmsweep.cli.data import data_app
 from igmsweep.errors import Diverged, UserError
 
 app = typer.Typer(
@@ -202,8 +202,8 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Say how a sweep stands, also while it runs: what is done, what runs, the best so far, the time left."""
-    from igmsweep.sweep.status import lines
-    from igmsweep.sweep.status import status as read
+    from igmsweep.record.status import lines
+    from igmsweep.record.status import status as read
 
     found = read(folder)
     typer.echo(json.dumps(found) if as_json else "\n".join(lines(found)))
@@ -284,7 +284,7 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Train winner and paper's default on train + validation, and score them on the test set, once."""
-    from igmsweep.sweep.evaluate import evaluate as run
+    from igmsweep.evaluate import evaluate as run
 
     try:
         outcome = run(
@@ -331,7 +331,8 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No line per epoch.")] = False,
 ) -> None:
     """Run one full training, without Ray and without Optuna."""
-    from igmsweep.config import TrainConfig, read_yaml
+    from igmsweep.config import TrainConfig
+    from igmsweep.schema.yaml_file import read_yaml
     from igmsweep.train import train as run
 
     if config is not None:
@@ -437,7 +438,7 @@ def space_show(
     ] = None,
 ) -> None:
     """Print a shipped search space, or list them."""
-    from igmsweep.sweep.space import find_space, space_names
+    from igmsweep.spaces.space import find_space, space_names
 
     if name is None:
         for shipped in space_names():
@@ -454,7 +455,7 @@ def space_validate(
 ) -> None:
     """Check a search space against a data set's and a method's configuration, without running anything."""
     from igmsweep.config import TrainConfig
-    from igmsweep.sweep.space import SearchSpace
+    from igmsweep.spaces.space import SearchSpace
 
     space = SearchSpace.load(file)
     space.check(TrainConfig(data=dataset, method=method))
@@ -501,7 +502,7 @@ def parse_overrides(pairs: list[str] | None) -> dict[str, Any]:
     """`key=value` pairs with YAML values."""
     import yaml
 
-    from igmsweep.config import Loader
+    from igmsweep.schema.yaml_file import YamlLoader
 
     values: dict[str, Any] = {}
     for pair in pairs or []:
@@ -509,7 +510,7 @@ def parse_overrides(pairs: list[str] | None) -> dict[str, Any]:
         if not equals or not key.strip():
             raise UserError(f"--set: found '{pair}', expected KEY=VALUE, such as optim.batch_size=16")
         try:
-            values[key.strip()] = yaml.load(text, Loader=Loader)
+            values[key.strip()] = yaml.load(text, Loader=YamlLoader)
         except yaml.YAMLError:
             raise UserError(f"--set {key}: cannot read the value '{text}'") from None
     return values

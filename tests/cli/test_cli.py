@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-TINY = ["--set", "stages.rounds=1", "--set", "stages.epochs=1", "--set", "model.width=4"]
+TINY = ["--set", "stages.cycles=1", "--set", "stages.epochs=1", "--set", "model.width=4"]
 
 
 def igmsweep(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

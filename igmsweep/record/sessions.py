@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from igmsweep import __version__
-from igmsweep.sweep.ledger import SCHEMA, now
+from igmsweep.record.ledger import SCHEMA, now
 from igmsweep.sweep.resources import Machine
 
 

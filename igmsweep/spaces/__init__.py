@@ -1,0 +1,1 @@
+"""Search spaces: pure data, checked before anything starts."""
