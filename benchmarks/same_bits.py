@@ -1,7 +1,7 @@
 """Whether two versions of igmsweep train the same bits and say the same about a sweep.
 
-    python benchmarks/same_bits.py record FILE [--seeds 3]       # with the one version
-    python benchmarks/same_bits.py compare FILE OTHER            # two records, a line for each difference
+    python benchmarks/same_bits.py record FILE [--seeds 3] [--as-before NAME ...]   # with the one version
+    python benchmarks/same_bits.py compare FILE OTHER                               # a line for each run
 
 A record holds every epoch's metrics of every method on avdigits as hexadecimal floats, and hashes of the tables and
 figures' data of `results/avdigits-igm`. It goes on where it was stopped. Run with one thread: sums depend on their order.
@@ -32,6 +32,28 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     "unimodal, image": ("unimodal", {"method.modality": "image"}),
 }
 TIMES = ("seconds", "lr/")
+
+AS_BEFORE = {
+    "covariance": "covariances over the training set in file order, not shuffled",
+    "fusion": "entropy weights on probabilities, not on logits",
+    "released": "the released preset with its hand-over and its schedule as version 0.1.0 had them",
+}
+"""What version 0.1.0 did otherwise, and what `--as-before` undoes: nothing else may change a bit."""
+
+
+def undone(method: str, changes: dict[str, Any], undo: list[str]) -> dict[str, Any]:
+    """Changes of a configuration that bring version 0.1.0's ways back."""
+    released = changes.get("method.preset") == "released"
+    more: dict[str, Any] = {}
+    if "covariance" in undo:
+        from igmsweep.methods.run import Run
+
+        Run.clean = lambda self, share=1.0, shuffle=False: self.train.clean(share, seed=self.seed)  # type: ignore[method-assign]
+    if method == "igm" and "fusion" in undo and not released:
+        more["method.fusion"] = "entropy_probabilities"
+    if released and method == "igm" and "released" in undo:
+        more |= {"stages.handover": "best_val", "stages.handover_by": "acc", "optim.schedule": "step"}
+    return changes | more
 
 
 def trained(method: str, changes: dict[str, Any], seed: int) -> list[dict[str, str]]:
@@ -65,7 +87,7 @@ def reported() -> dict[str, str]:
     return {name: hashlib.sha256(text.encode()).hexdigest()[:16] for name, text in found.items()}
 
 
-def record(file: Path, seeds: int) -> None:
+def record(file: Path, seeds: int, undo: list[str]) -> None:
     """Train and write down, going on where an earlier call was stopped."""
     kept: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
     kept["report"] = reported()
@@ -73,7 +95,7 @@ def record(file: Path, seeds: int) -> None:
         for name, (method, changes) in RUNS.items():
             key = f"{name}, seed {seed}"
             if key not in kept:
-                kept[key] = trained(method, changes, seed)
+                kept[key] = trained(method, undone(method, changes, undo) if undo else changes, seed)
                 file.write_text(json.dumps(kept, indent=1))
                 print(f"{key}: {len(kept[key]) - 1} epochs", flush=True)
     file.write_text(json.dumps(kept, indent=1))
@@ -109,8 +131,9 @@ if __name__ == "__main__":
     parser.add_argument("file", type=Path)
     parser.add_argument("other", type=Path, nargs="?")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--as-before", nargs="*", default=[], choices=[*AS_BEFORE, []], help=str(AS_BEFORE))
     given = parser.parse_args()
     if given.command == "record":
-        record(given.file, given.seeds)
+        record(given.file, given.seeds, given.as_before)
     else:
         raise SystemExit(min(1, compare(given.file, given.other)))

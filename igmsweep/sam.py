@@ -1,14 +1,15 @@
 """Sharpness-aware minimisation (Foret et al. 2021; Sec. 3.3), with the weights restored bit for bit.
 
 What to expect of rho: in float32, w + e = w wherever |e| is under about |w| 2^-25, so at the paper's rho of 1e-10 and
-1e-15 next to no weight moves and the second pass repeats the first. `perturbed` yields the share of weights that it
-really moved; trainings log it as `sam/moved`.
+1e-15 next to no weight moves and the second pass repeats the first. `perturbed` says whether any moved at all, so that a
+pass that could only give the same bits is left out, and the share of weights that did; trainings log it as `sam/moved`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from igmsweep.late import nn, torch
@@ -33,25 +34,41 @@ def ascent(gradients: Sequence[Tensor], rho: float, norm: str = "global") -> lis
     return list(torch._foreach_mul(list(gradients), list(scales.unbind())))
 
 
+@dataclass(frozen=True)
+class Perturbation:
+    """What a perturbation did to the weights.
+
+    Attributes:
+        moved: share of weights whose value changed, a 0-d tensor in [0, 1]; None where nobody asked.
+        inert: no weight changed at all, so a second pass would give the first pass's gradient bit for bit.
+    """
+
+    moved: Tensor | None
+    inert: bool
+
+
 @contextmanager
-def perturbed(parameters: Sequence[nn.Parameter], rho: float, count: bool = False) -> Iterator[Tensor | None]:
+def perturbed(parameters: Sequence[nn.Parameter], rho: float, count: bool = False) -> Iterator[Perturbation]:
     """Inside, the weights stand at theta + e (Eq. 7); after it they are restored from a copy, bit for bit.
 
     The perturbation is made from the gradients at hand, which are cleared: the pass inside leaves the gradient at
-    theta + e (Eq. 8).
+    theta + e (Eq. 8). Where the perturbation is inert they stay, as the pass would only give them again: leave it out.
 
-    Yields:
-        With `count`, the share of weights whose value changed, a 0-d tensor in [0, 1]; else None.
+    Args:
+        count: whether the share of weights that moved is wanted.
     """
     moving: list[Tensor] = [parameter for parameter in parameters if parameter.grad is not None]
     with torch.no_grad():
         saved = [parameter.detach().clone() for parameter in moving]
         add_each(moving, ascent([_gradient(parameter) for parameter in moving], rho))
+        changed = [(now != old).any() for now, old in zip(moving, saved, strict=True)]
+        inert = not changed or not bool(torch.stack(changed).any())  # one wait for the device, against a whole pass
         moved = share_moved(moving, saved) if count else None
-    for parameter in moving:
-        parameter.grad = None
+    if not inert:
+        for parameter in moving:
+            parameter.grad = None
     try:
-        yield moved
+        yield Perturbation(moved, inert)
     finally:
         with torch.no_grad():
             torch._foreach_copy_(moving, saved)

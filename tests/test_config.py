@@ -27,7 +27,8 @@ def test_presets_differ_as_the_released_code_does():
     assert released.get("method.sam_form") == "released"
     assert released.get("method.sam_mix") == 0.3
     assert released.get("method.mixup_alpha") == 1.0
-    assert released.get("stages.handover") == "best_val"
+    assert (released.get("stages.handover"), released.get("stages.handover_by")) == ("best_fused", "f1")
+    assert released.get("optim.schedule") == "step_early"
     assert presets("igm", "avdigits")["released"]["optim.step_size"] == 40
 
 
@@ -157,3 +158,25 @@ def test_paths_become_absolute_and_names_stay(tmp_path, monkeypatch):
     assert moved.model.encoder == {"text": f"bert:{tmp_path / 'bert'}", "image": "resnet50"}
     assert moved.model.weights == {"text": "bert-base-uncased", "image": str(tmp_path / "rgb.pt")}
     assert with_absolute_paths(moved) == moved
+
+
+def test_the_words_of_version_0_1_0_are_read_and_mean_what_they_meant():
+    old = TrainConfig(
+        data="avdigits", stages={"rounds": 2, "epochs": 1}, method={"name": "igm", "fusion": "entropy", "rho": 0.1}
+    )
+    assert old.stages.cycles == 2
+    assert old.get("method.fusion") == "entropy_probabilities"
+    assert old.override({"stages.rounds": 4}).get("stages.cycles") == 4
+
+
+def test_a_configuration_needs_no_torch():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys\nfrom igmsweep.config import TrainConfig\n"
+        "for method in ('igm', 'mla', 'joint', 'unimodal'):\n    TrainConfig(data='cremad', method=method).override({'seed': 3})\n"
+        "print([name for name in ('torch', 'ray', 'optuna', 'pandas', 'sklearn') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr

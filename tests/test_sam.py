@@ -67,8 +67,9 @@ def test_the_gradient_is_taken_at_the_perturbed_weights():
 def test_moved_counts_the_weights_that_float32_lets_move():
     shares = {}
     for rho in (0.0, 1e-15, 1e-4, 0.5):
-        with perturbed(list(model_with_gradients().parameters()), rho, count=True) as moved:
-            shares[rho] = float(moved)
+        with perturbed(list(model_with_gradients().parameters()), rho, count=True) as found:
+            shares[rho] = float(found.moved)
+            assert found.inert == (shares[rho] == 0)
     assert shares[0.0] == 0
     assert shares[1e-15] < 0.2 < 0.8 < shares[0.5] <= 1
     assert shares[1e-15] < shares[1e-4] <= shares[0.5]
@@ -94,3 +95,18 @@ def test_the_second_pass_can_draw_the_same_dropout_masks():
     again()
     assert torch.equal(model(torch.ones(100)), first)
     assert dropout_state([nn.Linear(2, 2)], torch.device("cpu")) is None
+
+
+def test_a_perturbation_that_moves_nothing_is_told_and_keeps_the_gradients():
+    model = model_with_gradients()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter[parameter == 0] = 0.1  # zeros move at any rho
+    before = [parameter.grad.clone() for parameter in model.parameters()]
+    with perturbed(list(model.parameters()), 1e-15) as found:
+        assert found.inert
+        assert found.moved is None
+    assert all(torch.equal(now.grad, old) for now, old in zip(model.parameters(), before, strict=True))
+    with perturbed(list(model.parameters()), 0.1) as found:
+        assert not found.inert
+        assert all(parameter.grad is None for parameter in model.parameters())

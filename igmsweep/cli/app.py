@@ -384,7 +384,7 @@ def train(
         "epochs": len(result.history),
         "seconds": result.seconds,
         "notes": result.notes,
-        "spectra": result.spectra,
+        "diagnostics": result.diagnostics,
         "config": resolved.to_dict(),
     }
     if out is not None:

@@ -28,6 +28,7 @@ class Batch:
     inputs: dict[str, Tensor]
     labels: Tensor
     index: Tensor
+    mask: dict[str, Tensor] | None = None
 
     def only(self, modalities: Sequence[str]) -> Batch:
         """The same samples with some modalities masked: left out of `inputs`."""
@@ -84,6 +85,10 @@ class Loader:
             return self._like(self.rows, False)
         order = np.random.default_rng(derived_seed(seed, "clean")).permutation(len(self.rows))
         return self._like(self.rows[order[: max(1, round(share * len(order)))]], False)
+
+    def shuffled(self, seed: int) -> Loader:
+        order = np.random.default_rng(derived_seed(seed, "clean")).permutation(len(self.rows))
+        return self._like(self.rows[order], False)
 
     def cut(self, share: float, seed: int) -> tuple[Loader, Loader]:
         """Two loaders over `1 - share` and `share` of the rows, always the same cut."""

@@ -1,149 +1,114 @@
 """The contract between the training loop and a method: what differs between methods, and nothing else.
 
-The loop in `igmsweep.train` asks a method which modalities each pass trains, hands it batches, and tells it when an
-epoch and a pass end. A method does its own forward and backward passes and its own gradient surgery in `step`, because
-the methods of the field need different loop bodies: SAM runs backward twice, MLA steps once a modality, AGM runs
-forward with modalities masked. `docs/contract.md` maps every method of the paper's Table 1 onto these few functions.
+The loop in `igmsweep.train` asks a method for its stages, hands it batches, and tells it when an epoch and a stage end. A
+method does its own forward and backward passes and its own gradient surgery in `step`, because the methods of the field
+need different loop bodies: SAM runs backward twice, MLA steps once a modality, AGM runs forward with modalities masked.
+`docs/contract.md` maps every method of the paper's Table 1 onto these few functions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from igmsweep.late import F, torch
+from igmsweep.methods.run import Run, Stage, cycles
 from igmsweep.schema.sections import MethodParams
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
-    from igmsweep.data.loader import Batch, Loader
+    from igmsweep.data.loader import Batch
     from igmsweep.models.multimodal import MultimodalModel, Output
 
-__all__ = ["Method", "MethodParams", "Run", "Stage", "entropy_weights", "fuse_entropy", "fuse_mean"]
+__all__ = [
+    "Layout",
+    "Method",
+    "MethodParams",
+    "Run",
+    "Stage",
+    "cycles",
+    "entropy_weights",
+    "fuse_entropy_logits",
+    "fuse_entropy_probabilities",
+    "fuse_mean",
+]
 
 
 @dataclass(frozen=True)
-class Stage:
-    """Consecutive epochs that train the same modalities under one optimiser and one schedule."""
+class Layout:
+    """The heads of the model that a method trains.
 
-    active: tuple[str, ...]
-    epochs: int
-    cycle: int
-    """Outer iteration, from 0."""
-    last_of_cycle: bool = False
-
-
-@dataclass
-class Run:
-    """What a method may touch while it trains.
-
-    `train` draws shuffled, augmented batches; `clean(share)` gives the training set in order and without augmentation
-    (for covariances, prototypes, valuations); `holdout(share)` cuts it in two where a method needs held-out loss
-    without looking at validation data.
+    Attributes:
+        fusion: `late`: a head per modality; `shared`: one head for all; `concat`: one head on the concatenated features.
+        heads: with `concat`, whether a head per modality stands beside the fused one.
+        hidden: hidden sizes of every head; None is `model.head`, () a single linear layer.
+        own_hidden: the same for the heads per modality beside a fused one, where they are of another kind.
     """
 
-    model: MultimodalModel
-    train: Loader
-    val: Loader
-    device: torch.device
-    seed: int
-    precision: Literal["fp32", "bf16"] = "fp32"
-    optimizer: torch.optim.Optimizer | None = None
-    stage: Stage | None = None
-    stage_index: int = 0
-    stage_epoch: int = 0
-    """Epoch within the stage, from 0."""
-    epoch: int = 0
-    """Epoch within the whole training, from 0."""
-    stage_step: int = 0
-    """Step within the epoch, from 0."""
-    generator: torch.Generator | None = None
-    """Randomness on the device, seeded anew every epoch: mixup draws from it."""
-    notes: list[str] = field(default_factory=list)
-    """Lines for the person who reads the result; each is said once."""
-    spectra: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def active(self) -> tuple[str, ...]:
-        """The modalities that the current stage trains."""
-        assert self.stage is not None
-        return self.stage.active
-
-    def clean(self, share: float = 1.0) -> Loader:
-        """Training samples in a fixed order, without augmentation; the first `share` of a seeded permutation."""
-        return self.train.clean(share, seed=self.seed)
-
-    def holdout(self, share: float) -> tuple[Loader, Loader]:
-        """The training set cut in two, `1 - share` and `share` of it, the same cut on every call."""
-        return self.train.cut(share, seed=self.seed)
-
-    def autocast(self) -> AbstractContextManager[Any]:
-        """bfloat16 autocast where `precision: bf16` asks for it; parameters and gradients stay float32."""
-        if self.precision == "bf16":
-            return torch.autocast(self.device.type, dtype=torch.bfloat16)
-        return nullcontext()
-
-    def update(self) -> None:
-        """One optimiser step on the gradients at hand, then forget them (None, so that momentum rests too)."""
-        assert self.optimizer is not None
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-
-    def group(self, modality: str) -> dict[str, Any]:
-        """The optimiser's parameter group of a modality; its `lr` may be changed."""
-        assert self.optimizer is not None
-        for group in self.optimizer.param_groups:
-            if group["name"] == modality:
-                return group
-        raise KeyError(modality)
-
-    def note(self, line: str) -> None:
-        """Keep a line for the result, once."""
-        if line not in self.notes:
-            self.notes.append(line)
+    fusion: Literal["late", "shared", "concat"] = "late"
+    heads: bool = False
+    hidden: tuple[int, ...] | None = None
+    own_hidden: tuple[int, ...] | None = None
 
 
 class Method:
     """Base of every method. Only `step` must be written; the rest has defaults.
 
-    State that must survive an interruption lives in `self.state`: tensors, numbers, strings, lists and dictionaries of
-    these. Hyper-parameters are `self.params`, an instance of the class's `Params`.
+    State that must survive an interruption lives in `self.state`, all of it: tensors, numbers, strings, lists and
+    dictionaries of these. A training may be stopped after any epoch and goes on with a new object that is given that
+    state. Hyper-parameters are `self.params`, an instance of the class's `Params`.
     """
 
     Params: ClassVar[type[MethodParams]] = MethodParams
-    fusion: ClassVar[Literal["late", "shared", "concat"]] = "late"
-    """`late`: a head per modality; `shared`: one head for all; `concat`: one head on the concatenated features, with
-    `extra_heads` deciding whether unimodal heads stand beside it."""
-    extra_heads: ClassVar[bool] = False
     sees: ClassVar[Literal["active", "all"]] = "active"
     """Modalities that batches carry: those the stage trains, or all (for methods that consult resting modalities)."""
+    summary: ClassVar[tuple[str, ...]] = ()
+    """Metrics of epochs whose means over the training belong to its result, such as `sam/moved`."""
+    space: ClassVar[Mapping[str, Any] | None] = None
+    """The search space of a method of your own, as a file would have it; a method that ships with igmsweep has a file."""
 
     def __init__(self, params: MethodParams, modalities: Sequence[str]) -> None:
         self.params = params
         self.modalities = tuple(modalities)
         self.state: dict[str, Any] = {}
+        self.own: Mapping[str, nn.Module] | nn.ModuleDict = {}
+        """The modules that `modules` brought, on the run's device."""
 
     @classmethod
-    def layout(cls, params: MethodParams) -> tuple[str, bool]:
-        """`(fusion, extra_heads)` of the model that this method trains; may depend on its parameters."""
-        return cls.fusion, cls.extra_heads
+    def layout(cls, params: MethodParams) -> Layout:
+        """The heads of the model that this method trains; may depend on its parameters."""
+        return Layout()
 
-    def passes(self, modalities: Sequence[str]) -> list[tuple[str, ...]]:
-        """One outer iteration: which modalities are trained together, pass after pass. Default: all at once."""
-        return [tuple(modalities)]
+    def modules(self, model: MultimodalModel) -> Mapping[str, nn.Module]:
+        """Modules of the method's own, such as a learnable rate. They are trained in the optimiser's group `shared`,
+        are handed over and saved with the model, and are `self.own` from then on. Called once, after seeding."""
+        return {}
+
+    def stages(self, count: int, epochs: Mapping[str, int]) -> list[Stage]:
+        """All stages of a training, in order. Default: one a cycle, all modalities together for the longest of their
+        epochs, so that every encoder is updated as often as under an alternating method.
+
+        Args:
+            count: cycles, `stages.cycles`.
+            epochs: of each modality in a cycle, `stages.epochs`.
+        """
+        return cycles(count, [Stage(self.modalities, max(epochs[name] for name in self.modalities))])
 
     def begin_stage(self, run: Run) -> None:
-        """Called before the first epoch of a stage."""
+        """Called once a stage, before its first epoch."""
 
     def begin_epoch(self, run: Run) -> Iterable[Batch]:
-        """The batches of this epoch; a method may redraw samples or mask modalities here."""
+        """The batches of this epoch; a method may redraw samples or mask modalities here.
+
+        This is also the place to rebuild what derives from `state`: a resumed training begins with an epoch.
+        """
         return run.train
 
     def step(self, run: Run, batch: Batch) -> dict[str, Tensor]:
-        """Forward, backward, gradient surgery, optimiser step. Returns 0-d tensors to log (no `.item()` here)."""
+        """Forward, backward, gradient surgery, optimiser step. Returns 0-d tensors to log, `loss` among them (no
+        `.item()` here)."""
         raise NotImplementedError
 
     def end_epoch(self, run: Run, metrics: Mapping[str, float]) -> None:
@@ -157,13 +122,9 @@ class Method:
         """Class probabilities, (batch, classes), from a model output."""
         return fuse_mean(output)
 
-    def state_dict(self) -> dict[str, Any]:
-        """Everything besides the model that a continued training needs."""
-        return self.state
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up a saved state."""
-        self.state = state
+    def diagnostics(self) -> dict[str, Any]:
+        """What the method has to tell besides metrics, as plain data for a file beside the result; small."""
+        return {}
 
 
 def entropy_weights(log_probabilities: Tensor) -> Tensor:
@@ -178,8 +139,15 @@ def entropy_weights(log_probabilities: Tensor) -> Tensor:
     return torch.softmax(-entropy, dim=0)
 
 
-def fuse_entropy(output: Output) -> Tensor:
-    """Probabilities of the modalities, averaged per sample by `entropy_weights` (Sec. 4.3)."""
+def fuse_entropy_logits(output: Output) -> Tensor:
+    """Softmax of the modalities' logits, averaged per sample by `entropy_weights`: as MLA fuses."""
+    logits = torch.stack([logits.float() for logits in output.logits.values()])
+    weights = entropy_weights(F.log_softmax(logits, dim=-1))
+    return torch.softmax((weights.unsqueeze(-1) * logits).sum(0), dim=-1)
+
+
+def fuse_entropy_probabilities(output: Output) -> Tensor:
+    """Probabilities of the modalities, averaged per sample by `entropy_weights`."""
     log_p = torch.stack([F.log_softmax(logits.float(), dim=-1) for logits in output.logits.values()])
     return (entropy_weights(log_p).unsqueeze(-1) * log_p.exp()).sum(0)
 

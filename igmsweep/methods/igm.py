@@ -9,7 +9,7 @@ applies every T of an equal shape to a layer (here: the T of the same position).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -26,7 +26,17 @@ from igmsweep.flat import (
     unpaired,
 )
 from igmsweep.late import F, torch
-from igmsweep.methods.base import Method, MethodParams, Run, fuse_entropy, fuse_mean
+from igmsweep.methods.base import (
+    Layout,
+    Method,
+    MethodParams,
+    Run,
+    Stage,
+    cycles,
+    fuse_entropy_logits,
+    fuse_entropy_probabilities,
+    fuse_mean,
+)
 from igmsweep.sam import add_each, ascent, dropout_state, perturbed, second_pass, share_moved
 from igmsweep.seeds import derived_seed
 
@@ -35,6 +45,16 @@ if TYPE_CHECKING:
 
     from igmsweep.data.loader import Batch
     from igmsweep.models.multimodal import Output
+
+
+FUSIONS = {
+    "entropy_logits": fuse_entropy_logits,
+    "entropy_probabilities": fuse_entropy_probabilities,
+    "mean": fuse_mean,
+}
+
+SPECTRUM = 16
+"""Eigenvalues of each T that a result keeps, the smallest; the rest is close to one."""
 
 
 class IGMParams(MethodParams):
@@ -50,7 +70,7 @@ class IGMParams(MethodParams):
             "method.sam_form": "paper",
             "method.sam_mix": 1.0,
             "method.mixup_alpha": 0.0,
-            "method.fusion": "entropy",
+            "method.fusion": "entropy_logits",
             "stages.handover": "last",
         },
         "released": {
@@ -62,8 +82,9 @@ class IGMParams(MethodParams):
             "method.sam_mix": 0.3,
             "method.mixup_alpha": 1.0,
             "method.fusion": "mean",
-            "stages.handover": "best_val",
-            "optim.schedule": "step",
+            "stages.handover": "best_fused",
+            "stages.handover_by": "f1",
+            "optim.schedule": "step_early",
             "optim.step_size": 40,
         },
     }
@@ -89,11 +110,13 @@ class IGMParams(MethodParams):
     sam_mix: float = Field(1.0, ge=0, le=1)
     """Weight of the perturbed loss; 1 is SAM itself, the released code mixes 0.3 of it with 0.7 of the plain loss."""
     sam_skip_inert: bool = False
-    """Leave the second pass out for the rest of a stage when its first step moved less than 0.1 % of the weights."""
+    """Leave the second pass out for the rest of a stage when its first step moved less than 0.1 % of the weights. Where a
+    step moves no weight at all it is always left out, as it could only give the same bits."""
     mixup_alpha: float = Field(0.0, ge=0)
     """Mixup of the trained modality with weights from Beta(alpha, alpha); 0 is none. Text is never mixed."""
-    fusion: Literal["entropy", "mean"] = "entropy"
-    """How the modalities' probabilities are joined: MLA's entropy weights (Sec. 4.3), or their mean."""
+    fusion: Literal["entropy_logits", "entropy_probabilities", "mean"] = "entropy_logits"
+    """How the modalities are joined at test: logits by entropy weights, MLA's strategy (Sec. 4.3); probabilities by the
+    same weights, as version 0.1.0 did; or the mean of probabilities."""
 
     @classmethod
     def defaults(cls, kinds: Mapping[str, str]) -> dict[str, Any]:
@@ -112,6 +135,11 @@ class IGMParams(MethodParams):
         if isinstance(scope, bool) or (isinstance(scope, int | float) and not 0 <= scope <= 1):
             raise ValueError(f"found {scope!r}, expected none, head or a share in [0, 1]")
         return scope
+
+    @field_validator("fusion", mode="before")
+    @classmethod
+    def _fusion(cls, fusion: Any) -> Any:
+        return "entropy_probabilities" if fusion == "entropy" else fusion  # the word of version 0.1.0
 
     @field_validator("rho")
     @classmethod
@@ -134,18 +162,25 @@ class IGM(Method):
     """Algorithm 1: stages of one modality each, SAM steps, T of the modality trained just before."""
 
     Params = IGMParams
-    fusion = "late"
+    summary = ("sam/moved", "gm/damped", "gm/cosine")
     params: IGMParams
 
-    def passes(self, modalities: Sequence[str]) -> list[tuple[str, ...]]:
-        return [(name,) for name in modalities]
+    @classmethod
+    def layout(cls, params: MethodParams) -> Layout:
+        return Layout("late")
+
+    def stages(self, count: int, epochs: Mapping[str, int]) -> list[Stage]:
+        return cycles(count, [Stage((name,), epochs[name]) for name in self.modalities])
 
     def begin_stage(self, run: Run) -> None:
+        self.state["inert"] = False
+
+    def begin_epoch(self, run: Run) -> Iterable[Batch]:
         (target,) = run.active
-        self._matrices = self._matrices_for(run, target)
         self._branch = run.model.branch(target)
+        self._matrices = self._matrices_for(run, target)
         self._layers = {name: self._branch.get_submodule(name) for name in self._matrices}
-        self._inert = False
+        return run.train
 
     def step(self, run: Run, batch: Batch) -> dict[str, Tensor]:
         (target,) = run.active
@@ -170,41 +205,44 @@ class IGM(Method):
         again = dropout_state([self._branch], run.device)
         loss = mixed.loss(self._logits(run, mixed.x))
         loss.backward()
-        if not self.params.sam or rho == 0 or mix == 0 or self._inert:
+        if not self.params.sam or rho == 0 or mix == 0 or self.state["inert"]:
             return loss
         parameters = list(self._branch.parameters())
         plain = [None if p.grad is None else p.grad.clone() for p in parameters] if mix < 1 else []
-        count = run.stage_step == 0
-        with perturbed(parameters, rho, count) as moved, second_pass([self._branch], run.device):
-            if again is not None:
-                again()
-            mixed.loss(self._logits(run, mixed.x)).backward()
+        with perturbed(parameters, rho, count=run.stage_step == 0) as found:
+            if not found.inert:
+                with second_pass([self._branch], run.device):
+                    if again is not None:
+                        again()
+                    mixed.loss(self._logits(run, mixed.x)).backward()
         for parameter, gradient in zip(parameters, plain, strict=False):
             if parameter.grad is not None and gradient is not None:
                 parameter.grad.mul_(mix).add_(gradient, alpha=1 - mix)
-        if moved is not None:
-            log["sam/moved"] = moved
-            if self.params.sam_skip_inert and run.stage_epoch == 0 and float(moved) < 1e-3:
-                self._inert = True  # one host sync a stage, only when asked for
+        if found.moved is not None:
+            log["sam/moved"] = found.moved
+            if self.params.sam_skip_inert and run.stage_epoch == 0 and float(found.moved) < 1e-3:
+                self.state["inert"] = True  # one host sync a stage, only when asked for
                 run.note(f"sam: rho of {rho:.3g} for {target} moves no weight; the second pass is left out")
         return loss
 
     def _released_step(self, run: Run, mixed: _Mixed, log: dict[str, Tensor]) -> Tensor:
-        """The authors' code: the head alone, perturbed, on the old features; the perturbation stays in the weights."""
+        """The authors' code: projection and head alone, perturbed, on the old features; the perturbation stays in the
+        weights."""
         (target,) = run.active
         rho, mix = self.params.rho[target], self.params.sam_mix
-        head = self._branch["head"]
+        # the authors' image head begins with a layer to the text's width, which is our projection
+        tail = torch.nn.Sequential(*(self._branch[name] for name in ("projection", "head") if name in self._branch))
         parameters = [parameter for parameter in self._branch.parameters() if parameter.requires_grad]
         with run.autocast():
-            z = run.model.features(target, mixed.x)
-            logits = head(z)
+            z = self._branch["encoder"](mixed.x)
+            logits = tail(z)
         loss = mixed.loss(logits)
         gradients = torch.autograd.grad(loss, parameters, retain_graph=True, materialize_grads=True)
         steps = ascent(gradients, rho, norm="tensor")
         shifted = dict(zip(map(id, parameters), steps, strict=True))
-        weights = {name: p + shifted[id(p)] for name, p in head.named_parameters()}
+        weights = {name: p + shifted[id(p)] for name, p in tail.named_parameters()}
         with run.autocast():
-            second = torch.func.functional_call(head, weights, (z,))
+            second = torch.func.functional_call(tail, weights, (z,))
         # the released code takes the unmixed labels here
         total = (1 - mix) * loss + mix * F.cross_entropy(second.float(), mixed.labels)
         total.backward()
@@ -231,24 +269,28 @@ class IGM(Method):
             return {}
         layers = scoped_layers(run.model.branch(source), self.params.scope)
         covariance = InputCovariance(layers, self.params.covariance)
-        run.model.eval()
-        with torch.no_grad(), covariance.watch(), uncompiled(run.model):  # compiled code would not call the hooks
-            for batch in run.clean().only((source,)):
+        # compiled code would not call the hooks; in file order, sorted classes would make batches of one class each
+        with torch.no_grad(), run.evaluating(), covariance.watch(), uncompiled(run.model):
+            for batch in run.clean(shuffle=True).only((source,)):
                 run.model.one(source, batch.inputs[source])
         matrices = {name: flat_matrix(covariance.matrix(name), self.params.tau) for name in layers}
         self.state.setdefault("T", {})[source] = {name: matrix.state() for name, matrix in matrices.items()}
-        run.spectra.setdefault(source, []).append(
+        self.state.setdefault("spectra", {}).setdefault(source, []).append(
             {
                 "stage": run.stage_index,
-                "tau": self.params.tau,
-                "T": {name: matrix.spectrum() for name, matrix in matrices.items()},
+                "T": {name: matrix.spectrum(SPECTRUM) for name, matrix in matrices.items()},
                 "damped": {name: matrix.damped() for name, matrix in matrices.items()},
             }
         )
         return {"gm/damped": float(np.mean([matrix.damped() for matrix in matrices.values()]))} if matrices else {}
 
     def fuse(self, output: Output) -> Tensor:
-        return fuse_entropy(output) if self.params.fusion == "entropy" else fuse_mean(output)
+        return FUSIONS[self.params.fusion](output)
+
+    def diagnostics(self) -> dict[str, Any]:
+        """`spectra`: of every T, by modality and stage, its smallest eigenvalues and `damped`, to four digits."""
+        spectra = self.state.get("spectra")
+        return {"tau": self.params.tau, "spectra": _rounded(spectra)} if spectra else {}
 
     def _modifies(self) -> bool:
         return self.params.gm and self.params.scope not in ("none", 0.0)
@@ -305,3 +347,12 @@ class _Mixed:
         if self.others is None:
             return loss
         return self.share * loss + (1 - self.share) * F.cross_entropy(logits, self.others)
+
+
+def _rounded(value: Any) -> Any:
+    """Nested plain data with floats of four significant digits."""
+    if isinstance(value, Mapping):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value

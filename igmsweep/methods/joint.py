@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from igmsweep.late import F, torch
-from igmsweep.methods.base import Method, MethodParams, Run, fuse_mean
+from igmsweep.methods.base import Layout, Method, MethodParams, Run, fuse_mean
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,9 +30,9 @@ class Joint(Method):
     params: JointParams
 
     @classmethod
-    def layout(cls, params: MethodParams) -> tuple[str, bool]:
+    def layout(cls, params: MethodParams) -> Layout:
         assert isinstance(params, JointParams)
-        return ("concat" if params.fusion == "concat" else "late"), False
+        return Layout("concat" if params.fusion == "concat" else "late")
 
     def step(self, run: Run, batch: Batch) -> dict[str, Tensor]:
         with run.autocast():

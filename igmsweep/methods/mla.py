@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from igmsweep.late import F, nn, torch
-from igmsweep.methods.base import Method, MethodParams, Run, entropy_weights
+from igmsweep.methods.base import Layout, Method, MethodParams, Run, fuse_entropy_logits
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,8 +59,11 @@ class MLA(Method):
     """Alternating steps through one shared head, with an orthogonal-weight-modification projector."""
 
     Params = MLAParams
-    fusion = "shared"
     params: MLAParams
+
+    @classmethod
+    def layout(cls, params: MethodParams) -> Layout:
+        return Layout("shared")
 
     def step(self, run: Run, batch: Batch) -> dict[str, Tensor]:
         first = self._first_layer(run)
@@ -88,10 +91,7 @@ class MLA(Method):
         return {"loss": torch.stack(losses).sum()}
 
     def fuse(self, output: Output) -> Tensor:
-        """Logits weighted per sample by softmax(-entropy) over the modalities."""
-        logits = torch.stack([logits.float() for logits in output.logits.values()])
-        weights = entropy_weights(F.log_softmax(logits, dim=-1))
-        return torch.softmax((weights.unsqueeze(-1) * logits).sum(0), dim=-1)
+        return fuse_entropy_logits(output)
 
     @staticmethod
     def _first_layer(run: Run) -> nn.Linear:

@@ -39,9 +39,6 @@ class Unimodal(Method):
     def __init__(self, params: UnimodalParams, modalities: Sequence[str]) -> None:
         super().__init__(params, (params.modality or modalities[0],))
 
-    def passes(self, modalities: Sequence[str]) -> list[tuple[str, ...]]:
-        return [self.modalities]
-
     def step(self, run: Run, batch: Batch) -> dict[str, Tensor]:
         (name,) = self.modalities
         with run.autocast():

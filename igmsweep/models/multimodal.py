@@ -54,6 +54,8 @@ class MultimodalModel(nn.Module):
         self.projections = nn.ModuleDict()
         self.heads = nn.ModuleDict()
         self.joint: nn.Module | None = None
+        self.extra = nn.ModuleDict()
+        """A method's own modules; their parameters are shared ones."""
         if fusion == "shared" or project is not None:
             common = min(self.sizes.values()) if project is None else project
             for name, size in self.sizes.items():
@@ -89,7 +91,8 @@ class MultimodalModel(nn.Module):
 
     def shared(self) -> list[nn.Parameter]:
         """Parameters that belong to no single modality."""
-        return [] if self.joint is None else list(self.joint.parameters())
+        joint = [] if self.joint is None else list(self.joint.parameters())
+        return [*joint, *self.extra.parameters()]
 
     def features(self, modality: str, x: Tensor) -> Tensor:
         """Features of one modality, (batch, d)."""
@@ -129,12 +132,19 @@ class MultimodalModel(nn.Module):
             fused = self.joint(self.concatenated(features))
         return Output(dict(features), logits, fused)
 
-    def forward(self, inputs: Mapping[str, Tensor]) -> Output:
+    def forward(self, inputs: Mapping[str, Tensor], mask: Mapping[str, Tensor] | None = None) -> Output:
         """Features and logits of every modality in `inputs`; leaving one out masks it."""
         return self.classify({name: self.features(name, inputs[name]) for name in self.sizes if name in inputs})
 
 
-def build_model(config: ModelConfig, dataset: DataSet, fusion: str, extra_heads: bool) -> MultimodalModel:
+def build_model(
+    config: ModelConfig,
+    dataset: DataSet,
+    fusion: str,
+    extra_heads: bool,
+    hidden: tuple[int, ...] | None = None,
+    head_hidden: tuple[int, ...] | None = None,
+) -> MultimodalModel:
     """A new model; initialisation draws from torch's global generator, so seed it first.
 
     Args:
@@ -147,4 +157,6 @@ def build_model(config: ModelConfig, dataset: DataSet, fusion: str, extra_heads:
     for name, kind in config.encoder.items():
         module = encoder(kind, dataset.modalities[name].shape, config.width, config.weights[name], name)
         modules[name] = FrozenEncoder(module) if config.frozen[name] else module
-    return MultimodalModel(modules, len(dataset.classes), config.head, fusion, extra_heads, config.project)
+    return MultimodalModel(
+        modules, len(dataset.classes), config.head if hidden is None else hidden, fusion, extra_heads, config.project
+    )

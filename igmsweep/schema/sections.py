@@ -81,12 +81,14 @@ class OptimConfig(Section):
     """Adam's decay of the squared gradients; `momentum` is SGD's alone."""
     weight_decay: float = Field(1e-4, ge=0)
     batch_size: int = Field(32, ge=1)
-    schedule: Literal["plateau", "step", "none"] = "plateau"
-    """`plateau`: times `factor` when the training loss has not improved for `patience` epochs (Sec. 4.2)."""
+    schedule: Literal["plateau", "step", "step_early", "warmup", "none"] = "plateau"
+    """`plateau`: times `factor` when the training loss has not improved for `patience` epochs (Sec. 4.2). `step`: times
+    `factor` after every `step_size` epochs of a stage. `step_early`: one epoch sooner, as the released code has it, which
+    moves its schedule before the epoch. `warmup`: the first epoch of a stage at `factor` times the rate."""
     factor: float = Field(0.1, gt=0, lt=1)
     patience: int = Field(5, ge=0)
     step_size: int = Field(40, ge=1)
-    """Epochs between two steps of `schedule: step`."""
+    """Epochs between two steps of `step` and `step_early`."""
 
     @field_validator("lr")
     @classmethod
@@ -99,9 +101,13 @@ class StagesConfig(Section):
 
     cycles: int = Field(1, ge=1)
     epochs: dict[str, int]
-    handover: Literal["last", "best_val"] = "last"
-    """Which weights a stage hands to the next, and the last stage to the result: its last epoch's, or those of the
-    epoch with the best validation accuracy of what the stage trained."""
+    handover: Literal["last", "best_val", "best_fused"] = "last"
+    """Which weights a stage hands to the next, and the last stage to the result. `last`: its last epoch's. `best_val`:
+    those of its epoch with the best validation score of what it trained. `best_fused`: those with the best fused score of
+    all epochs so far, so that a stage that does not beat the ones before it is discarded (the released code's rule, which
+    reads the test split for it)."""
+    handover_by: Literal["acc", "map", "f1", "loss"] = "acc"
+    """The validation metric by which `best_val` and `best_fused` choose; a sweep takes the metric it searches by."""
 
     @field_validator("epochs")
     @classmethod

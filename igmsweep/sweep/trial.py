@@ -185,7 +185,7 @@ class _Training:
             "seconds": trained.seconds,
             "epochs": len(trained.history),
             "notes": trained.notes,
-            "spectra": trained.spectra,
+            "diagnostics": trained.diagnostics,
         }
 
     def _stage_end(self, row: dict[str, Any], fold: int | None) -> None:

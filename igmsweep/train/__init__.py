@@ -3,25 +3,29 @@
 from igmsweep.config import TrainConfig
 from igmsweep.train.loop import (
     Epoch,
+    OldCheckpoint,
     Report,
     Training,
     TrainResult,
-    evaluate,
     fit,
+    new_method,
     new_model,
     pick_device,
     plan,
     train,
 )
+from igmsweep.train.scores import evaluate
 
 __all__ = [
     "Epoch",
+    "OldCheckpoint",
     "Report",
     "TrainConfig",
     "TrainResult",
     "Training",
     "evaluate",
     "fit",
+    "new_method",
     "new_model",
     "pick_device",
     "plan",

@@ -9,12 +9,11 @@ from its checkpoint gives the same bits as one that ran through.
 
 from __future__ import annotations
 
-import copy
 import math
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +26,24 @@ from igmsweep import methods
 from igmsweep.config import TrainConfig
 from igmsweep.data.base import DataSet, Partition, SearchData
 from igmsweep.data.loader import Loader
+from igmsweep.disk import replacing
 from igmsweep.errors import Diverged, UserError
 from igmsweep.methods.base import Method, Run, Stage
-from igmsweep.metrics import classification_metrics
 from igmsweep.models.features import with_features
 from igmsweep.models.multimodal import MultimodalModel, build_model
 from igmsweep.models.setup import check_tokens, compile_encoders, evaluation_batch, use_channels_last
 from igmsweep.schema.sections import SHARED
 from igmsweep.seeds import derived_seed
+from igmsweep.train.handover import HandOver
+from igmsweep.train.optimisers import Schedule, new_optimizer
+from igmsweep.train.scores import evaluate
 
-__all__ = ["Epoch", "Report", "TrainConfig", "TrainResult", "evaluate", "fit", "train"]
+CHECKPOINT_FORMAT = 2
+
+
+class OldCheckpoint(UserError):
+    """A checkpoint of another version of igmsweep: its training can only begin again."""
+
 
 Report = Callable[[int, dict[str, Any], Callable[[Path], None]], None]
 """`report(step, metrics, save_checkpoint)`, called after every epoch; steps count from 1."""
@@ -63,7 +70,8 @@ class TrainResult:
     model: MultimodalModel
     method: Method
     notes: list[str] = field(default_factory=list)
-    spectra: dict[str, Any] = field(default_factory=dict)
+    diagnostics: dict[str, Any] = field(default_factory=dict)
+    """What the method tells besides, such as the spectra of IGM's T; plain data."""
 
     def evaluate(self, partition: Partition) -> dict[str, float]:
         """Metrics of the final weights on a partition, named `acc`, `map`, ... and `<modality>/acc`, ..."""
@@ -106,56 +114,28 @@ def fit(config: TrainConfig, data: SearchData | None = None, resume: Path | None
     return Training(config, data, resume).epochs()
 
 
-@torch.no_grad()
-def evaluate(model: MultimodalModel, method: Method, loader: Loader) -> dict[str, float]:
-    """`acc`, `map`, `f1`, `loss` of the fused prediction, and of each modality's as `<modality>/acc` and so on."""
-    model.eval()
-    fused: list[Tensor] = []
-    single: dict[str, list[Tensor]] = {name: [] for name in method.modalities}
-    labels: list[Tensor] = []
-    for batch in loader.only(method.modalities):
-        output = model(batch.inputs)
-        fused.append(method.fuse(output))
-        for name, collected in single.items():
-            collected.append(torch.softmax(output.logits[name].float(), dim=-1))
-        labels.append(batch.labels)
-    truth = torch.cat(labels).cpu().numpy()
-    metrics = _scores("", fused, truth)
-    for name, collected in single.items():
-        metrics |= _scores(f"{name}/", collected, truth)
-    return metrics
-
-
-def _scores(prefix: str, probabilities: list[Tensor], truth: np.ndarray) -> dict[str, float]:
-    values = torch.cat(probabilities).float().cpu().numpy()
-    if not np.isfinite(values).all():
-        raise Diverged(f"the {prefix.rstrip('/') or 'fused'} predictions are not finite")
-    return {f"{prefix}{name}": value for name, value in classification_metrics(values, truth).items()}
-
-
 def new_model(config: TrainConfig, dataset: DataSet) -> MultimodalModel:
     """The model that a configuration's method trains, freshly initialised. Raises UserError, as `build_model` does."""
-    fusion, extra_heads = methods.get(config.method.name).layout(config.method)
-    return build_model(config.model, dataset, fusion, extra_heads)
+    layout = methods.get(config.method.name).layout(config.method)
+    return build_model(config.model, dataset, layout.fusion, layout.heads, layout.hidden, layout.own_hidden)
 
 
-def plan(config: TrainConfig, method: Method) -> list[Stage]:
-    """The stages of a training: the method's passes, repeated for `stages.cycles` outer iterations.
+def new_method(config: TrainConfig) -> Method:
+    """The method of a configuration, without any state."""
+    return methods.get(config.method.name)(config.method, config.modalities)
 
-    A pass of one modality takes that modality's epochs; a pass of several takes the largest of theirs, so that every
-    encoder is updated as often under a joint method as under an alternating one.
+
+def plan(config: TrainConfig, method: Method | None = None) -> list[Stage]:
+    """The stages of a training, as its method wants them.
+
+    Raises:
+        UserError: a method that has no stage, or one of less than one epoch.
     """
-    passes = method.passes(config.modalities)
-    return [
-        Stage(
-            active=active,
-            epochs=max(config.stages.epochs[name] for name in active),
-            cycle=number,
-            last_of_cycle=position == len(passes) - 1,
-        )
-        for number in range(config.stages.cycles)
-        for position, active in enumerate(passes)
-    ]
+    method = new_method(config) if method is None else method
+    stages = method.stages(config.stages.cycles, config.stages.epochs)
+    if not stages or any(stage.epochs < 1 or not stage.active for stage in stages):
+        raise UserError(f"method.name: {config.method.name} has no stages, or one without an epoch or a modality")
+    return stages
 
 
 class Training:
@@ -166,10 +146,14 @@ class Training:
         self.data = datasets.load_search(config.data) if data is None else data
         self.device = pick_device(config.device)
         dataset = self.data.dataset
-        self.method = methods.get(config.method.name)(config.method, config.modalities)
+        self.method = new_method(config)
+        self.stages = plan(config, self.method)
         torch.backends.cudnn.benchmark = False  # it picks kernels by timing, so equal seeds would differ
         torch.manual_seed(derived_seed(config.seed, "init"))
-        self.model = new_model(config, dataset).to(self.device)
+        self.model = new_model(config, dataset)
+        self.model.extra.update(self.method.modules(self.model))
+        self.model = self.model.to(self.device)
+        self.method.own = self.model.extra
         shapes = [modality.shape for modality in dataset.modalities.values()]
         held = evaluation_batch(shapes, config.optim.batch_size)
         check_tokens(self.model, self.data.train)
@@ -186,52 +170,56 @@ class Training:
             val=Loader(dataset, self.data.val, held, **loader),
             device=self.device,
             seed=config.seed,
+            make_optimizer=partial(new_optimizer, config.optim),
             precision=config.precision,
         )
-        self.stages = plan(config, self.method)
         self.history: list[dict[str, Any]] = []
         self.seconds = 0.0
-        self._scheduler: torch.optim.lr_scheduler.LRScheduler | None = None
-        self._best: dict[str, Any] | None = None
+        self._schedule: Schedule | None = None
+        self._handover = HandOver(config.stages)
         self._position = (0, 0)  # the stage and the epoch in it that come next
-        self._resumed_inside = False
         if resume is not None:
             self._load(Path(resume))
 
     def epochs(self) -> Iterator[Epoch]:
         """Train what is left, an epoch at a time."""
-        first_stage, first_epoch = self._position
-        for index in range(first_stage, len(self.stages)):
+        run = self.run
+        while self._position[0] < len(self.stages):
+            index, stage_epoch = self._position
             stage = self.stages[index]
-            run = self.run
-            run.stage, run.stage_index = stage, index
-            if not self._resumed_inside:
-                self._begin_stage()
-            self._resumed_inside = False
-            self.method.begin_stage(run)
-            for stage_epoch in range(first_epoch, stage.epochs):
-                started = time.perf_counter()
-                run.stage_epoch, run.epoch = stage_epoch, len(self.history)
-                row = self._train_epoch()
-                self._keep_best(row)
-                last = stage_epoch == stage.epochs - 1
-                if last:
-                    self._end_stage(row, final=index == len(self.stages) - 1)
-                self._position = (index + 1, 0) if last else (index, stage_epoch + 1)
-                row["seconds"] = time.perf_counter() - started
-                self.seconds += row["seconds"]
-                self.history.append(row)
-                yield Epoch(len(self.history), row, self.save)
-            first_epoch = 0
+            run.stage, run.stage_index, run.stage_epoch, run.epoch = stage, index, stage_epoch, len(self.history)
+            if stage_epoch == 0:
+                self._new_optimizer()
+                self._handover.begin_stage()
+                self.method.begin_stage(run)
+            started = time.perf_counter()
+            run.ending = ""
+            row = self._train_epoch()
+            self._handover.look(row, run.active, self.model)
+            stage_ends = stage_epoch == stage.epochs - 1 or run.ending != ""
+            over = run.ending == "training" or (stage_ends and index == len(self.stages) - 1)
+            row["stage_end"] = stage_ends
+            row["cycle_end"] = stage_ends and (stage.last_of_cycle or over)
+            if stage_ends:
+                row |= self._handover.end_stage(self.model)
+                if not over:
+                    row |= self.method.end_stage(run)
+            self._position = (
+                (len(self.stages), 0) if over else (index + 1, 0) if stage_ends else (index, stage_epoch + 1)
+            )
+            row["seconds"] = time.perf_counter() - started
+            self.seconds += row["seconds"]
+            self.history.append(row)
+            yield Epoch(len(self.history), row, self.save)
 
     def result(self) -> TrainResult:
         """The outcome so far: metrics are those of the weights the model now has."""
         final = {
             name: value
             for name, value in self.history[-1].items()
-            if isinstance(value, float) and (name.startswith("val/") or name in ("sam/moved", "gm/damped", "gm/cosine"))
+            if isinstance(value, float) and name.startswith("val/")
         }
-        for name in ("sam/moved", "gm/damped", "gm/cosine"):  # a mean over the epochs that report it
+        for name in self.method.summary:  # a mean over the epochs that report it
             values = [row[name] for row in self.history if name in row]
             if values:
                 final[name] = float(np.mean(values))
@@ -240,46 +228,40 @@ class Training:
                 if own:
                     final[f"{name}/{modality}"] = float(np.mean(own))
         return TrainResult(
-            self.config, final, self.history, self.seconds, self.model, self.method, self.run.notes, self.run.spectra
+            self.config,
+            final,
+            self.history,
+            self.seconds,
+            self.model,
+            self.method,
+            self.run.notes,
+            self.method.diagnostics(),
         )
 
-    def _begin_stage(self) -> None:
-        """A new optimiser and schedule, and every modality but the active ones at rest."""
-        stage, optim = self.run.stage, self.config.optim
-        assert stage is not None
-        rates = dict(optim.lr)
-        shared = rates.pop(SHARED, float(np.mean(list(rates.values()))))
-        groups: list[dict[str, Any]] = [
-            {"name": name, "params": self.model.part(name), "lr": rates[name]} for name in stage.active
-        ]
+    def _new_optimizer(self) -> None:
+        """A stage begins: the optimiser and its schedule start anew, every modality but the active ones rests."""
+        run = self.run
+        assert run.stage is not None
+        groups = {name: self.model.part(name) for name in run.active}
         if self.model.shared():
-            groups.append({"name": SHARED, "params": self.model.shared(), "lr": shared})
-        if optim.name == "sgd":
-            self.run.optimizer = torch.optim.SGD(groups, momentum=optim.momentum, weight_decay=optim.weight_decay)
-        else:
-            self.run.optimizer = torch.optim.Adam(groups, betas=(0.9, optim.beta2), weight_decay=optim.weight_decay)
-        self._scheduler = None
-        if optim.schedule == "plateau":
-            self._scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
-                self.run.optimizer, factor=optim.factor, patience=optim.patience
-            )
-        elif optim.schedule == "step":
-            self._scheduler = torch.optim.lr_scheduler.StepLR(self.run.optimizer, optim.step_size, optim.factor)
-        self._best = None
+            groups[SHARED] = self.model.shared()
+        run.optimizer = run.new_optimizer(groups, run.stage.rate)
+        self._schedule = Schedule(self.config.optim, run.optimizer)
 
     def _train_epoch(self) -> dict[str, Any]:
         run = self.run
-        assert run.stage is not None and run.optimizer is not None
+        assert run.stage is not None and run.optimizer is not None and self._schedule is not None
         torch.manual_seed(derived_seed(self.config.seed, "epoch", run.epoch))  # dropout, and whatever a method draws
         run.generator = torch.Generator(device=self.device)
         run.generator.manual_seed(derived_seed(self.config.seed, "method", run.epoch))
         run.train.epoch = run.epoch
         run.train.modalities = run.active if self.method.sees == "active" else self.config.modalities
         self.model.eval()
-        for name in run.active:
+        for name in run.awake:
             self.model.branch(name).train()
         if self.model.joint is not None:
             self.model.joint.train()
+        self.model.extra.train()
         totals: dict[str, Tensor] = {}
         counts: dict[str, int] = {}
         for number, batch in enumerate(self.method.begin_epoch(run)):
@@ -290,100 +272,80 @@ class Training:
         row: dict[str, Any] = {
             "epoch": run.epoch + 1,
             "stage": run.stage_index,
+            "stage_name": run.stage.name,
             "cycle": run.stage.cycle,
             "active": "+".join(run.active),
-            "stage_end": run.stage_epoch == run.stage.epochs - 1,
-            "cycle_end": run.stage.last_of_cycle and run.stage_epoch == run.stage.epochs - 1,
         }
+        if "loss" not in totals:
+            found = ", ".join(totals) or "nothing"
+            raise UserError(f"method {self.config.method.name}: its step returned {found}, expected 'loss' among it")
         for name, total in totals.items():
             row[name if "/" in name else f"train/{name}"] = float(total) / counts[name]
         if not math.isfinite(row["train/loss"]):
             raise Diverged(f"the training loss of {row['active']} became {row['train/loss']} in epoch {row['epoch']}")
         for group in run.optimizer.param_groups:
-            row[f"lr/{group['name']}"] = float(group["lr"])
+            row[f"lr/{group['name']}"] = float(group["lr"]) * run.scales.get(group["name"], 1.0)
         row |= {f"val/{name}": value for name, value in evaluate(self.model, self.method, run.val).items()}
-        if isinstance(self._scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
-            self._scheduler.step(row["train/loss"])
-        elif self._scheduler is not None:
-            self._scheduler.step()
+        self._schedule.step(row["train/loss"])
         self.method.end_epoch(run, row)
         return row
 
-    def _keep_best(self, row: Mapping[str, Any]) -> None:
-        if self.config.stages.handover != "best_val":
-            return
-        active = self.run.active
-        score = row[f"val/{active[0]}/acc"] if len(active) == 1 else row["val/acc"]
-        if self._best is None or score > self._best["score"]:
-            self._best = {
-                "score": score,
-                "epoch": row["epoch"],
-                "model": copy.deepcopy(self.model.state_dict()),
-                "val": {name: value for name, value in row.items() if name.startswith("val/")},
-            }
-
-    def _end_stage(self, row: dict[str, Any], final: bool) -> None:
-        """Hand over: the chosen weights, then whatever the method makes of them for the next stage."""
-        if self._best is not None:
-            self.model.load_state_dict(self._best["model"])
-            row |= self._best["val"] | {"handover_epoch": self._best["epoch"]}
-            self._best = None
-        if not final:
-            row |= self.method.end_stage(self.run)
-
     def save(self, path: Path) -> None:
         """Write a checkpoint atomically: a reader sees the old file or the whole new one."""
-        assert self.run.optimizer is not None
+        run = self.run
+        assert run.optimizer is not None and self._schedule is not None
         state = {
+            "format": CHECKPOINT_FORMAT,
             "config": self.config.to_dict(),
             "config_hash": self.config.hash(),
             "split_hash": self.data.split_hash,
             "position": list(self._position),
-            "inside": self._position[1] > 0,
             "model": self.model.state_dict(),
-            "optimizer": self.run.optimizer.state_dict(),
-            "scheduler": None if self._scheduler is None else self._scheduler.state_dict(),
-            "method": self.method.state_dict(),
-            "best": self._best,
+            "optimizer": run.optimizer.state_dict(),
+            "schedule": self._schedule.state_dict(),
+            "method": self.method.state,
+            "best": self._handover.best,
             "history": self.history,
             "seconds": self.seconds,
-            "notes": self.run.notes,
-            "spectra": self.run.spectra,
+            "notes": run.notes,
+            "scales": run.scales,
         }
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".partial")
-        torch.save(state, partial)
-        os.replace(partial, path)
+        with replacing(Path(path)) as partial_file:
+            torch.save(state, partial_file)
 
     def _load(self, path: Path) -> None:
+        """Take up a checkpoint; whatever the method derives from its state it builds anew at the next epoch."""
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)
         except FileNotFoundError:
             raise UserError(f"checkpoint: no such file {path}") from None
         except Exception as error:
             raise UserError(f"checkpoint: {path} cannot be read ({type(error).__name__})") from None
+        if not isinstance(state, dict) or state.get("format") != CHECKPOINT_FORMAT:
+            found = state.get("format", 1) if isinstance(state, dict) else "no checkpoint"
+            raise OldCheckpoint(
+                f"checkpoint: {path} was written by another version (format {found}, expected {CHECKPOINT_FORMAT})"
+            )
         if state["config_hash"] != self.config.hash():
             theirs = dict(TrainConfig(**state["config"]).paths())
             changed = [name for name, value in self.config.paths().items() if theirs.get(name) != value]
             raise UserError(f"checkpoint: {path} belongs to another configuration (differs in {', '.join(changed)})")
         if state["split_hash"] != self.data.split_hash:
             raise UserError(f"checkpoint: {path} was trained on another split of the data")
+        run = self.run
         self.history, self.seconds = state["history"], state["seconds"]
-        self.run.notes, self.run.spectra = state["notes"], state["spectra"]
+        run.notes, run.scales = state["notes"], state["scales"]
         self._position = (state["position"][0], state["position"][1])
         self.model.load_state_dict(state["model"])
-        self.method.load_state_dict(state["method"])
-        if state["inside"]:
-            self.run.stage_index = self._position[0]
-            self.run.stage = self.stages[self.run.stage_index]
-            self._begin_stage()
-            assert self.run.optimizer is not None
-            self.run.optimizer.load_state_dict(state["optimizer"])
-            if self._scheduler is not None:
-                self._scheduler.load_state_dict(state["scheduler"])
-            self._best = state["best"]
-            self._resumed_inside = True
+        self.method.state = state["method"]
+        self._handover.best = state["best"]
+        if self._position[1] > 0:  # inside a stage
+            run.stage_index = self._position[0]
+            run.stage = self.stages[run.stage_index]
+            self._new_optimizer()
+            assert run.optimizer is not None and self._schedule is not None
+            run.optimizer.load_state_dict(state["optimizer"])
+            self._schedule.load_state_dict(state["schedule"])
 
 
 def pick_device(name: str) -> torch.device:

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from igmsweep.data.loader import Batch
-from igmsweep.methods.base import Method, MethodParams, Run
+from igmsweep.methods.base import Layout, Method, MethodParams, Run
 
 
 class MaskingParams(MethodParams):
@@ -29,23 +29,24 @@ class Masking(Method):
     """Joint concat training; samples that a modality alone gets wrong are drawn again with only that modality."""
 
     Params = MaskingParams
-    fusion = "concat"
     sees = "all"
     params: MaskingParams
+
+    @classmethod
+    def layout(cls, params: MethodParams) -> Layout:
+        return Layout("concat")
 
     def begin_epoch(self, run: Run) -> Iterable[Batch]:
         yield from run.train
         if run.epoch < self.params.warmup:
             return
         wrong: dict[str, list[Tensor]] = {name: [] for name in self.modalities}
-        run.model.eval()
-        with torch.no_grad():
+        with torch.no_grad(), run.evaluating():
             for batch in run.clean():
                 for name in self.modalities:
                     output = run.model(batch.only([name]).inputs)  # every other modality masked
                     assert output.fused is not None
                     wrong[name].append(batch.index[output.fused.argmax(1) != batch.labels])
-        run.model.train()
         generator = torch.Generator(device=run.device).manual_seed(run.epoch)
         for name, parts in wrong.items():
             rows = torch.cat(parts).cpu().numpy()

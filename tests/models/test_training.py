@@ -123,7 +123,7 @@ def test_pieces_of_rows_are_all_rows():
 @pytest.mark.parametrize("scope", ["head", 0.5, 1.0])
 def test_igm_trains_text_beside_clips_and_names_what_has_no_twin(toy, scope):
     result = train(
-        toy({"name": "igm", "rho": 0.02, "scope": scope}, model__project=32, stages__rounds=2, stages__epochs=3)
+        toy({"name": "igm", "rho": 0.02, "scope": scope}, model__project=32, stages__cycles=2, stages__epochs=3)
     )
     assert result.metrics["val/acc"] > 0.8
     cosines = [row["gm/cosine"] for row in result.history if "gm/cosine" in row]
@@ -176,7 +176,7 @@ def test_a_frozen_encoder_runs_once_a_sample_for_all_trainings(toy, bert, tmp_pa
         return forward(self, x)
 
     monkeypatch.setattr(FrozenEncoder, "forward", counted)
-    config = toy(data__cache=str(tmp_path), model__frozen__text=True, model__weights__text=str(bert), stages__rounds=2)
+    config = toy(data__cache=str(tmp_path), model__frozen__text=True, model__weights__text=str(bert), stages__cycles=2)
     first = train(config)
     assert sum(calls) == 72 + 24
     second = train(config.override({"seed": 1, "optim.lr.text": 0.01}))

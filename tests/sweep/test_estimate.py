@@ -24,7 +24,7 @@ from igmsweep.train import Training, plan, train
     ],
 )
 def test_an_estimate_counts_the_steps_that_a_trial_takes(toy_config, method, keys):
-    config = toy_config(2, method, stages__rounds=3, stages__epochs__m1=4)
+    config = toy_config(2, method, stages__cycles=3, stages__epochs__m1=4)
     found = estimate(config)
     assert set(found.step) == set(found.steps) == set(found.input_share) == keys
     training = Training(config)
@@ -56,7 +56,7 @@ def test_a_sweep_runs_in_rounds_of_trials_and_encodes_once():
 
 def test_few_samples_are_read_and_nothing_is_left_behind(toy_config, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    config = toy_config(2, "igm", stages__rounds=5, stages__epochs=50)
+    config = toy_config(2, "igm", stages__cycles=5, stages__epochs=50)
     data = load_search(config.data)
     sizes = []
     start = Loader.__init__

@@ -7,19 +7,30 @@ from pathlib import Path
 import pytest
 import torch
 
+from igmsweep import methods
 from igmsweep.config import TrainConfig
 from igmsweep.data import load_search
 from igmsweep.errors import Diverged, UserError
-from igmsweep.train import Training, fit, plan, train
+from igmsweep.train import OldCheckpoint, Training, fit, plan, train
 
-MASKING = f"{Path(__file__).parent.parent / 'methods' / 'masking_method.py'}:Masking"
-METHODS = [
-    {"name": "igm", "rho": 0.05, "scope": 0.9, "mixup_alpha": 0.4},
-    {"name": "igm", "preset": "released"},
-    {"name": "mla"},
-    {"name": "joint", "fusion": "concat"},
-    {"name": MASKING},
-]
+TESTS = Path(__file__).parent.parent / "methods"
+MASKING = f"{TESTS / 'masking_method.py'}:Masking"
+NEEDS = TESTS / "needs.py"
+METHODS = {
+    "igm": {"name": "igm", "rho": 0.05, "scope": 0.9, "mixup_alpha": 0.4},
+    "igm-released": {"name": "igm", "preset": "released"},
+    "igm-inert-1e-9": {"name": "igm", "rho": 1e-9, "sam_skip_inert": True},
+    "igm-inert-3e-9": {"name": "igm", "rho": 3e-9, "sam_skip_inert": True},
+    "mla": {"name": "mla"},
+    "joint": {"name": "joint"},
+    "joint-concat": {"name": "joint", "fusion": "concat"},
+    "unimodal": {"name": "unimodal", "modality": "m1"},
+    "masking": {"name": MASKING},
+    "boosting": {"name": f"{NEEDS}:Boosting"},
+    "valuing": {"name": f"{NEEDS}:Valuing"},
+    "blending": {"name": f"{NEEDS}:Blending"},
+    "stopping": {"name": f"{NEEDS}:Stopping"},
+}
 
 
 def same(one: dict, other: dict) -> bool:
@@ -30,34 +41,77 @@ def without_time(history: list[dict]) -> list[dict]:
     return [{key: value for key, value in row.items() if key != "seconds"} for row in history]
 
 
-@pytest.mark.parametrize("method", METHODS, ids=lambda method: method["name"].split(":")[-1])
-@pytest.mark.parametrize("schedule", ["plateau", "step"])
-def test_a_training_cut_after_any_epoch_goes_on_with_the_same_bits(toy_config, tmp_path, method, schedule):
-    config = toy_config(2, method, optim__schedule=schedule, optim__step_size=1, optim__patience=0)
-    whole = train(config)
-    total = len(whole.history)
-    for cut in range(1, total) if schedule == "plateau" else {1, total // 2, total - 1}:
-        for epoch in fit(config):
-            if epoch.number == cut:
-                epoch.save(tmp_path / f"{cut}.pt")
-                break
+def test_every_method_that_ships_is_cut_after_every_epoch():
+    assert {method["name"] for method in METHODS.values()} >= set(methods.names())
+
+
+@pytest.mark.parametrize("variant", METHODS)
+def test_a_training_cut_after_any_epoch_goes_on_with_the_same_bits(toy_config, tmp_path, variant):
+    config = toy_config(2, METHODS[variant], optim__schedule="plateau", optim__patience=0)
+    whole = train(config, lambda step, row, save: save(tmp_path / f"{step}.pt"))
+    assert len(whole.history) > 2
+    for cut in range(1, len(whole.history)):
         rest = train(config, resume=tmp_path / f"{cut}.pt")
         assert same(whole.model.state_dict(), rest.model.state_dict())
         assert without_time(rest.history) == without_time(whole.history)
-        assert rest.metrics == whole.metrics
+        assert (rest.metrics, rest.notes, rest.diagnostics) == (whole.metrics, whole.notes, whole.diagnostics)
 
 
-@pytest.mark.parametrize("method", METHODS, ids=lambda method: method["name"].split(":")[-1])
-def test_the_same_configuration_gives_the_same_metrics_and_another_seed_does_not(toy_config, method):
-    one, two = train(toy_config(2, method)), train(toy_config(2, method))
+@pytest.mark.parametrize("schedule", ["step", "step_early", "warmup"])
+@pytest.mark.parametrize("handover", ["best_val", "best_fused"])
+def test_every_schedule_and_handover_goes_on_with_the_same_bits(toy_config, tmp_path, schedule, handover):
+    config = toy_config(
+        2, {"name": "igm", "rho": 0.05}, optim__schedule=schedule, optim__step_size=1, stages__handover=handover
+    )
+    whole = train(config, lambda step, row, save: save(tmp_path / f"{step}.pt"))
+    for cut in range(1, len(whole.history)):
+        rest = train(config, resume=tmp_path / f"{cut}.pt")
+        assert same(whole.model.state_dict(), rest.model.state_dict())
+        assert without_time(rest.history) == without_time(whole.history)
+
+
+@pytest.mark.parametrize("variant", METHODS)
+def test_the_same_configuration_gives_the_same_metrics_and_another_seed_does_not(toy_config, variant):
+    one, two = train(toy_config(2, METHODS[variant])), train(toy_config(2, METHODS[variant]))
     assert without_time(one.history) == without_time(two.history)
     assert one.metrics == two.metrics
-    assert without_time(train(toy_config(2, method, seed=1)).history) != without_time(one.history)
+    assert without_time(train(toy_config(2, METHODS[variant], seed=1)).history) != without_time(one.history)
+
+
+def test_a_stage_begins_once_also_when_it_is_resumed_inside(toy_config, tmp_path):
+    begun = []
+
+    def training(resume=None):
+        made = Training(toy_config(2, "igm"), resume=resume)
+        made.method.begin_stage = lambda run: begun.append(run.stage_index)
+        made.method.state["inert"] = False
+        return made
+
+    for epoch in training().epochs():
+        if epoch.number == 3:  # the first epoch of the second stage
+            epoch.save(tmp_path / "c.pt")
+            break
+    assert begun == [0, 1]
+    list(training(tmp_path / "c.pt").epochs())
+    assert begun == [0, 1, 2, 3]
+
+
+def test_a_step_without_a_loss_is_one_line(toy_config):
+    training = Training(toy_config(2, "joint"))
+    training.method.step = lambda run, batch: {"los": torch.zeros(())}
+    with pytest.raises(UserError, match=r"method joint: its step returned los, expected 'loss' among it"):
+        list(training.epochs())
+
+
+def test_a_checkpoint_of_another_version_is_told(toy_config, tmp_path):
+    torch.save({"config_hash": "x"}, tmp_path / "c.pt")
+    with pytest.raises(OldCheckpoint, match=r"another version \(format 1, expected 2\)"):
+        train(toy_config(2), resume=tmp_path / "c.pt")
 
 
 def test_the_masking_method_redraws_and_resumes(toy_config):
-    result = train(toy_config(3, {"name": MASKING}, stages__rounds=1, stages__epochs=3))
-    assert any(key.startswith("redrawn/") for key in result.method.state_dict())
+    result = train(toy_config(3, {"name": MASKING}, stages__cycles=1, stages__epochs=3))
+    assert any(key.startswith("redrawn/") for key in result.method.state)
 
 
 def test_a_checkpoint_of_another_configuration_is_refused_by_naming_the_key(toy_config, tmp_path):
@@ -96,16 +150,16 @@ def test_schedules_act_within_a_stage_and_start_anew(toy_config):
     assert rates == pytest.approx([0.05, 0.005, 0.0005] * 2)
 
 
-def test_stages_follow_rounds_and_epochs(toy_config):
-    config = toy_config(3, "igm", stages__rounds=2, stages__epochs__m1=5)
+def test_stages_follow_cycles_and_epochs(toy_config):
+    config = toy_config(3, "igm", stages__cycles=2, stages__epochs__m1=5)
     stages = plan(config, Training(config).method)
     assert [(stage.active, stage.epochs) for stage in stages] == [(("m0",), 2), (("m1",), 5), (("m2",), 2)] * 2
-    joint = toy_config(3, "joint", stages__rounds=2, stages__epochs__m1=5)
+    joint = toy_config(3, "joint", stages__cycles=2, stages__epochs__m1=5)
     assert [(s.active, s.epochs) for s in plan(joint, Training(joint).method)] == [(("m0", "m1", "m2"), 5)] * 2
 
 
 def test_handover_by_best_validation_returns_the_best_epochs_weights(toy_config):
-    config = toy_config(2, "joint", stages__rounds=1, stages__epochs=6, stages__handover="best_val", optim__lr=0.1)
+    config = toy_config(2, "joint", stages__cycles=1, stages__epochs=6, stages__handover="best_val", optim__lr=0.1)
     result = train(config)
     best = max(row["val/acc"] for row in result.history[:-1])
     assert result.metrics["val/acc"] >= best
