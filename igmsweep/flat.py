@@ -62,7 +62,7 @@ class FlatMatrix:
         """`rows @ T` for (n, d) rows, such as a Linear layer's weight gradient (Eq. 5)."""
         if self.is_identity:
             return rows
-        kept = ((rows @ self.vectors) * (self.sigma - self.floor)) @ self.vectors.T
+        kept: Tensor = ((rows @ self.vectors) * (self.sigma - self.floor)) @ self.vectors.T
         return torch.add(kept, rows, alpha=self.floor) if self.floor != 0.0 else kept
 
     def spectrum(self, most: int = 64) -> list[float]:
@@ -94,7 +94,8 @@ def flat_matrix_reference(covariance: Tensor, tau: float) -> Tensor:
     if spread <= 1e-12 * values[-1].abs() or spread == 0:
         return torch.eye(len(values), dtype=torch.float64, device=covariance.device)
     sigma = torch.exp(-tau * (values - values[0]) / spread)
-    return (vectors * sigma) @ vectors.T
+    flat: Tensor = (vectors * sigma) @ vectors.T
+    return flat
 
 
 def flat_matrix(covariance: Tensor, tau: float, tolerance: float = 2e-6) -> FlatMatrix:

@@ -76,7 +76,7 @@ def perturbed(parameters: Sequence[nn.Parameter], rho: float, count: bool = Fals
 
 def add_each(tensors: Sequence[Tensor], steps: Sequence[Tensor]) -> None:
     """Add a step to each tensor in place."""
-    torch._foreach_add_(list(tensors), list(steps))  # type: ignore[arg-type]
+    torch._foreach_add_(list(tensors), list(steps))
 
 
 def share_moved(parameters: Sequence[Tensor], before: Sequence[Tensor]) -> Tensor:

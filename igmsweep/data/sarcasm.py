@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from igmsweep.data.base import Part, Sample
 from igmsweep.data.files import read_text
-from igmsweep.data.image_text import ImageText, ImageTextOptions, first_there, lines_of
+from igmsweep.data.image_text import WARM_UP, ImageText, ImageTextOptions, first_there, lines_of
 from igmsweep.errors import DataError
 
 CLASSES = ("not sarcastic", "sarcastic")
@@ -62,6 +62,7 @@ class Sarcasm(ImageText):
             "model.encoder.image": "resnet50_logits",
             "model.project": 768,
             "optim.beta2": 0.99,
+            **WARM_UP,
         }
     }
     Options = SarcasmOptions

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from igmsweep.data.base import Part, Sample
-from igmsweep.data.image_text import ImageText, ImageTextOptions, first_there, lines_of
+from igmsweep.data.image_text import WARM_UP, ImageText, ImageTextOptions, first_there, lines_of
 from igmsweep.errors import DataError
 
 CLASSES = ("negative", "neutral", "positive")
@@ -48,6 +48,8 @@ class Twitter2015(ImageText):
             "model.encoder.image": "resnet50_logits",
             "model.project": 768,
             "optim.beta2": 0.99,
+            "stages.handover_by": "acc",
+            **WARM_UP,
         }
     }
     Options = Twitter2015Options

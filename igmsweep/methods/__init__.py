@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from igmsweep.errors import UserError, nearest
-
-if TYPE_CHECKING:
-    from igmsweep.methods.base import Method
+from igmsweep.methods.base import Method
+from igmsweep.plugin import load_attribute
 
 METHODS = {
     "igm": "igmsweep.methods.igm:IGM",
@@ -41,9 +39,6 @@ def get(name: str) -> type[Method]:
 
 
 def _from_file(path: Path, attribute: str) -> type[Method]:
-    from igmsweep.methods.base import Method
-    from igmsweep.plugin import load_attribute
-
     found = load_attribute(path, attribute, "method")
     if not (isinstance(found, type) and issubclass(found, Method)):
         raise UserError(f"method: {path}:{attribute} is not a Method class")

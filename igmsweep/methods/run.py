@@ -51,6 +51,9 @@ def cycles(count: int, stages: Sequence[Stage]) -> list[Stage]:
     ]
 
 
+Ending = Literal["", "stage", "training"]
+GOES_ON: Ending = ""
+
 Losses = Callable[["Output", "Tensor"], Mapping[str, "Tensor"]]
 """`losses(output, labels)`: mean losses of a batch by name, 0-d tensors."""
 
@@ -87,7 +90,7 @@ class Run:
     """Lines for the person who reads the result; each is said once."""
     scales: dict[str, float] = field(default_factory=dict)
     """Factors that `scale` has set; part of every checkpoint."""
-    ending: Literal["", "stage", "training"] = ""
+    ending: Ending = GOES_ON
     """What the method has asked to end after this epoch."""
 
     @property

@@ -29,6 +29,7 @@ from igmsweep.data.loader import Loader
 from igmsweep.disk import replacing
 from igmsweep.errors import Diverged, UserError
 from igmsweep.methods.base import Method, Run, Stage
+from igmsweep.methods.run import GOES_ON
 from igmsweep.models.features import with_features
 from igmsweep.models.multimodal import MultimodalModel, build_model
 from igmsweep.models.setup import check_tokens, compile_encoders, evaluation_batch, use_channels_last
@@ -193,10 +194,10 @@ class Training:
                 self._handover.begin_stage()
                 self.method.begin_stage(run)
             started = time.perf_counter()
-            run.ending = ""
+            run.ending = GOES_ON
             row = self._train_epoch()
             self._handover.look(row, run.active, self.model)
-            stage_ends = stage_epoch == stage.epochs - 1 or run.ending != ""
+            stage_ends = stage_epoch == stage.epochs - 1 or run.ending != GOES_ON
             over = run.ending == "training" or (stage_ends and index == len(self.stages) - 1)
             row["stage_end"] = stage_ends
             row["cycle_end"] = stage_ends and (stage.last_of_cycle or over)
