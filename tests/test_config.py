@@ -180,3 +180,20 @@ def test_a_configuration_needs_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("data", "values"),
+    [
+        ("cremad", {"method.rho.audio": 1e-10, "method.rho.video": 1e-10, "optim.schedule": "step_early"}),
+        ("kinetics_sounds", {"method.rho.audio": 1e-10, "method.rho.video": 1e-10, "stages.handover_by": "f1"}),
+        ("nvgesture", {"method.rho.rgb": 1e-15, "method.rho.depth": 1e-15, "stages.handover": "best_fused"}),
+        ("twitter2015", {"stages.handover_by": "acc", "optim.schedule": "warmup", "optim.lr.text": 1e-5}),
+        ("sarcasm", {"stages.handover_by": "f1", "optim.schedule": "warmup", "method.rho.text": 1e-15}),
+    ],
+)
+def test_the_released_preset_is_what_the_authors_code_does_on_each_data_set(data, values):
+    config = TrainConfig(data=data, method={"name": "igm", "preset": "released"})
+    assert {path: config.get(path) for path in values} == values
+    if values.get("optim.schedule") == "warmup":  # 6.67e-6, then 1e-5
+        assert config.optim.lr["text"] * config.optim.factor == pytest.approx(6.67e-6, rel=1e-3)

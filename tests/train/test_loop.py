@@ -2,35 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 
-from igmsweep import methods
 from igmsweep.config import TrainConfig
 from igmsweep.data import load_search
 from igmsweep.errors import Diverged, UserError
 from igmsweep.train import OldCheckpoint, Training, fit, plan, train
-
-TESTS = Path(__file__).parent.parent / "methods"
-MASKING = f"{TESTS / 'masking_method.py'}:Masking"
-NEEDS = TESTS / "needs.py"
-METHODS = {
-    "igm": {"name": "igm", "rho": 0.05, "scope": 0.9, "mixup_alpha": 0.4},
-    "igm-released": {"name": "igm", "preset": "released"},
-    "igm-inert-1e-9": {"name": "igm", "rho": 1e-9, "sam_skip_inert": True},
-    "igm-inert-3e-9": {"name": "igm", "rho": 3e-9, "sam_skip_inert": True},
-    "mla": {"name": "mla"},
-    "joint": {"name": "joint"},
-    "joint-concat": {"name": "joint", "fusion": "concat"},
-    "unimodal": {"name": "unimodal", "modality": "m1"},
-    "masking": {"name": MASKING},
-    "boosting": {"name": f"{NEEDS}:Boosting"},
-    "valuing": {"name": f"{NEEDS}:Valuing"},
-    "blending": {"name": f"{NEEDS}:Blending"},
-    "stopping": {"name": f"{NEEDS}:Stopping"},
-}
 
 
 def same(one: dict, other: dict) -> bool:
@@ -39,22 +17,6 @@ def same(one: dict, other: dict) -> bool:
 
 def without_time(history: list[dict]) -> list[dict]:
     return [{key: value for key, value in row.items() if key != "seconds"} for row in history]
-
-
-def test_every_method_that_ships_is_cut_after_every_epoch():
-    assert {method["name"] for method in METHODS.values()} >= set(methods.names())
-
-
-@pytest.mark.parametrize("variant", METHODS)
-def test_a_training_cut_after_any_epoch_goes_on_with_the_same_bits(toy_config, tmp_path, variant):
-    config = toy_config(2, METHODS[variant], optim__schedule="plateau", optim__patience=0)
-    whole = train(config, lambda step, row, save: save(tmp_path / f"{step}.pt"))
-    assert len(whole.history) > 2
-    for cut in range(1, len(whole.history)):
-        rest = train(config, resume=tmp_path / f"{cut}.pt")
-        assert same(whole.model.state_dict(), rest.model.state_dict())
-        assert without_time(rest.history) == without_time(whole.history)
-        assert (rest.metrics, rest.notes, rest.diagnostics) == (whole.metrics, whole.notes, whole.diagnostics)
 
 
 @pytest.mark.parametrize("schedule", ["step", "step_early", "warmup"])
@@ -68,14 +30,6 @@ def test_every_schedule_and_handover_goes_on_with_the_same_bits(toy_config, tmp_
         rest = train(config, resume=tmp_path / f"{cut}.pt")
         assert same(whole.model.state_dict(), rest.model.state_dict())
         assert without_time(rest.history) == without_time(whole.history)
-
-
-@pytest.mark.parametrize("variant", METHODS)
-def test_the_same_configuration_gives_the_same_metrics_and_another_seed_does_not(toy_config, variant):
-    one, two = train(toy_config(2, METHODS[variant])), train(toy_config(2, METHODS[variant]))
-    assert without_time(one.history) == without_time(two.history)
-    assert one.metrics == two.metrics
-    assert without_time(train(toy_config(2, METHODS[variant], seed=1)).history) != without_time(one.history)
 
 
 def test_a_stage_begins_once_also_when_it_is_resumed_inside(toy_config, tmp_path):
@@ -107,11 +61,6 @@ def test_a_checkpoint_of_another_version_is_told(toy_config, tmp_path):
     torch.save({"config_hash": "x"}, tmp_path / "c.pt")
     with pytest.raises(OldCheckpoint, match=r"another version \(format 1, expected 2\)"):
         train(toy_config(2), resume=tmp_path / "c.pt")
-
-
-def test_the_masking_method_redraws_and_resumes(toy_config):
-    result = train(toy_config(3, {"name": MASKING}, stages__cycles=1, stages__epochs=3))
-    assert any(key.startswith("redrawn/") for key in result.method.state)
 
 
 def test_a_checkpoint_of_another_configuration_is_refused_by_naming_the_key(toy_config, tmp_path):
