@@ -7,12 +7,13 @@ DEMO ?= results/demo
 # one more than there are cores: many tests wait for processes they have started
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 1 + (os.cpu_count() or 1)))')
 
-.PHONY: help demo test pytest lint bench clean
+.PHONY: help demo check test fast pytest lint bench clean
 help:
 	@echo "make demo    a 16-trial sweep of IGM on avdigits, and its report"
-	@echo "make test    lint, type check, tests"
+	@echo "make check   lint, types, layers and the fast tests: under 90 s on two cores"
+	@echo "make test    lint, types, layers and all tests but those that need a GPU"
 	@echo "make pytest  tests alone"
-	@echo "make lint    ruff and mypy alone"
+	@echo "make lint    ruff, import-linter and mypy alone"
 	@echo "make bench   the benchmarks, as ratios"
 	@echo "make clean   remove .venv and caches"
 
@@ -32,12 +33,19 @@ demo: $(STAMP)
 test: $(STAMP)
 	@$(MAKE) --no-print-directory -j2 lint pytest
 
+check: $(STAMP)
+	@$(MAKE) --no-print-directory -j2 lint fast
+
+fast: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not (slow or gpu or browser or cluster)"
+
 pytest: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not gpu"
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 
 bench: $(STAMP)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from igmsweep.errors import UserError
@@ -84,7 +85,7 @@ class Proposer:
         self.space, self.sampler_name, self.seed, self.startup = space, sampler, seed, startup
         for leftover in (journal, Path(f"{journal}.lock")):  # Optuna's lock outlives a killed driver
             leftover.unlink(missing_ok=True)
-        storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(journal)))
+        storage = optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
         self.study = optuna.create_study(
             study_name=journal.parent.name,
             storage=storage,
