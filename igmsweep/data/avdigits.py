@@ -9,9 +9,9 @@ contiguous for the digits, which is nearest to unseen writers, and unseen speake
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -42,6 +42,8 @@ LOG_MEL_MEAN, LOG_MEL_STD = 0.0, 1.3
 PIXEL_MEAN, PIXEL_STD = 0.21, 0.26
 SHIFT = 2
 """Training moves pictures and spectrograms by up to this many pixels."""
+
+log = logging.getLogger(__name__)
 
 
 class AVDigits(DataSet):
@@ -138,7 +140,7 @@ def make(root: Path, counts: tuple[int, int, int] = COUNTS, seed: int = 0) -> No
     from sklearn.datasets import load_digits
 
     started = time.monotonic()
-    print(f"igmsweep: making avdigits ({sum(counts)} clips) in {root}", file=sys.stderr)
+    log.info("making avdigits (%d clips) in %s", sum(counts), root)
     digits = load_digits()
     voices = [Voice.draw(np.random.default_rng([seed, 1, number])) for number in range(sum(SPEAKERS))]
     try:
@@ -181,7 +183,7 @@ def make(root: Path, counts: tuple[int, int, int] = COUNTS, seed: int = 0) -> No
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    print(f"igmsweep: made in {time.monotonic() - started:.0f} s", file=sys.stderr)
+    log.info("made in %.0f s", time.monotonic() - started)
 
 
 def spoken(word: str, voice: Voice, rng: np.random.Generator) -> np.ndarray:

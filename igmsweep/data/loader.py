@@ -140,7 +140,10 @@ class Loader:
             raw = {name: self._resident[name].index_select(0, index) for name in self.modalities}
         else:
             raw = {name: x.to(self.device, non_blocking=True) for name, x in gathered.items()}
-        inputs = self.dataset.transform(raw, self.training, generator)
+        ready = self.partition.ready
+        read = {name: x for name, x in raw.items() if name not in ready}
+        changed = self.dataset.transform(read, self.training, generator) if read else {}
+        inputs = {name: x if name in ready else changed[name] for name, x in raw.items()}
         if self.channels_last:
             inputs = {
                 name: x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
