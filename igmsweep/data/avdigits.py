@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,9 +23,7 @@ from igmsweep.data import audio, cremad_layout, frames
 from igmsweep.data.base import DataSet, Modality, Part, Sample
 from igmsweep.data.synthesiser import RATE, Voice, coloured_noise, say
 from igmsweep.errors import DataError
-
-if TYPE_CHECKING:
-    import torch
+from igmsweep.late import F, torch
 
 CLASSES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 COUNTS = (1257, 180, 360)
@@ -214,9 +212,6 @@ def drawn(digit: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _shifted(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Each sample of (n, C, H, W) moved by up to SHIFT pixels both ways; the edge repeats."""
-    import torch
-    from torch.nn import functional as F
-
     n, _, height, width = x.shape
     padded = F.pad(x, [SHIFT] * 4, mode="replicate")
     moves = torch.randint(0, 2 * SHIFT + 1, (2, n), generator=generator, device=x.device)
