@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from igmsweep.data import cache, places, split
 from igmsweep.data.base import PARTS, DataSet, Part, Partition, SearchData
 from igmsweep.data.places import home
+from igmsweep.data.table import table
 from igmsweep.errors import DataError, UserError, nearest
+from igmsweep.plugin import load_attribute, load_module
 
 if TYPE_CHECKING:
     from igmsweep.schema.sections import DataConfig
@@ -72,9 +74,7 @@ def get(name: str) -> DataSet:
     elif entry is not None:
         found = _from_entry_point(entry)
     elif name.endswith(".csv") or "/" in name or name in (".", ".."):
-        from igmsweep.data.table import Table
-
-        return Table(Path(name))  # read anew, since a file may change within a process
+        return table(Path(name))  # which may change within a process
     else:
         hint = " (a folder of your own: ./" + name + ")" if Path(name).is_dir() else nearest(name, names())
         raise UserError(f"unknown data set '{name}', expected one of {', '.join(names())}{hint}")
@@ -212,8 +212,6 @@ def _from_entry_point(entry: metadata.EntryPoint) -> DataSet:
 
 
 def _from_file(path: Path, attribute: str) -> DataSet:
-    from igmsweep.plugin import load_attribute, load_module
-
     if not attribute:
         module = load_module(path, "data")
         sets = [name for name, value in vars(module).items() if isinstance(value, DataSet)]

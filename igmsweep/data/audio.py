@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igmsweep.data.files import BadFile, reason, refuse_pointer
+from igmsweep.data.video import read_track
 
 SILENCE = 1e-4
 """A sound whose largest sample is smaller is silent (-80 dB of full scale)."""
@@ -24,8 +25,6 @@ def read_sound(path: Path, rate: int) -> NDArray[np.float32]:
         BadFile: the file is missing, holds no sound, or no samples.
     """
     if path.suffix.lower() in CONTAINERS:
-        from igmsweep.data.video import read_track
-
         wave, found = read_track(path)
         return resample(wave, found, rate)
     return read_wav(path, rate)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from igmsweep.data import audio, frames
+from igmsweep.data import audio, augment, frames, video
 from igmsweep.data.base import DataOptions, DataSet, Modality, Remark, Sample
 from igmsweep.data.frames import FramePolicy
 from igmsweep.data.front_ends import FRONT_ENDS
@@ -88,8 +88,6 @@ class AudioVisual(DataSet):
         return np.full((self._cached_frames, 3, self.options.size, self.options.size), frames.GREY, np.uint8)
 
     def recipe(self) -> dict[str, Any]:
-        from igmsweep.data import video
-
         return {
             "audio": FRONT_ENDS[self.options.frontend].recipe(),
             "spectrogram": self.options.spectrogram,
@@ -110,8 +108,6 @@ class AudioVisual(DataSet):
 
         Frames are (n, 3, crop, crop), or (n, 3, frames, crop, crop) where there are several.
         """
-        from igmsweep.data import augment
-
         batch = {}
         for name, x in inputs.items():
             if name == self.audio:
@@ -149,8 +145,6 @@ class AudioVisual(DataSet):
 
 def _seconds(path: Path) -> float | None:
     if path.suffix.lower() in audio.CONTAINERS:
-        from igmsweep.data import video
-
         return video.seconds(path)
     if path.suffix.lower() in audio.SOUNDS:
         import soundfile

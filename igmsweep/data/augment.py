@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import torch
+from igmsweep.late import F, torch
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -14,8 +12,6 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 def normalise(x: torch.Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> torch.Tensor:
     """(n, 3, H, W) bytes or floats in 0 to 255, less the mean and over the deviation of values in [0, 1]."""
-    import torch
-
     shift = torch.tensor(mean, device=x.device).view(1, -1, 1, 1)
     scale = torch.tensor(std, device=x.device).view(1, -1, 1, 1)
     return (x.float() / 255 - shift) / scale
@@ -23,8 +19,6 @@ def normalise(x: torch.Tensor, mean: tuple[float, ...], std: tuple[float, ...]) 
 
 def resize(x: torch.Tensor, size: int) -> torch.Tensor:
     """(n, C, H, W) to (n, C, size, size) floats by an antialiased bilinear filter."""
-    from torch.nn import functional as F
-
     x = x.float()
     if x.shape[-2:] == (size, size):
         return x
@@ -51,9 +45,6 @@ def random_crop_and_flip(
     Returns:
         (n * per_clip, C, size, size) floats.
     """
-    import torch
-    from torch.nn import functional as F
-
     clips = x.shape[0] // per_clip
     draw = torch.rand((5, clips), generator=generator, device=x.device)
     area = scale[0] + (scale[1] - scale[0]) * draw[0]
@@ -75,8 +66,6 @@ def random_crop_and_flip(
 
 def random_frames(x: torch.Tensor, count: int, generator: torch.Generator) -> torch.Tensor:
     """(n, frames, ...) to (n, count, ...): different frames of each clip, in their order."""
-    import torch
-
     draw = torch.rand(x.shape[:2], generator=generator, device=x.device)
     chosen = draw.argsort(dim=1)[:, :count].sort(dim=1).values
     return x[torch.arange(x.shape[0], device=x.device)[:, None], chosen]

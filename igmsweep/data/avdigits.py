@@ -9,13 +9,13 @@ contiguous for the digits, which is nearest to unseen writers, and unseen speake
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
-import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,9 +23,7 @@ from igmsweep.data import audio, cremad_layout, frames
 from igmsweep.data.base import DataSet, Modality, Part, Sample
 from igmsweep.data.synthesiser import RATE, Voice, coloured_noise, say
 from igmsweep.errors import DataError
-
-if TYPE_CHECKING:
-    import torch
+from igmsweep.late import F, torch
 
 CLASSES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 COUNTS = (1257, 180, 360)
@@ -42,6 +40,8 @@ LOG_MEL_MEAN, LOG_MEL_STD = 0.0, 1.3
 PIXEL_MEAN, PIXEL_STD = 0.21, 0.26
 SHIFT = 2
 """Training moves pictures and spectrograms by up to this many pixels."""
+
+log = logging.getLogger(__name__)
 
 
 class AVDigits(DataSet):
@@ -138,7 +138,7 @@ def make(root: Path, counts: tuple[int, int, int] = COUNTS, seed: int = 0) -> No
     from sklearn.datasets import load_digits
 
     started = time.monotonic()
-    print(f"igmsweep: making avdigits ({sum(counts)} clips) in {root}", file=sys.stderr)
+    log.info("making avdigits (%d clips) in %s", sum(counts), root)
     digits = load_digits()
     voices = [Voice.draw(np.random.default_rng([seed, 1, number])) for number in range(sum(SPEAKERS))]
     try:
@@ -181,7 +181,7 @@ def make(root: Path, counts: tuple[int, int, int] = COUNTS, seed: int = 0) -> No
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    print(f"igmsweep: made in {time.monotonic() - started:.0f} s", file=sys.stderr)
+    log.info("made in %.0f s", time.monotonic() - started)
 
 
 def spoken(word: str, voice: Voice, rng: np.random.Generator) -> np.ndarray:
@@ -212,9 +212,6 @@ def drawn(digit: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _shifted(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Each sample of (n, C, H, W) moved by up to SHIFT pixels both ways; the edge repeats."""
-    import torch
-    from torch.nn import functional as F
-
     n, _, height, width = x.shape
     padded = F.pad(x, [SHIFT] * 4, mode="replicate")
     moves = torch.randint(0, 2 * SHIFT + 1, (2, n), generator=generator, device=x.device)

@@ -199,6 +199,8 @@ class Partition:
     """Samples that the policies left out."""
     replaced: tuple[Remark, ...] = ()
     """Samples in which silence or a grey picture stands for a file."""
+    ready: frozenset[str] = frozenset()
+    """Modalities whose arrays are features already: the data set's transform does not see them."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -216,7 +218,13 @@ class Partition:
         )
 
     def joined(self, other: Partition) -> Partition:
-        """This partition's rows, then the other's, as a view on the maps of both."""
+        """This partition's rows, then the other's, as a view on the maps of both.
+
+        Raises:
+            ValueError: one holds features of a modality, the other what an encoder reads.
+        """
+        if self.ready != other.ready:
+            raise ValueError(f"features of {sorted(self.ready)} cannot be joined to features of {sorted(other.ready)}")
         return Partition(
             self.ids + other.ids,
             np.concatenate([self.labels, other.labels]),
@@ -225,6 +233,7 @@ class Partition:
             self.digest + other.digest,
             self.skipped + other.skipped,
             self.replaced + other.replaced,
+            self.ready,
         )
 
 

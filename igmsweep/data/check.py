@@ -13,7 +13,7 @@ from igmsweep.data.base import PARTS, DataSet, Part, Remark, Sample
 from igmsweep.data.digests import duplicates
 from igmsweep.data.files import USABLE, BadFile, refuse_pointer
 from igmsweep.data.frames import frame_files
-from igmsweep.data.progress import Progress
+from igmsweep.data.progress import ProgressLine
 from igmsweep.errors import DataError
 
 
@@ -124,7 +124,7 @@ def check(dataset: DataSet, root: Path, quick: bool = False, jobs: int | None = 
             parts[part] = PartReport(0, dataset.expected.get(part), lack=str(error))
             continue
         remarks: list[Remark] = []
-        with ThreadPoolExecutor(jobs) as pool, Progress(len(samples), f"{part} samples checked") as progress:
+        with ThreadPoolExecutor(jobs) as pool, ProgressLine(len(samples), f"{part} samples checked") as progress:
             try:
                 for found in pool.map(look, samples):
                     remarks += found

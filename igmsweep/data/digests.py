@@ -6,7 +6,6 @@ and one whose files changed is.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -15,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from igmsweep.data.base import Sample
-from igmsweep.data.progress import Progress
+from igmsweep.data.progress import ProgressLine
+from igmsweep.disk import exclusive, write_atomically
 
 UNREADABLE = "-"
 """Stands for the hash of a file that is missing or cannot be read."""
@@ -70,12 +70,11 @@ def _hashes(stamps: dict[Path, Stamp], root: Path, cache: Path, jobs: int) -> di
     hashes, missing = _lookup(stamps, root, _read(known))
     if not missing:
         return hashes
-    with (cache / f"files-{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # processes that start together read the files once
+    with exclusive(cache / f"files-{name}.lock"):  # processes that start together read the files once
         listed = _read(known)
         hashes, missing = _lookup(stamps, root, listed)
         if missing:
-            with Progress(len(missing), "files read") as progress, ThreadPoolExecutor(jobs) as pool:
+            with ProgressLine(len(missing), "files read") as progress, ThreadPoolExecutor(jobs) as pool:
                 try:
                     for path, digest in zip(missing, pool.map(file_digest, missing), strict=True):
                         hashes[path] = digest
@@ -86,9 +85,7 @@ def _hashes(stamps: dict[Path, Stamp], root: Path, cache: Path, jobs: int) -> di
             for path in missing:
                 if hashes[path] != UNREADABLE:
                     listed[_short(path, root)] = [*stamps[path], hashes[path]]
-            partial = known.with_suffix(f".{os.getpid()}")
-            partial.write_text(json.dumps(listed), encoding="utf-8")
-            os.replace(partial, known)
+            write_atomically(known, json.dumps(listed))
     return hashes
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from igmsweep.data.audio import CONTAINERS
 from igmsweep.data.files import BadFile, natural, reason, refuse_pointer
+from igmsweep.data.video import read_frames
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -86,8 +87,6 @@ def read_clip(path: Path, size: tuple[int, int], count: int, policy: FramePolicy
     """
     limit = max(count, least) if policy == "first" else None
     if path.suffix.lower() in CONTAINERS:
-        from igmsweep.data.video import read_frames
-
         pictures = read_frames(path, limit=limit)
         _at_least(path, len(pictures), least)
         chosen = [pictures[index] for index in frame_indices(len(pictures), count, policy)]

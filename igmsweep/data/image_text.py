@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from igmsweep.data import frames, text
+from igmsweep.data import augment, frames, text
 from igmsweep.data.base import DataOptions, DataSet, Modality, Sample
+from igmsweep.data.files import read_text
 
 if TYPE_CHECKING:
     import torch
@@ -29,7 +30,7 @@ class ImageTextOptions(DataOptions):
     tokens: int = Field(64, ge=4, le=512)
     """Length of every text in tokens, the special ones included."""
     words: int | None = Field(None, ge=1)
-    """Cut texts after so many words before they are tokenised; the released code cuts Twitter's at 50, Sarcasm's at 30."""
+    """Cut texts after so many words before they are tokenised; the released code cuts at 50, the paper does not say."""
     size: int = Field(256, ge=8, le=1024)
     """Height and width of a cached picture."""
     crop: int = Field(224, ge=8, le=1024)
@@ -101,8 +102,6 @@ class ImageText(DataSet):
         self, inputs: dict[str, torch.Tensor], training: bool, generator: torch.Generator
     ) -> dict[str, torch.Tensor]:
         """Texts as they are; pictures cropped to half of their area or more and flipped in training, else resized."""
-        from igmsweep.data import augment
-
         mean, std = (
             (CLIP_MEAN, CLIP_STD) if self.options.normalise == "clip" else (augment.IMAGENET_MEAN, augment.IMAGENET_STD)
         )
@@ -129,8 +128,6 @@ def lines_of(path: Path) -> list[str]:
     Raises:
         BadFile: the file is missing, empty, a Git-LFS pointer or not UTF-8.
     """
-    from igmsweep.data.files import read_text
-
     lines = [line.removesuffix("\r") for line in read_text(path).split("\n")]
     while lines and not lines[-1].strip():
         lines.pop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from igmsweep.data import strata
 from igmsweep.seeds import derived_seed
 
 if TYPE_CHECKING:
@@ -23,7 +24,11 @@ pages all trials of a node share."""
 
 @dataclass(frozen=True)
 class Batch:
-    """`inputs` per modality, (batch, C, H, W); `labels` (batch,) int64; `index` (batch,) rows of the partition."""
+    """`inputs` per modality, (batch, C, H, W); `labels` (batch,) int64; `index` (batch,) rows of the partition.
+
+    `mask` says for some modalities which samples have them, (batch,) bool; None, or a modality that is not in it: all have.
+    An absent sample's input is there like any other, and the model is not to look at it: `model(batch.inputs, batch.mask)`.
+    """
 
     inputs: dict[str, Tensor]
     labels: Tensor
@@ -31,8 +36,30 @@ class Batch:
     mask: dict[str, Tensor] | None = None
 
     def only(self, modalities: Sequence[str]) -> Batch:
-        """The same samples with some modalities masked: left out of `inputs`."""
-        return replace(self, inputs={name: self.inputs[name] for name in modalities})
+        """The same samples with some modalities masked as a whole: left out of `inputs`."""
+        mask = {name: self.mask[name] for name in modalities if name in self.mask} if self.mask else None
+        return replace(self, inputs={name: self.inputs[name] for name in modalities}, mask=mask or None)
+
+    def masked(self, presence: Mapping[str, Tensor]) -> Batch:
+        """The same batch, of which each sample has the modalities that `presence` says; one that was absent stays so.
+
+        Args:
+            presence: (batch,) bool of some modalities, true where the sample has it.
+
+        Raises:
+            ValueError: a tensor of another shape or type, or a modality that the batch does not carry.
+        """
+        mask = dict(self.mask or {})
+        for name, present in presence.items():
+            if name not in self.inputs:
+                raise ValueError(f"mask: '{name}' is not among the batch's {', '.join(self.inputs)}")
+            if present.dtype != torch.bool or present.shape != self.labels.shape:
+                raise ValueError(
+                    f"mask of {name}: found {tuple(present.shape)} {present.dtype}, expected {tuple(self.labels.shape)} bool"
+                )
+            present = present.to(self.labels.device, non_blocking=True)
+            mask[name] = mask[name] & present if name in mask else present
+        return replace(self, mask=mask or None)
 
 
 class Loader:
@@ -80,21 +107,27 @@ class Loader:
         return twin
 
     def clean(self, share: float, seed: int) -> Loader:
-        """Without shuffling or augmentation; `share` < 1 takes the first of a seeded permutation."""
+        """Without augmentation: all rows in file order, or for `share` < 1 a seeded share of every class, shuffled."""
         if share >= 1.0:
             return self._like(self.rows, False)
-        order = np.random.default_rng(derived_seed(seed, "clean")).permutation(len(self.rows))
-        return self._like(self.rows[order[: max(1, round(share * len(order)))]], False)
+        return self._like(self.rows[strata.share_of(self._classes(), share, derived_seed(seed, "clean"))], False)
 
     def shuffled(self, seed: int) -> Loader:
-        order = np.random.default_rng(derived_seed(seed, "clean")).permutation(len(self.rows))
+        """The same rows in a seeded permutation, without augmentation: for passes whose batches are to be mixed."""
+        order = np.random.default_rng(derived_seed(seed, "shuffled")).permutation(len(self.rows))
         return self._like(self.rows[order], False)
 
     def cut(self, share: float, seed: int) -> tuple[Loader, Loader]:
-        """Two loaders over `1 - share` and `share` of the rows, always the same cut."""
-        order = np.random.default_rng(derived_seed(seed, "cut")).permutation(len(self.rows))
-        held = max(1, round(share * len(order)))
-        return self._like(self.rows[order[held:]], self.training), self._like(self.rows[order[:held]], False)
+        """Two loaders over `1 - share` and `share` of the rows of every class, always the same cut; neither is empty.
+
+        Raises:
+            ValueError: fewer than two rows.
+        """
+        kept, held = strata.cut(self._classes(), share, derived_seed(seed, "cut"))
+        return self._like(self.rows[kept], self.training), self._like(self.rows[held], False)
+
+    def _classes(self) -> np.ndarray:
+        return self.partition.labels[self.rows]
 
     def only(self, modalities: Sequence[str]) -> Loader:
         """The same loader, gathering some modalities alone."""
@@ -134,9 +167,21 @@ class Loader:
         raw = {name: torch.from_numpy(self.partition.arrays[name][rows[order]][back]) for name in self.modalities}
         return {name: x.pin_memory() for name, x in raw.items()} if self.device.type == "cuda" else raw
 
-    def batch(self, rows: np.ndarray, generator: torch.Generator) -> Batch:
-        """Samples by their row numbers, transformed on the device."""
-        return self._finish(rows, None if self._resident is not None else self._gather(rows), generator)
+    def batch(
+        self, rows: np.ndarray, generator: torch.Generator, present: Mapping[str, np.ndarray] | None = None
+    ) -> Batch:
+        """Samples by their row numbers, transformed on the device.
+
+        Args:
+            present: (len(rows),) bool of some modalities: which of the rows have it. `Batch.mask` then holds it.
+
+        Raises:
+            ValueError: an array of another shape or type, or a modality that this loader does not gather.
+        """
+        batch = self._finish(rows, None if self._resident is not None else self._gather(rows), generator)
+        if not present:
+            return batch
+        return batch.masked({name: torch.from_numpy(np.asarray(each)) for name, each in present.items()})
 
     def _finish(self, rows: np.ndarray, gathered: dict[str, Tensor] | None, generator: torch.Generator) -> Batch:
         index = torch.from_numpy(rows).to(self.device, non_blocking=True)
@@ -145,7 +190,10 @@ class Loader:
             raw = {name: self._resident[name].index_select(0, index) for name in self.modalities}
         else:
             raw = {name: x.to(self.device, non_blocking=True) for name, x in gathered.items()}
-        inputs = self.dataset.transform(raw, self.training, generator)
+        ready = self.partition.ready
+        read = {name: x for name, x in raw.items() if name not in ready}
+        changed = self.dataset.transform(read, self.training, generator) if read else {}
+        inputs = {name: x if name in ready else changed[name] for name, x in raw.items()}
         if self.channels_last:
             inputs = {
                 name: x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from igmsweep.data import frames
+from igmsweep.data import frames, video
 from igmsweep.data.base import DataOptions, DataSet, Modality, Part, Sample
 from igmsweep.data.clips import fit_frames, flow_as_bytes, flow_backend, optical_flow, read_stretch
 from igmsweep.data.files import BadFile, reason, refuse_pointer
@@ -149,8 +149,6 @@ class NVGesture(DataSet):
         return np.full(shape, value, np.uint8)
 
     def recipe(self) -> dict[str, Any]:
-        from igmsweep.data import video
-
         return {
             "clip": self.options.clip,
             "size": self.options.size,

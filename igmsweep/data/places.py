@@ -7,6 +7,7 @@ import os
 import re
 from pathlib import Path
 
+from igmsweep.disk import write_atomically
 from igmsweep.errors import UserError
 
 
@@ -53,13 +54,9 @@ def remember(name: str, root: Path) -> bool:
     known = remembered()
     if known.get(name) == root:
         return False
-    memory = _memory()
+    kept = {key: str(path) for key, path in sorted((known | {name: root}).items())}
     try:
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        partial = memory.with_name(f"{memory.name}.{os.getpid()}")
-        kept = {key: str(path) for key, path in sorted((known | {name: root}).items())}
-        partial.write_text(json.dumps(kept, indent=1), encoding="utf-8")
-        os.replace(partial, memory)
+        write_atomically(_memory(), json.dumps(kept, indent=1))
     except OSError:
         return False
     return True

@@ -1,16 +1,19 @@
-"""How far a long piece of work is, on stderr: a line that is drawn over on a terminal, few lines in a log."""
+"""How far a long piece of work is: a line on stderr that is drawn over on a terminal, else a few lines in the log."""
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from types import TracebackType
 
 QUIET_SECONDS = 2.0
-"""Work that takes less prints nothing."""
+"""Work that takes less says nothing."""
+
+log = logging.getLogger(__name__)
 
 
-class Progress:
+class ProgressLine:
     """Count of `total`, rate and the time left, as `1200/6698 decoded, 310/s, 18 s left`."""
 
     def __init__(self, total: int, what: str, done: int = 0) -> None:
@@ -34,9 +37,9 @@ class Progress:
             print(f"\r\033[Kigmsweep: {line}", end="", file=sys.stderr, flush=True)
             self._open = True
         else:
-            print(f"igmsweep: {line}", file=sys.stderr, flush=True)
+            log.info("%s", line)
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> ProgressLine:
         return self
 
     def __exit__(

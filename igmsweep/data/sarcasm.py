@@ -59,6 +59,7 @@ class Sarcasm(ImageText):
     grouping = "text"
     presets = {
         "igm.released": {
+            "data.options.words": 50,
             "model.encoder.image": "resnet50_logits",
             "model.project": 768,
             "optim.beta2": 0.99,

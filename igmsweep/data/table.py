@@ -12,8 +12,6 @@ relative to the file. The data set is named by the file (`igmsweep tune my/sampl
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import zlib
 from pathlib import Path
@@ -22,26 +20,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from igmsweep.data import audio, frames
+from igmsweep.data import audio, augment, frames, video
 from igmsweep.data.base import DataOptions, DataSet, Modality, Part, Remark, Sample
-from igmsweep.data.files import BadFile, read_text, reason, refuse_pointer
+from igmsweep.data.files import BadFile, reason, refuse_pointer
 from igmsweep.data.front_ends import FRONT_ENDS
-from igmsweep.errors import DataError, UserError, nearest
+from igmsweep.data.table_file import SPLITS, csv_file, read_rows
+from igmsweep.errors import DataError, UserError
 
 if TYPE_CHECKING:
     import torch
 
-RESERVED = ("id", "label", "group", "split")
-SPLITS: dict[str, Part] = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
-}
 ENCODERS = {"audio": "resnet18", "image": "resnet18", "video": "resnet18", "array": "resnet18", "text": "bert"}
 
 
@@ -82,13 +70,16 @@ class Table(DataSet):
     options: TableOptions
 
     def __init__(self, path: Path) -> None:
-        self.path = _csv_file(path.expanduser().resolve())
+        self.path = csv_file(path.expanduser().resolve())
         self.home = self.path.parent
         self.name = re.sub(r"[^A-Za-z0-9_.]", "_", self.path.stem)
-        self._rows, self._columns = _read(self.path)
+        self._rows, self._columns = read_rows(self.path)
         self.classes = tuple(sorted({row["label"] for _, row in self._rows}))
         self.fold_group = "group" if all(row.get("group") for _, row in self._rows) else "none"
-        self._kinds = {column: self._kind(column) for column in self._columns}
+        first = {column: next((row[column] for _, row in self._rows if row[column]), "") for column in self._columns}
+        self._kinds = {column: self._kind(column, field) for column, field in first.items()}
+        self.examples = tuple(self.home / field for field in first.values())
+        """The first file of each column, which shows the column's kind and an array's shape."""
         self.options = TableOptions()
         self.settle()
 
@@ -152,8 +143,6 @@ class Table(DataSet):
         if kinds & {"image", "video"}:
             recipe["frames"] = [self.options.frames, self.options.size, frames.backend()]
         if kinds & {"audio", "video"}:
-            from igmsweep.data import video
-
             recipe["video"] = video.backend()
         if "text" in kinds:
             recipe["text"] = [self.options.tokenizer, self.options.tokens, self.options.vocabulary]
@@ -163,8 +152,6 @@ class Table(DataSet):
         self, inputs: dict[str, torch.Tensor], training: bool, generator: torch.Generator
     ) -> dict[str, torch.Tensor]:
         """Pictures cropped and flipped in training, less ImageNet's mean; sounds as the front end; the rest as it is."""
-        from igmsweep.data import augment
-
         batch = {}
         for name, x in inputs.items():
             kind, count, crop = self._kinds[name], x.shape[1], self.options.crop
@@ -190,9 +177,8 @@ class Table(DataSet):
                 remarks.append(Remark("empty", sample.id, name, f"{self.path}: {sample.id}: its {name} is empty"))
         return remarks
 
-    def _kind(self, column: str) -> str:
-        """The kind of a column, from the first field that is not empty."""
-        field = next((row[column] for _, row in self._rows if row[column]), "")
+    def _kind(self, column: str, field: str) -> str:
+        """The kind of a column, from its first field that is not empty."""
         suffix = Path(field).suffix.lower()
         if suffix in audio.SOUNDS:
             return "audio"
@@ -230,6 +216,34 @@ class Table(DataSet):
         return np.asarray([encoded[key] for key in ("input_ids", "attention_mask", "token_type_ids")], np.int32)
 
 
+_tables: dict[Path, tuple[tuple[tuple[int, int, int], ...], Table]] = {}
+"""By file: kind, size and time of it and of its examples, and the table they made."""
+
+
+def table(path: Path) -> Table:
+    """The table at a path, which is read again only when it has changed since, or a file that a column's kind or shape is from.
+
+    Raises:
+        UserError, DataError: as Table and `read_rows` say.
+    """
+    file = csv_file(path.expanduser().resolve())
+    now = _status(file)  # before it is read: what is written meanwhile is read the next time
+    kept = _tables.get(file)
+    if kept is None or kept[0] != (now, *map(_status, kept[1].examples)):
+        found = Table(file)
+        _tables[file] = kept = ((now, *map(_status, found.examples)), found)
+    return kept[1]
+
+
+def _status(path: Path) -> tuple[int, int, int]:
+    """Kind, size and time of a file."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):  # a text is no path
+        return (0, 0, 0)
+    return (status.st_mode, status.st_size, status.st_mtime_ns)
+
+
 _tokenizers: dict[str, Any] = {}
 
 
@@ -249,63 +263,6 @@ def _tokenizer(name: str) -> Any:
                 f"data.options.tokenizer: '{name}' is neither a folder nor in this machine's cache ({reason(error)[:120]})"
             ) from None
     return _tokenizers[name]
-
-
-def _csv_file(path: Path) -> Path:
-    if not path.is_dir():
-        if not path.is_file():
-            raise UserError(f"data: no such file or folder {path}")
-        return path
-    found = sorted(path.glob("*.csv"))
-    if len(found) != 1:
-        names = f": {', '.join(file.name for file in found[:5])}" if found else ""
-        raise UserError(f"data: {path} holds {len(found)} CSV files{names}; expected one, or name the file itself")
-    return found[0]
-
-
-def _read(path: Path) -> tuple[list[tuple[int, dict[str, str]]], list[str]]:
-    """Rows with the numbers of their lines, and the modality columns."""
-    reader = csv.reader(io.StringIO(read_text(path)))
-    header = [name.strip() for name in next(reader, [])]
-    lowered = [name.lower() if name.lower() in RESERVED else name for name in header]
-    if "label" not in lowered:
-        raise UserError(
-            f"{path}: found the columns {', '.join(header)}, expected `label` among them{nearest('label', header)}"
-        )
-    if len(set(lowered)) < len(lowered) or not all(lowered):
-        raise UserError(f"{path}: found the columns {', '.join(header)}, expected every name once and none empty")
-    columns = [name for name in lowered if name not in RESERVED]
-    if not columns:
-        raise UserError(f"{path}: has no column besides {', '.join(header)}; expected one a modality")
-    for name in columns:
-        if not re.fullmatch(r"[A-Za-z_]\w*", name):
-            raise UserError(f"{path}: found the column '{name}', expected a name of letters, digits and _")
-    rows: list[tuple[int, dict[str, str]]] = []
-    seen: set[str] = set()
-    for fields in reader:
-        number = reader.line_num
-        if not any(field.strip() for field in fields):
-            continue
-        if len(fields) != len(header):
-            raise DataError(f"{path}: line {number}: found {len(fields)} fields, expected {len(header)}")
-        row = {name: field.strip() for name, field in zip(lowered, fields, strict=True)}
-        if not row["label"]:
-            raise DataError(f"{path}: line {number}: its label is empty")
-        if row.get("split", "").lower() not in {"", *SPLITS}:
-            raise DataError(
-                f"{path}: line {number}: found the split '{row['split']}', expected train, val or test"
-                f"{nearest(row['split'], SPLITS)}"
-            )
-        if row.get("split"):
-            row["split"] = row["split"].lower()
-        if row.get("id"):
-            if row["id"] in seen:
-                raise DataError(f"{path}: line {number}: the id {row['id']} stands in the file twice")
-            seen.add(row["id"])
-        rows.append((number, row))
-    if len({row["label"] for _, row in rows}) < 2:
-        raise UserError(f"{path}: holds {len(rows)} rows of fewer than two labels")
-    return rows, columns
 
 
 def _read_array(path: Path) -> np.ndarray:

@@ -21,3 +21,9 @@ def head(features: int, hidden: Sequence[int], classes: int) -> nn.Sequential:
         if index == 0 and hidden:
             layers.append(nn.ReLU(inplace=False))
     return nn.Sequential(*layers)
+
+
+def only_linear(module: nn.Module | None) -> nn.Linear | None:
+    """The layer of a head that is one linear layer, else None."""
+    layers = list(module) if isinstance(module, nn.Sequential) else [module]
+    return layers[0] if len(layers) == 1 and isinstance(layers[0], nn.Linear) else None

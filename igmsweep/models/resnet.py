@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from igmsweep.models.small import frames_as_samples, pool_frames
@@ -33,12 +34,27 @@ class ResNet(nn.Module):
             self.features = self.body.fc.in_features
             self.body.fc = nn.Identity()
         if shape[0] != 3:
-            self.body.conv1 = nn.Conv2d(shape[0], 64, 7, stride=2, padding=3, bias=False)
+            self.body.conv1 = _first_convolution(shape[0])
 
     def forward(self, x: Tensor) -> Tensor:
         frames = x.shape[2] if x.ndim == 5 else 1
         features: Tensor = self.body(frames_as_samples(x))
         return pool_frames(features, frames)
+
+
+def _first_convolution(channels: int) -> nn.Conv2d:
+    """torchvision's first layer for another number of channels, initialised as torchvision initialises convolutions.
+
+    The weights come from the random numbers that the layer's own initialisation then draws and loses, so that the layers
+    that follow start as they did before this one was initialised so.
+    """
+    weight = torch.empty(64, channels, 7, 7)
+    with torch.random.fork_rng(devices=[]):
+        nn.init.kaiming_normal_(weight, mode="fan_out", nonlinearity="relu")
+    layer = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
+    with torch.no_grad():
+        layer.weight.copy_(weight)
+    return layer
 
 
 def _build(name: str, wanted: Wanted, logits: bool = False) -> ResNet:

@@ -118,7 +118,8 @@ def fit(config: TrainConfig, data: SearchData | None = None, resume: Path | None
 def new_model(config: TrainConfig, dataset: DataSet) -> MultimodalModel:
     """The model that a configuration's method trains, freshly initialised. Raises UserError, as `build_model` does."""
     layout = methods.get(config.method.name).layout(config.method)
-    return build_model(config.model, dataset, layout.fusion, layout.heads, layout.hidden, layout.own_hidden)
+    own = None if layout.own_hidden is None else {"heads": layout.own_hidden}
+    return build_model(config.model, dataset, layout.fusion, layout.heads, layout.hidden, own)
 
 
 def new_method(config: TrainConfig) -> Method:
