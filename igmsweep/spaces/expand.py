@@ -173,6 +173,11 @@ def _spelt_out(path: str, entry: Any, data: TunedData, where: str) -> Iterator[t
             own = dict(own)
             if own.get("choices") == MODALITIES:
                 own["choices"] = list(data.kinds)
+            elif isinstance(own.get("choices"), str):
+                raise UserError(
+                    f"{where}: {path}.choices: found '{own['choices']}', expected a list of values, or the word {MODALITIES}"
+                    f"{nearest(own['choices'], [MODALITIES])}"
+                )
             if isinstance(own.get("when"), Mapping):
                 own["when"] = _bound(own["when"], tuple(data.kinds) if modality is None else (modality,))
         yield (path if modality is None else f"{path[:-1]}{modality}"), own

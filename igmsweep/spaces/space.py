@@ -51,12 +51,12 @@ class SearchSpace:
         def refuse(key: str, why: str) -> UserError:
             return UserError(f"{source}: {key}: {why}")
 
-        check_keys(source, plain, TOP)
         version = plain.get("version", cls.VERSION)
         if version == 2:
             raise refuse(
                 "version", "found 2, which a data set completes; name one (--data NAME, or load_space in Python)"
             )
+        check_keys(source, plain, TOP)
         if version != cls.VERSION:
             raise refuse("version", f"found {version!r}, expected {cls.VERSION} or 2")
         metric, mode = _metric(source, plain.get("metric", {"name": "val/acc", "mode": "max"}))
