@@ -13,6 +13,7 @@ import typer
 
 from igmsweep import __version__
 from igmsweep.cli.data import data_app
+from igmsweep.cli.space import space_app
 from igmsweep.errors import Diverged, UserError
 
 app = typer.Typer(
@@ -23,7 +24,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-space_app = typer.Typer(help="Search spaces: show or validate a file.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(space_app, name="space")
 
@@ -429,37 +429,6 @@ def methods() -> None:
             if key != "name":
                 shown = "per modality" if field.is_required() else field.default
                 typer.echo(f"  method.{key} = {shown}")
-
-
-@space_app.command("show")
-def space_show(
-    name: Annotated[
-        str | None, typer.Argument(help="A shipped space or a file; without it, the shipped names.")
-    ] = None,
-) -> None:
-    """Print a shipped search space, or list them."""
-    from igmsweep.spaces.space import find_space, space_names
-
-    if name is None:
-        for shipped in space_names():
-            typer.echo(shipped)
-    else:
-        typer.echo(find_space(name).read_text(encoding="utf-8"), nl=False)
-
-
-@space_app.command("validate")
-def space_validate(
-    file: Annotated[str, typer.Argument(help="A search-space file, or a shipped name.")],
-    dataset: Annotated[str, typer.Option("--data", help="The data set it is meant for.")] = "avdigits",
-    method: Method = "igm",
-) -> None:
-    """Check a search space against a data set's and a method's configuration, without running anything."""
-    from igmsweep.config import TrainConfig
-    from igmsweep.spaces.space import SearchSpace
-
-    space = SearchSpace.load(file)
-    space.check(TrainConfig(data=dataset, method=method))
-    typer.echo(f"{file}: valid, {len(space.params)} parameters")
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -18,7 +18,8 @@ from igmsweep.config import TrainConfig, preset, presets, with_absolute_paths
 from igmsweep.data.base import SearchData
 from igmsweep.errors import UserError, nearest
 from igmsweep.record.ledger import SCHEMA, now
-from igmsweep.spaces.space import SearchSpace, find_space, overlap, space_names
+from igmsweep.spaces.choose import load_space
+from igmsweep.spaces.space import SearchSpace, overlap
 from igmsweep.sweep.request import KEEP, SAMPLERS, SweepRequest
 from igmsweep.sweep.search import Enqueued, startup_trials
 from igmsweep.sweep.stopping import make_stopping
@@ -65,7 +66,7 @@ def make_plan(request: SweepRequest) -> Plan:
     """
     check_options(request)
     base = TrainConfig(data=request.data, method=request.method)
-    space = SearchSpace.load(request.space or default_space(request.data, request.method))
+    space = load_space(request.space or None, base)
     space.check(base)
     base = base.override({**space.fixed, **request.overrides})
     for path in request.overrides:
@@ -175,14 +176,6 @@ def same_sweep(folder: Path, before: Mapping[str, Any], now_: Mapping[str, Any])
                     raise UserError(f"{folder}: --resume: was started with {key} {old[key]}, now {new.get(key)}")
         if old != new:
             raise UserError(f"{folder}: --resume: was started with {path} {old}, now {new}; choose another --name")
-
-
-def default_space(data: str, method: str) -> str:
-    """The shipped space of a data set and method. Raises UserError when there is none."""
-    name = data if method == "igm" else f"{data}-{method}"
-    if name not in space_names():
-        raise UserError(f"--space: no shipped space for {method} on {data} ('{name}'); name a file of your own")
-    return str(find_space(name))
 
 
 def check_options(request: SweepRequest) -> None:

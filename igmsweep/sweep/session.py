@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from igmsweep.config import TrainConfig
-from igmsweep.errors import UserError
+from igmsweep.errors import Diverged, UserError
 from igmsweep.record import sessions as meta
 from igmsweep.record.failures import DISK_ERRORS, SweepFailed, summary
 from igmsweep.record.ledger import Ledger, now, write_atomically
@@ -445,7 +445,11 @@ def _estimate(plan: Plan, request: SweepRequest, allotment: Allotment) -> None:
     """What a trial and the sweep would take here, measured on a few steps."""
     from igmsweep.sweep.estimate import estimate
 
-    for line in estimate(plan.base).lines(request.trials * (request.folds or 1), allotment.concurrent):
+    try:
+        lines = estimate(plan.base).lines(request.trials * (request.folds or 1), allotment.concurrent)
+    except (UserError, Diverged) as error:
+        lines = [f"no estimate: {error}"]  # without data or weights there is a plan all the same
+    for line in lines:
         log_line(line)
 
 

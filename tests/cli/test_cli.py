@@ -125,7 +125,7 @@ def test_tune_analyze_and_train_the_best_again(tmp_path, small_avdigits):
 def test_lists(tmp_path):
     assert "avdigits: audio, image; 10 classes" in igmsweep("data", "list").stdout
     assert "method.tau = 0.4" in igmsweep("methods").stdout
-    assert "avdigits" in igmsweep("space", "show").stdout.split()
+    assert "igm" in igmsweep("space", "show").stdout.split()
     assert "method.tau" in igmsweep("space", "show", "avdigits").stdout
     assert "valid" in igmsweep("space", "validate", "avdigits").stdout
 

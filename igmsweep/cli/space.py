@@ -1,0 +1,49 @@
+"""`igmsweep space`: print a search space, as it is or for a data set, and check one. Heavy modules load inside."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+space_app = typer.Typer(help="Search spaces: show or validate a file.", no_args_is_help=True)
+
+Data = Annotated[
+    str | None,
+    typer.Option("--data", help="The data set to complete it with: a name, path/to/file.py:NAME, or a CSV file."),
+]
+
+
+@space_app.command("show")
+def space_show(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A shipped space, a file, or a method of your own; without it, the shipped names."),
+    ] = None,
+    dataset: Data = None,
+) -> None:
+    """Print a search space, with --data as it is searched there, or list the shipped ones."""
+    from igmsweep.spaces import space_names
+    from igmsweep.spaces.show import shown, shown_on
+
+    if name is None:
+        for shipped in space_names():
+            typer.echo(shipped)
+    else:
+        typer.echo(shown(name) if dataset is None else shown_on(name, dataset), nl=False)
+
+
+@space_app.command("validate")
+def space_validate(
+    file: Annotated[str, typer.Argument(help="A search-space file, or a shipped name.")],
+    dataset: Annotated[str, typer.Option("--data", help="The data set it is meant for.")] = "avdigits",
+    method: Annotated[str, typer.Option("--method", help="The method it is meant for.")] = "igm",
+) -> None:
+    """Check a search space against a data set's and a method's configuration, without running anything."""
+    from igmsweep.config import TrainConfig
+    from igmsweep.spaces import load_space
+
+    config = TrainConfig(data=dataset, method=method)
+    space = load_space(file, config)
+    space.check(config)
+    typer.echo(f"{file}: valid, {len(space.params)} parameters")

@@ -1,0 +1,179 @@
+"""One searched path: its range or its choices, how a sampler draws from it, and how it is read from a file."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from igmsweep.errors import UserError, nearest
+
+KEYS = {
+    "float": ("type", "low", "high", "log", "step", "when"),
+    "int": ("type", "low", "high", "log", "step", "when"),
+    "categorical": ("type", "choices", "when"),
+}
+FOREIGN = {
+    "min": "low",
+    "max": "high",
+    "lower": "low",
+    "upper": "high",
+    "values": "choices",
+    "distribution": "type",
+    "value": "fixed: at the top level",
+}
+
+
+@dataclass(frozen=True)
+class Param:
+    """One searched path. `when` maps another parameter's path to what it must be for this one to exist."""
+
+    path: str
+    type: str
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    step: float | None = None
+    choices: tuple[Any, ...] = ()
+    when: Mapping[str, Any] | None = None
+
+    def suggest(self, trial: Any) -> Any:
+        """Ask an Optuna trial for a value."""
+        if self.type == "categorical":
+            return trial.suggest_categorical(self.path, list(self.choices))
+        assert self.low is not None and self.high is not None
+        if self.type == "int":
+            step = 1 if self.step is None else int(self.step)
+            return trial.suggest_int(self.path, int(self.low), int(self.high), step=step, log=self.log)
+        return trial.suggest_float(self.path, self.low, self.high, step=self.step, log=self.log)
+
+    def distribution(self) -> Any:
+        """The Optuna distribution that `suggest` draws from, for trials that are added to a study as they are."""
+        from optuna import distributions
+
+        if self.type == "categorical":
+            return distributions.CategoricalDistribution(list(self.choices))
+        assert self.low is not None and self.high is not None
+        if self.type == "int":
+            step = 1 if self.step is None else int(self.step)
+            return distributions.IntDistribution(int(self.low), int(self.high), log=self.log, step=step)
+        return distributions.FloatDistribution(self.low, self.high, log=self.log, step=self.step)
+
+    def contains(self, value: Any) -> bool:
+        """Whether a value lies in the range or among the choices (true is not 1)."""
+        if self.type == "categorical":
+            return any(
+                value == choice and isinstance(value, bool) == isinstance(choice, bool) for choice in self.choices
+            )
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        assert self.low is not None and self.high is not None
+        if not self.low <= value <= self.high or (self.type == "int" and not float(value).is_integer()):
+            return False
+        steps = 0.0 if self.step is None else (value - self.low) / self.step
+        return abs(steps - round(steps)) < 1e-8
+
+    def grid(self, points: int) -> list[Any]:
+        """`points` values, evenly spaced on the parameter's own axis; all choices of a categorical one."""
+        if self.type == "categorical":
+            return list(self.choices)
+        assert self.low is not None and self.high is not None
+        shares = [index / max(1, points - 1) for index in range(points)]
+        if self.log:
+            low, high = math.log(self.low), math.log(self.high)
+            values = [math.exp(low + share * (high - low)) for share in shares]
+            values[0], values[-1] = self.low, self.high
+        else:
+            values = [self.low + share * (self.high - self.low) for share in shares]
+        if self.step is not None:  # the nearest multiples that lie inside
+            most = math.floor((self.high - self.low) / self.step + 1e-8)
+            counts = sorted({min(most, round((value - self.low) / self.step)) for value in values})
+            values = [self.low + count * self.step for count in counts]
+        if self.type == "int":
+            return sorted({round(value) for value in values})
+        return values
+
+    @property
+    def extent(self) -> str:
+        """The range or the choices, for a message."""
+        if self.type == "categorical":
+            return f"[{', '.join(map(str, self.choices))}]"
+        return f"[{self.low:g}, {self.high:g}]"
+
+    def described(self) -> dict[str, Any]:
+        """As in the file."""
+        if self.type == "categorical":
+            plain: dict[str, Any] = {"type": self.type, "choices": list(self.choices)}
+        else:
+            plain = {"type": self.type, "low": self.low, "high": self.high, "log": self.log}
+            if self.step is not None:
+                plain["step"] = self.step
+        return plain | ({"when": dict(self.when)} if self.when else {})
+
+
+def read_param(source: str, path: str, plain: Any) -> Param:
+    """A parameter from a file's entry.
+
+    Raises:
+        UserError: an unknown key, type or bound; the line begins with `source` and the path.
+    """
+
+    def refuse(why: str, key: str = "") -> UserError:
+        return UserError(f"{source}: {path}{'.' + key if key else ''}: {why}")
+
+    if not isinstance(plain, Mapping):
+        raise refuse(f"found {plain!r}, expected {{type: float, low: ..., high: ...}}; a constant goes under fixed:")
+    for key in plain:
+        if key in FOREIGN:
+            raise refuse(f"igmsweep uses Optuna's words, write '{FOREIGN[key]}'", key)
+    kind = plain.get("type")
+    if not isinstance(kind, str) or kind not in KEYS:
+        raise refuse(f"found {kind!r}, expected one of {', '.join(KEYS)}{nearest(str(kind), KEYS)}", "type")
+    for key in plain:
+        if key not in KEYS[kind]:
+            raise UserError(f"{source}: unknown key '{path}.{key}'{nearest(key, KEYS[kind])}")
+    when = plain.get("when")
+    if when is not None and (not isinstance(when, Mapping) or not when):
+        raise refuse(f"found {when!r}, expected a mapping such as {{method.sam: true}}", "when")
+    if kind == "categorical":
+        return Param(path, kind, choices=_choices(refuse, plain.get("choices")), when=when)
+    bounds = {key: _number(refuse, key, plain.get(key)) for key in ("low", "high")}
+    step = None if plain.get("step") is None else _number(refuse, "step", plain["step"])
+    log = plain.get("log", False)
+    if not isinstance(log, bool):
+        raise refuse(f"found {log!r}, expected true or false", "log")
+    if kind == "int" and not all(float(value).is_integer() for value in bounds.values()):
+        raise refuse(f"found low {bounds['low']}, high {bounds['high']}, expected whole numbers")
+    if bounds["low"] >= bounds["high"]:
+        raise refuse(f"low {bounds['low']:g} is not below high {bounds['high']:g}")
+    if log and bounds["low"] <= 0:
+        raise refuse(f"low {bounds['low']:g} on a logarithmic axis, expected a value above 0")
+    if step is not None and (step <= 0 or (kind == "int" and not float(step).is_integer())):
+        raise refuse(f"found {step:g}, expected a {'whole ' if kind == 'int' else ''}number above 0", "step")
+    if log and step is not None:
+        raise refuse("log and step exclude each other", "step")
+    return Param(path, kind, bounds["low"], bounds["high"], log, step, when=when)
+
+
+def _choices(refuse: Callable[..., UserError], choices: Any) -> tuple[Any, ...]:
+    if not isinstance(choices, list) or not choices:
+        raise refuse(f"found {choices!r}, expected a list of values", "choices")
+    for choice in choices:
+        if not isinstance(choice, str | int | float | bool) and choice is not None:
+            raise refuse(f"found {choice!r}, expected strings, numbers or booleans", "choices")
+    if any(isinstance(choice, bool) for choice in choices) and not all(isinstance(choice, bool) for choice in choices):
+        raise refuse(f"found {choices!r}, which mixes booleans with other values", "choices")
+    if len({json.dumps(choice) for choice in choices}) != len(choices):
+        raise refuse(f"found {choices!r}, in which a value stands twice", "choices")
+    return tuple(choices)
+
+
+def _number(refuse: Callable[..., UserError], key: str, value: Any) -> float:
+    if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?", value):
+        value = float(value)  # `1e-4`, which YAML 1.1 reads as a string
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise refuse(f"found {value!r}, expected a number", key)
+    return value

@@ -1,0 +1,75 @@
+"""The space files that igmsweep ships, by method, and finding a file by what a person calls it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from igmsweep import data as datasets
+from igmsweep.errors import UserError, nearest
+from igmsweep.schema.yaml_file import read_yaml
+from igmsweep.spaces.expand import TunedData, expand
+
+DEFAULT = "default"
+"""The shipped space of methods that bring none: what every training has."""
+
+
+def space_folders() -> list[Path]:
+    """Where shipped spaces lie: inside an installed package, or at the top of a source checkout."""
+    here = Path(__file__).resolve().parent.parent
+    return [folder for folder in (here / "search_spaces", here.parent / "search_spaces") if folder.is_dir()]
+
+
+def space_names() -> list[str]:
+    """Names of the shipped spaces: methods, and `default` for methods that bring none."""
+    return sorted({path.stem for folder in space_folders() for path in folder.glob("*.yaml")})
+
+
+def former(name: str | Path) -> tuple[str, str] | None:
+    """`(method, data set)` of a name of version 0.1, when each data set had files of its own.
+
+    >>> former("cremad-mla"), former("cremad"), former("mla")
+    (('mla', 'cremad'), ('igm', 'cremad'), None)
+    """
+    data, _, method = str(name).partition("-")
+    method = method or "igm"
+    return (method, data) if data in datasets.DATASETS and method in space_names() else None
+
+
+def find_space(name: str | Path) -> Path:
+    """The file of a space given as a path, a shipped name or a former name. Raises UserError."""
+    path = Path(name)
+    # a folder is no space: the data set's own folder may well lie here under the same name
+    if path.suffix in (".yaml", ".yml") or path.is_file():
+        if not path.is_file():
+            raise UserError(f"--space: no such file {path}")
+        return path
+    was = former(name)
+    wanted = str(name) if was is None else was[0]
+    for folder in space_folders():
+        if (folder / f"{wanted}.yaml").is_file():
+            return folder / f"{wanted}.yaml"
+    names = space_names()
+    hint = nearest(str(name), [*names, *datasets.DATASETS])
+    raise UserError(f"--space: no shipped space '{name}', expected a file or one of {', '.join(names)}{hint}")
+
+
+def read_space(name: str | Path, data: TunedData | None = None) -> tuple[dict[str, Any], str]:
+    """The content of a space in version 1's form, and its source for messages.
+
+    Args:
+        name: a file or a shipped name. A former name, such as `cremad-mla`, brings its data set with it.
+        data: the data set that is tuned. None leaves a version-2 file as it is, which `SearchSpace` refuses.
+
+    Raises:
+        UserError: there is no such space, or it cannot be read.
+    """
+    path = find_space(name)
+    plain = read_yaml(path)
+    was = None if path == Path(name) else former(name)
+    if was is not None:
+        data = TunedData.named(was[1])
+    if plain.get("version") != 2 or data is None:
+        return plain, path.name
+    source = f"{path.name} on {data.names[0]}"
+    return expand(plain, data, source), source

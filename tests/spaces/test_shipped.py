@@ -1,0 +1,111 @@
+"""The shipped spaces: what each method searches on each built-in data set, as it has been since the data set came."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from igmsweep import data, methods
+from igmsweep.config import TrainConfig
+from igmsweep.errors import UserError
+from igmsweep.spaces import SearchSpace, find_space, load_space, space_names
+from igmsweep.sweep import SweepRequest
+from igmsweep.sweep.plan import make_plan
+
+FOUR = ("igm", "mla", "joint", "unimodal")
+LR = {
+    "avdigits": {"audio": (1e-3, 1e-1), "image": (1e-3, 1e-1)},
+    "cremad": {"audio": (1e-4, 1e-1), "video": (1e-4, 1e-1)},
+    "kinetics_sounds": {"audio": (1e-4, 1e-1), "video": (1e-4, 1e-1)},
+    "twitter2015": {"text": (1e-6, 1e-4), "image": (1e-6, 1e-3)},
+    "sarcasm": {"text": (1e-6, 1e-4), "image": (1e-6, 1e-3)},
+    "nvgesture": {"depth": (1e-4, 1e-1), "rgb": (1e-4, 1e-1), "flow": (1e-4, 1e-1)},
+}
+"""Learning rates of every modality, in training order."""
+
+
+def choice(*choices: Any) -> dict[str, Any]:
+    return {"type": "categorical", "choices": list(choices)}
+
+
+def span(low: float, high: float, **when: Any) -> dict[str, Any]:
+    return {"type": "float", "low": low, "high": high, "log": True, **when}
+
+
+def expected(method: str, dataset: str) -> tuple[list[tuple[str, dict[str, Any]]], list[str]]:
+    """Parameters in order, and what runs first."""
+    rates = [(f"optim.lr.{name}", span(*bounds)) for name, bounds in LR[dataset].items()]
+    if method == "igm":
+        rho = [(f"method.rho.{name}", span(1e-15, 0.5, when={"method.sam": True})) for name in LR[dataset]]
+        return [
+            ("method.scope", choice("none", "head", 0.3, 0.5, 1.0)),
+            ("method.tau", span(1e-3, 100, when={"method.scope": {"not": "none"}})),
+            ("method.sam", choice(True, False)),
+            *rho,
+            *rates,
+        ], (["paper"] if dataset == "avdigits" else ["paper", "released"])
+    if method == "mla":
+        regulariser = span(1e-3, 10, when={"method.projector": "exact"})
+        return [("method.projector", choice("exact", "off")), ("method.regulariser", regulariser), *rates], ["paper"]
+    if method == "joint":
+        fusion, decay = choice("sum", "concat", "separate"), span(1e-6, 1e-2)
+        return [("method.fusion", fusion), *rates, ("optim.weight_decay", decay)], ["paper"]
+    return [("method.modality", choice(*LR[dataset])), *rates], []
+
+
+@pytest.mark.parametrize("dataset", LR)
+@pytest.mark.parametrize("method", FOUR)
+def test_a_method_searches_on_a_data_set_what_it_always_did(method: str, dataset: str) -> None:
+    config = TrainConfig(data=dataset, method=method)
+    params, enqueue = expected(method, dataset)
+    former = dataset if method == "igm" else f"{dataset}-{method}"
+    for space in (
+        load_space(None, config),
+        load_space(method, config),
+        load_space(former, config),
+        SearchSpace.load(former),  # a former name brings its data set with it
+    ):
+        described = space.described()
+        assert list(described["params"].items()) == params
+        assert described["metric"] == {"name": "val/acc", "mode": "max"}
+        assert (described["enqueue"], described["fixed"], described["forbid"]) == (enqueue, {}, [])
+        assert described["version"] == 1
+        space.check(config)
+
+
+def test_every_built_in_method_has_a_space_and_every_data_set_is_in_the_table() -> None:
+    assert {*FOUR, "default"} == set(space_names())
+    assert set(methods.names()) <= set(space_names())
+    assert list(LR) == list(data.DATASETS)
+
+
+@pytest.mark.parametrize("dataset", LR)
+@pytest.mark.parametrize("method", [*FOUR, "default"])
+def test_a_plan_is_made_with_every_preset_that_runs_first(method: str, dataset: str) -> None:
+    request = SweepRequest(data=dataset, method="igm" if method == "default" else method, space=method)
+    plan = make_plan(request)
+    assert plan.spec["space"]["source"] == f"{method}.yaml on {dataset}"
+    assert len(plan.enqueued) == len(plan.space.enqueue)
+
+
+def test_a_name_that_is_none_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"no shipped space 'unimodel'.*did you mean 'unimodal'"):
+        find_space("unimodel")
+    with pytest.raises(UserError, match=r"no shipped space 'cremad-mal'"):
+        find_space("cremad-mal")
+    with pytest.raises(UserError, match=r"igm\.yaml: version: found 2.*--data"):
+        SearchSpace.load("igm")
+
+
+def test_spaces_are_read_without_the_heavy_libraries() -> None:
+    code = (
+        "import sys\nfrom igmsweep.config import TrainConfig\nimport igmsweep.spaces as s\n"
+        "config = TrainConfig(data='nvgesture', method='mla')\ns.load_space(None, config).check(config)\n"
+        "heavy = ('torch', 'optuna', 'ray', 'pandas', 'plotly', 'sklearn')\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
