@@ -21,7 +21,7 @@ def igmsweep(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_names_files_and_expansions_are_printed() -> None:
-    assert igmsweep("space", "show").stdout.split() == ["default", "igm", "joint", "mla", "unimodal"]
+    assert set(igmsweep("space", "show").stdout.split()) >= {"default", "igm", "joint", "mla", "unimodal"}
     assert igmsweep("space", "show", "mla").stdout == find_space("mla").read_text()
     printed = igmsweep("space", "show", "igm", "--data", "nvgesture").stdout
     assert printed.startswith("# igm.yaml on nvgesture (depth, rgb, flow)")

@@ -64,7 +64,7 @@ def test_entropy_weights_are_per_sample_and_favour_the_surer_modality():
 def test_names_and_unknown_methods():
     from igmsweep.errors import UserError
 
-    assert methods.names() == ["igm", "mla", "joint", "unimodal"]
+    assert {"igm", "mla", "joint", "unimodal"} <= set(methods.names())
     with pytest.raises(UserError, match=r"unknown method 'igmm'.*did you mean 'igm'"):
         methods.get("igmm")
 
