@@ -37,9 +37,7 @@ def test_a_share_has_every_class_in_proportion(labels: np.ndarray, share: float,
 
 @settings(deadline=None)
 @given(LABELS, SHARES, SEEDS)
-def test_a_cut_puts_every_row_on_one_side_and_leaves_neither_empty(
-    labels: np.ndarray, share: float, seed: int
-) -> None:
+def test_a_cut_puts_every_row_on_one_side_and_leaves_neither_empty(labels: np.ndarray, share: float, seed: int) -> None:
     kept, held = strata.cut(labels, share, seed)
     assert sorted([*kept, *held]) == list(range(len(labels)))
     assert min(len(kept), len(held)) >= 1
