@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from igmsweep.data import cache, places, split
 from igmsweep.data.base import PARTS, DataSet, Part, Partition, SearchData
 from igmsweep.data.places import home
-from igmsweep.data.table import table
+from igmsweep.data.table import read_table
 from igmsweep.errors import DataError, UserError, nearest
 from igmsweep.plugin import load_attribute, load_module
 
@@ -74,7 +74,7 @@ def get(name: str) -> DataSet:
     elif entry is not None:
         found = _from_entry_point(entry)
     elif name.endswith(".csv") or "/" in name or name in (".", ".."):
-        return table(Path(name))  # which may change within a process
+        return read_table(Path(name))  # which may change within a process
     else:
         hint = " (a folder of your own: ./" + name + ")" if Path(name).is_dir() else nearest(name, names())
         raise UserError(f"unknown data set '{name}', expected one of {', '.join(names())}{hint}")

@@ -220,7 +220,7 @@ _tables: dict[Path, tuple[tuple[tuple[int, int, int], ...], Table]] = {}
 """By file: kind, size and time of it and of its examples, and the table they made."""
 
 
-def table(path: Path) -> Table:
+def read_table(path: Path) -> Table:
     """The table at a path, which is read again only when it has changed since, or a file that a column's kind or shape is from.
 
     Raises:

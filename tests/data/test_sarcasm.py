@@ -136,3 +136,6 @@ def test_presets_are_the_papers_and_the_released_codes():
     assert (paper.optim.name, paper.optim.batch_size, paper.optim.weight_decay) == ("adam", 12, 1e-4)
     released = TrainConfig(data="sarcasm", method={"name": "igm", "preset": "released"})
     assert (released.method.mixup_alpha, released.model.project) == (1.0, 768)
+    # the released configuration cuts texts at 50 words; the paper says nothing of it
+    assert paper.data.options["words"] is None
+    assert paper.override({"method.preset": "released"}).data.options["words"] == 50

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from av_trees import jpegs, tone, video, wav
 
 from igmsweep import data
 from igmsweep.config import TrainConfig
+from igmsweep.data.table_file import read_rows
 from igmsweep.errors import DataError, UserError
 from igmsweep.train import train
 
@@ -121,3 +124,42 @@ def test_missing_files_and_missing_tables_are_named(tmp_path: Path) -> None:
     (tmp_path / "second.csv").touch()
     with pytest.raises(UserError, match="holds 2 CSV files"):
         data.get(str(tmp_path))
+
+
+def test_ten_configurations_read_the_file_once_and_a_changed_file_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[Path] = []
+
+    def counted(path: Path) -> Any:
+        reads.append(path)
+        return read_rows(path)
+
+    monkeypatch.setattr("igmsweep.data.table.read_rows", counted)
+    path = tmp_path / "words.csv"
+    path.write_text("label,note\na,x\nb,y\n")
+    config = TrainConfig(data=str(path))
+    for seed in range(9):
+        config = config.override({"seed": seed, "data.options.tokens": 8 + seed})
+    assert TrainConfig(data=str(tmp_path)).data.name == str(tmp_path)  # the folder with the file
+    assert len(reads) == 1
+    path.write_text("label,note\na,x\nb,y\nc,z\n")
+    assert data.get(str(path)).classes == ("a", "b", "c")
+    assert len(reads) == 2
+    os.utime(path, ns=(1, 1))  # another file of the same size, such as one that was copied over it
+    data.get(str(path))
+    assert len(reads) == 3
+
+
+def test_a_file_that_shows_a_columns_kind_or_shape_is_looked_at_again(tmp_path: Path) -> None:
+    path = tmp_path / "all.csv"
+    path.write_text("label,clip,vector\na,f0,0.npy\nb,f1,1.npy\n")
+    for number in range(2):
+        np.save(tmp_path / f"{number}.npy", np.zeros(7))
+    first = data.get(str(path)).modalities
+    assert (first["clip"].kind, first["vector"].shape) == ("text", (1, 1, 7))
+    for number in range(2):
+        jpegs(tmp_path / f"f{number}", number, ["1.jpg"], number)
+        np.save(tmp_path / f"{number}.npy", np.zeros(9))
+    then = data.get(str(path)).modalities
+    assert (then["clip"].kind, then["vector"].shape) == ("video", (1, 1, 9))

@@ -67,6 +67,35 @@ def test_colour_weights_answer_to_grey_pictures_as_to_three_equal_channels(resne
         assert torch.allclose(grey.eval()(x), colour.eval()(x.expand(-1, 3, -1, -1)), atol=1e-4)
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_first_layer_for_other_channels_starts_as_torchvisions_does_and_changes_no_other(channels):
+    torch.manual_seed(3)
+    original = torchvision.models.resnet18(weights=None)
+    torch.manual_seed(3)
+    ours = encoder("resnet18", (channels, 32, 32)).body
+    # He et al. 2015, fan-out of 64 x 7 x 7: s.d. of sqrt(2 / 3136) whatever the input
+    assert ours.conv1.weight.std().item() == pytest.approx((2 / 3136) ** 0.5, rel=0.05)
+    assert ours.conv1.weight.std().item() == pytest.approx(original.conv1.weight.std().item(), rel=0.05)
+    assert abs(ours.conv1.weight.mean().item()) < 0.001
+    own, theirs = ours.state_dict(), original.state_dict()
+    assert all(torch.equal(own[name], theirs[name]) for name in own if name != "conv1.weight")
+    # what is drawn next is what followed a layer with PyTorch's own initialisation
+    after = torch.rand(4)
+    torch.manual_seed(3)
+    torchvision.models.resnet18(weights=None)
+    torch.nn.Conv2d(channels, 64, 7, bias=False)
+    assert torch.equal(after, torch.rand(4))
+
+
+def test_a_resnet_of_three_channels_is_torchvisions_bit_for_bit():
+    torch.manual_seed(3)
+    original = torchvision.models.resnet18(weights=None)
+    torch.manual_seed(3)
+    ours = encoder("resnet18", (3, 32, 32)).body
+    theirs = original.state_dict()
+    assert all(torch.equal(value, theirs[name]) for name, value in ours.state_dict().items())
+
+
 @pytest.mark.parametrize("name", ["resnet_mini", "resnet18"])
 def test_frames_are_encoded_one_by_one_and_averaged(name):
     torch.manual_seed(0)
