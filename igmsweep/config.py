@@ -78,8 +78,7 @@ class TrainConfig(Section):
         options = data.get("options") or {}
         if not isinstance(options, Mapping):
             raise UserError(f"data.options: expected a mapping of keys to values, found {options!r}")
-        dataset = datasets.get(data["name"]).with_options(options)
-        modalities = {name: modality.kind for name, modality in dataset.modalities.items()}
+        dataset = datasets.get(data["name"])
         params = methods.get(method["name"]).Params
         preset = method.get("preset", "paper")
         if preset not in params.presets:
@@ -87,6 +86,9 @@ class TrainConfig(Section):
                 f"method.preset: found {preset!r}, expected one of {', '.join(params.presets)}"
                 f"{nearest(str(preset), params.presets)}"
             )
+        set_by_preset = _preset(params, dataset, method["name"], preset)
+        dataset = dataset.with_options({**_options(set_by_preset), **options})
+        modalities = {name: modality.kind for name, modality in dataset.modalities.items()}
         filled: dict[str, Any] = {
             "data": {},
             "model": {
@@ -99,7 +101,7 @@ class TrainConfig(Section):
             "method": params.defaults(modalities),
         }
         merge(filled, dataset.defaults(method["name"]), modalities, params)
-        for path, value in _preset(params, dataset, method["name"], preset).items():
+        for path, value in set_by_preset.items():
             merge(filled, nest(path, value), modalities, params)
         merge(filled, given | {"data": data, "method": method}, modalities, params)
         for section, fields in (("model", ModelConfig), ("optim", OptimConfig), ("stages", StagesConfig)):
@@ -241,3 +243,9 @@ def _named(values: dict[str, Any], section: str, default: str | None) -> dict[st
     if not isinstance(found, dict) or not isinstance(found.get("name", default), str):
         raise UserError(f"{section}.name: expected a name, found {found!r}")
     return {"name": found.get("name", default), **found}
+
+
+def _options(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What dotted paths say of the data set's own options."""
+    section = "data.options."
+    return {path.removeprefix(section): value for path, value in values.items() if path.startswith(section)}

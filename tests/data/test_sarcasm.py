@@ -139,3 +139,7 @@ def test_presets_are_the_papers_and_the_released_codes():
     # the released configuration cuts texts at 50 words; the paper says nothing of it
     assert paper.data.options["words"] is None
     assert paper.override({"method.preset": "released"}).data.options["words"] == 50
+    released = {"name": "igm", "preset": "released"}
+    assert TrainConfig(data="sarcasm", method=released).data.options["words"] == 50
+    own = TrainConfig(data={"name": "sarcasm", "options": {"words": 20}}, method=released)
+    assert own.data.options["words"] == 20  # what a person writes comes before a preset

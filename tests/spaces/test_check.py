@@ -48,7 +48,10 @@ def test_a_sound_space_takes_as_many_configurations_as_its_longest_parameter_has
             "s: optim.batch_size: found 29.336",
         ),  # only the value between is no integer
         ({"method.sam": ["yes", "no"]}, "s: method.sam: found 'yes', expected true or false"),
-        ({"method.fusion": ["mean", "sum"]}, "s: method.fusion: found 'sum', expected 'entropy_logits', 'entropy_probabilities' or 'mean'"),
+        (
+            {"method.fusion": ["mean", "sum"]},
+            "s: method.fusion: found 'sum', expected 'entropy_logits', 'entropy_probabilities' or 'mean'",
+        ),
         ({"method.rho.audio": (-0.5, 0.5)}, "s: method.rho.audio: expected a value of at least 0, found -0.5"),
         ({"method.sam_mix": (0.0, 1.5), "method.tau": (-1.0, 1.0)}, "s: method.sam_mix: found 1.5"),
         ({"method.tau": (0.5, 1.0), "seed": (1.0, 2.0)}, "s: seed: cannot be searched"),
