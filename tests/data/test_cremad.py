@@ -177,7 +177,7 @@ def test_presets_are_the_paper_s_and_the_released_code_s() -> None:
     assert paper.get("method.rho.video") == 1e-15
     released = TrainConfig(data="cremad", method={"name": "igm", "preset": "released"})
     assert (released.optim.schedule, released.optim.step_size) == ("step_early", 40)
-    assert released.stages.handover == "best_val"
+    assert released.stages.handover == "best_fused"
 
 
 def test_a_folder_that_is_not_crema_d_is_named(tmp_path: Path) -> None:
