@@ -13,16 +13,8 @@ from igmsweep.analysis.names import duration, label, metric_label, points_text, 
 from igmsweep.analysis.ranking import basis_words, ranked
 from igmsweep.analysis.sensitivity import flat_ranges
 from igmsweep.analysis.tables import is_share, score_text
-
-FAILURES = {
-    "oom": "out of memory",
-    "nan": "the loss or a metric was not finite",
-    "data": "data missing or unreadable",
-    "timeout": "took longer than allowed",
-    "node": "its machine was lost",
-    "worker": "its process died",
-    "bug": "an error in the code",
-}
+from igmsweep.record.failures import UNKNOWN, meaning
+from igmsweep.record.states import State
 
 
 def facts(sweep: Sweep, importance: pd.DataFrame) -> dict[str, Any]:
@@ -90,15 +82,15 @@ def counts_text(sweep: Sweep) -> str:
 
 def failures(sweep: Sweep) -> pd.DataFrame:
     """Failed trials by class, most frequent first: `class`, `meaning`, `n`, `trials`, `message` (of the first)."""
-    failed = sweep.trials[sweep.trials["state"] == "failed"]
+    failed = sweep.trials[sweep.trials["state"] == State.FAILED]
     rows = []
-    for kind, part in failed.assign(kind=failed["error.class"].fillna("unknown")).groupby("kind"):
+    for kind, part in failed.assign(kind=failed["error.class"].fillna(UNKNOWN)).groupby("kind"):
         message = part["error.message"].dropna()
         shown = ", ".join(str(trial) for trial in part["trial"].head(8)) + (", …" if len(part) > 8 else "")
         rows.append(
             {
                 "class": str(kind),
-                "meaning": FAILURES.get(str(kind), "not classified"),
+                "meaning": meaning(str(kind)),
                 "n": len(part),
                 "trials": shown,
                 "message": str(message.iloc[0]) if len(message) else "",

@@ -1,12 +1,7 @@
-"""A sweep's folder as one tidy DataFrame. Only reads text (JSON, JSON lines, YAML); nothing is ever unpickled.
-
-The ledger `trials.jsonl` is the truth: its last line of a trial wins. A trial's own `result.json` fills in what a
-driver that died could not write down.
-"""
+"""A sweep's folder as one tidy DataFrame: a view of what `igmsweep.record.folder` reads."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,16 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
-from igmsweep.errors import UserError
+from igmsweep.record.folder import SweepFolder, find_sweeps
+from igmsweep.record.json_files import read_lines
+from igmsweep.record.paths import METRICS, trial_folder
+from igmsweep.record.rows import TrialRow, whole
+from igmsweep.record.states import State
 
 COLUMNS = (
     *("trial", "state", "source", "repeat_of", "seed", "attempt", "rung", "folds", "seconds", "gpu_hours", "epochs"),
     *("config_hash", "duplicate_of"),
 )
 NUMERIC = ("repeat_of", "seed", "attempt", "rung", "folds", "seconds", "gpu_hours", "epochs", "duplicate_of")
-FINISHED = ("complete", "failed", "pruned")
 DESIGNED = ("grid", "random")
 """Samplers that choose points without looking at scores: their medians are those of the space itself."""
 
@@ -113,11 +110,11 @@ class Sweep:
     def completed(self) -> pd.DataFrame:
         """Trials that were trained to their end, with a finite score, best first; copies of an earlier trial and
         repeats of one with another seed are left out."""
-        return self._scored("complete")
+        return self._scored(State.COMPLETE)
 
     def pruned(self) -> pd.DataFrame:
         """Trials that a scheduler stopped early, best first. Their scores are those of their last rung."""
-        return self._scored("pruned")
+        return self._scored(State.PRUNED)
 
     def repeats(self, trial: int) -> pd.DataFrame:
         """The completed trainings of one configuration: the trial itself, then its repeats with other seeds."""
@@ -125,9 +122,9 @@ class Sweep:
         if column not in frame.columns:
             return frame.iloc[:0]
         same = (frame["trial"] == trial) | (frame["repeat_of"] == trial)
-        return frame[same & (frame["state"] == "complete") & frame[column].notna()]
+        return frame[same & (frame["state"] == State.COMPLETE) & frame[column].notna()]
 
-    def _scored(self, state: str) -> pd.DataFrame:
+    def _scored(self, state: State) -> pd.DataFrame:
         column = f"metrics.{self.metric}"
         frame = self.trials
         if column not in frame.columns:
@@ -138,33 +135,7 @@ class Sweep:
 
     def history(self, trial: int) -> pd.DataFrame:
         """One row an epoch of `trials/N/metrics.jsonl`; empty where there is none."""
-        path = trial_dir(self.dir, trial) / "metrics.jsonl"
-        return pd.DataFrame(_lines(path)[0] if path.is_file() else [])
-
-
-def is_sweep(path: Path) -> bool:
-    return path.is_dir() and any((path / name).is_file() for name in ("sweep.yaml", "trials.jsonl"))
-
-
-def find_sweeps(path: Path | str) -> list[Path]:
-    """`path` itself when it is a sweep, else the sweeps directly inside it, by name.
-
-    Raises:
-        UserError: no such folder, or neither a sweep nor a folder of sweeps.
-    """
-    path = Path(path)
-    if not path.is_dir():
-        raise UserError(f"{path}: no such folder; expected a sweep (sweep.yaml, trials.jsonl) or a folder of sweeps")
-    if is_sweep(path):
-        return [path]
-    found = sorted(child for child in path.iterdir() if is_sweep(child))
-    if not found:
-        raise UserError(f"{path}: no sweep here; expected sweep.yaml or trials.jsonl in it or in a folder inside it")
-    return found
-
-
-def trial_dir(sweep: Path, trial: int) -> Path:
-    return sweep / "trials" / f"{trial:05d}"
+        return pd.DataFrame(read_lines(trial_folder(self.dir, trial) / METRICS)[0])
 
 
 def read_sweep(path: Path | str) -> Sweep:
@@ -173,43 +144,20 @@ def read_sweep(path: Path | str) -> Sweep:
     Raises:
         UserError: `path` is not a sweep's folder.
     """
-    path = Path(path)
-    if not is_sweep(path):
-        raise UserError(f"{path}: not a sweep; expected a folder with sweep.yaml or trials.jsonl")
-    notes: list[str] = []
-    spec = _document(path / "sweep.yaml", notes)
-    meta = _document(path / "meta.json", notes)
-    rows: dict[int, dict[str, Any]] = {}
-    ledger = path / "trials.jsonl"
-    if ledger.is_file():
-        records, damaged = _lines(ledger)
-        if damaged:
-            notes.append(f"trials.jsonl: {damaged} unreadable line{'s' if damaged > 1 else ''} skipped")
-        for record in records:
-            trial = _whole(record.get("trial"))
-            if trial is not None:  # a later line may say less than an earlier one: keep what it does not mention
-                known = rows.setdefault(trial, {"trial": trial})
-                known.update({key: value for key, value in record.items() if value is not None and key != "trial"})
-                if record.get("state") == "running":  # started again: the old outcome no longer counts
-                    for key in ("metrics", "stderr", "folds", "rung", "error", "seconds", "epochs"):
-                        if key not in record:
-                            known.pop(key, None)
-    recovered = _recover(path, rows, notes)
-    if recovered:
-        notes.append(f"{recovered} trial{'s' if recovered > 1 else ''} taken from result.json, not in the ledger")
-    opened = _document(path / "test_eval.json", notes) if (path / "test_eval.json").is_file() else None
-    count = None if opened is None else _whole(opened.get("count")) or 1
+    folder = SweepFolder.read(path)
+    opened = folder.test_eval
+    count = None if opened is None else whole(opened.get("count")) or 1
     entries = (opened or {}).get("evaluations")
     finished = [entry for entry in entries if _map(entry).get("candidates")] if isinstance(entries, list) else []
     sweep = Sweep(
-        path,
-        spec,
-        meta,
-        _tidy(rows.values()),
-        _folds(rows.values()),
+        folder.path,
+        dict(folder.spec),
+        dict(folder.meta),
+        _tidy(folder.rows.values()),
+        _folds(folder.rows.values()),
         count,
         finished[-1] if finished else {},
-        tuple(notes),
+        folder.notes,
     )
     if sweep.gpus_per_trial > 0:
         sweep.trials["gpu_hours"] = sweep.trials["seconds"] * sweep.gpus_per_trial / 3600
@@ -241,34 +189,18 @@ def load(*paths: Path | str) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True)
 
 
-def _recover(path: Path, rows: dict[int, dict[str, Any]], notes: list[str]) -> int:
-    """Fill in trials whose end the ledger does not know from their own result.json; return how many."""
-    recovered = 0
-    for folder in sorted((path / "trials").glob("*")) if (path / "trials").is_dir() else ():
-        trial = _whole(folder.name)
-        if trial is None or rows.get(trial, {}).get("state") in FINISHED or not (folder / "result.json").is_file():
-            continue
-        result = _document(folder / "result.json", notes)
-        if result:
-            row = rows.setdefault(trial, {"trial": trial})
-            row.update({key: result[key] for key in result if key not in ("config", "spectra", "trial")})
-            row.setdefault("params", {})
-            recovered += 1
-    return recovered
-
-
-def _tidy(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+def _tidy(rows: Iterable[TrialRow]) -> pd.DataFrame:
     flat = []
-    for row in sorted(rows, key=lambda row: row["trial"]):
-        out = {key: row.get(key) for key in COLUMNS}
-        out["state"] = out["state"] or "running"
-        out["source"] = out["source"] or ""
-        if str(out["source"]).startswith("repeat:"):
-            out["repeat_of"] = _whole(str(out["source"]).partition(":")[2])
-        folds = row.get("folds")
-        out["folds"] = len(folds) if isinstance(folds, list) else folds
-        for part in ("params", "metrics", "stderr", "error"):
-            out.update({f"{part}.{key}": value for key, value in _map(row.get(part)).items()})
+    for row in rows:
+        out: dict[str, Any] = {
+            "trial": row.trial, "state": str(row.state), "source": row.source, "repeat_of": row.repeat_of,
+            "seed": row.seed, "attempt": None if row.is_duplicate else row.attempt, "rung": row.rung,
+            "folds": len(row.folds) or None, "seconds": row.seconds, "gpu_hours": None, "epochs": row.epochs,
+            "config_hash": row.config_hash, "duplicate_of": row.duplicate_of,
+        }  # fmt: skip
+        parts = {"params": row.params, "metrics": row.metrics, "stderr": row.stderr}
+        for part, told in (parts | {"error": row.error.plain() if row.error else {}}).items():
+            out.update({f"{part}.{key}": value for key, value in told.items()})
         flat.append(out)
     names = dict.fromkeys([*COLUMNS, "error.class", "error.message", *(key for row in flat for key in row)])
     columns = {}
@@ -283,13 +215,13 @@ def _tidy(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _folds(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+def _folds(rows: Iterable[TrialRow]) -> pd.DataFrame:
     """Long form of the per-fold metrics that the trials carry."""
     long = [
-        {"trial": row["trial"], "fold": fold, **{str(name): _number(value) for name, value in _map(metrics).items()}}
+        {"trial": row.trial, "fold": fold, **{name: _number(value) for name, value in metrics.items()}}
         for row in rows
-        if row.get("state") == "complete" and isinstance(row.get("folds"), list)
-        for fold, metrics in enumerate(row["folds"])
+        if row.complete
+        for fold, metrics in enumerate(row.folds)
     ]
     return pd.DataFrame(long) if long else pd.DataFrame(columns=["trial", "fold"])
 
@@ -307,44 +239,5 @@ def _number(value: Any) -> float:
     return number if math.isfinite(number) else math.nan
 
 
-def _whole(value: Any) -> int | None:
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        return None
-
-
 def _map(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
-
-
-def _lines(path: Path) -> tuple[list[dict[str, Any]], int]:
-    """The objects of a JSON-lines file, and how many lines were not one (such as a last line cut by a crash)."""
-    records, damaged = [], 0
-    for line in path.read_text("utf-8", errors="replace").splitlines():
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except ValueError:
-            record = None
-        if isinstance(record, dict):
-            records.append(record)
-        else:
-            damaged += 1
-    return records, damaged
-
-
-def _document(path: Path, notes: list[str]) -> dict[str, Any]:
-    if not path.is_file():
-        notes.append(f"{path.name}: missing")
-        return {}
-    try:
-        text = path.read_text("utf-8", errors="replace")
-        value = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (ValueError, yaml.YAMLError):
-        value = None
-    if not isinstance(value, dict):
-        notes.append(f"{path.name}: unreadable")
-        return {}
-    return value

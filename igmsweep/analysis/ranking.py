@@ -1,7 +1,6 @@
-"""Which configuration is best, and by how much more than chance.
+"""By how much more than chance the best configuration is best: errors and tests beside `igmsweep.record.ranking`.
 
-A configuration that was repeated with other seeds, or scored on folds, counts by its mean. Those that were repeated
-stand first: they are the best few of a search, and their means no longer carry the luck for which they were chosen.
+A configuration that was repeated with other seeds, or scored on folds, counts by its mean.
 """
 
 from __future__ import annotations
@@ -14,6 +13,8 @@ from scipy.special import ndtr
 
 from igmsweep.analysis.frame import Sweep
 from igmsweep.errors import NothingCompleted
+from igmsweep.record.ranking import ordered
+from igmsweep.record.states import State
 
 LEVEL = 0.05
 COLUMNS = ["rank", "trial", "mean", "se", "basis", "n", "p", "tie"]
@@ -31,24 +32,18 @@ def ranked(sweep: Sweep, metric: str | None = None, top: int | None = None) -> p
     done = sweep.completed()
     if done.empty or f"metrics.{metric}" not in done.columns:
         return pd.DataFrame(columns=COLUMNS)
-    repeated = set(
-        sweep.trials.loc[sweep.trials["repeat_of"].notna() & (sweep.trials["state"] == "complete"), "repeat_of"]
-    )
-    order = done[["trial", f"metrics.{sweep.metric}"]].set_axis(["trial", "score"], axis=1)
-    means = {
-        trial: float(sweep.repeats(trial)[f"metrics.{sweep.metric}"].mean())
-        for trial in order["trial"]
-        if trial in repeated
-    }
-    order["score"] = [means.get(trial, score) for trial, score in zip(order["trial"], order["score"], strict=True)]
-    order["repeated"] = [trial in means for trial in order["trial"]]
-    order = order.sort_values(
-        ["repeated", "score", "trial"], ascending=[False, not sweep.maximise, True], kind="stable"
-    )
+    own = f"metrics.{sweep.metric}"
+    repeats = sweep.trials[
+        sweep.trials["repeat_of"].notna() & (sweep.trials["state"] == State.COMPLETE) & sweep.trials[own].notna()
+    ]
+    others: dict[int, list[float]] = {}
+    for trial, score in zip(repeats["repeat_of"].tolist(), repeats[own].tolist(), strict=True):
+        others.setdefault(int(trial), []).append(score)
+    places = ordered(dict(zip(done["trial"].tolist(), done[own].tolist(), strict=True)), others, sweep.maximise)
     samples = _samples(sweep)
-    order = order.head(top or len(order))
-    values = _Values(sweep, metric, done, repeated)
-    out = pd.DataFrame({"rank": range(1, len(order) + 1), "trial": order["trial"].to_numpy()})
+    order = [place.trial for place in places[: top or len(places)]]
+    values = _Values(sweep, metric, done, {place.trial for place in places if place.repeated})
+    out = pd.DataFrame({"rank": range(1, len(order) + 1), "trial": order})
     out = out.join(values.singles(out["trial"], samples))
     several = [place for place, trial in enumerate(out["trial"]) if trial in values.seeds or trial in values.folds]
     for place in several:
@@ -92,13 +87,13 @@ def basis_words(table: pd.DataFrame) -> str:
 class _Values:
     """The scores behind each configuration's mean."""
 
-    def __init__(self, sweep: Sweep, metric: str, done: pd.DataFrame, repeated: set[float]) -> None:
+    def __init__(self, sweep: Sweep, metric: str, done: pd.DataFrame, repeated: set[int]) -> None:
         column = f"metrics.{metric}"
         self.metric = metric
         self.single = dict(zip(done["trial"], done[column], strict=True))
         errors = done.get(f"stderr.{metric}")
         self.errors = {} if errors is None else dict(zip(done["trial"], errors, strict=True))
-        self.seeds = {trial: sweep.repeats(int(trial))[column].dropna().to_numpy() for trial in repeated}
+        self.seeds = {trial: sweep.repeats(trial)[column].dropna().to_numpy() for trial in repeated}
         self.folds: dict[int, np.ndarray] = {}
         if metric in sweep.folds.columns:
             for trial, part in sweep.folds.sort_values("fold").groupby("trial"):

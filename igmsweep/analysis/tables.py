@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import io
-import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml
 
-from igmsweep.analysis.frame import Sweep, read_sweep, trial_dir
+from igmsweep.analysis.frame import Sweep, read_sweep
 from igmsweep.analysis.names import escape_latex, label, latex_label, metric_label, short_metric, value_text
 from igmsweep.analysis.ranking import basis_words, ranked, winner
 from igmsweep.errors import UserError
+from igmsweep.record.paths import CONFIG, RESULT, trial_folder
+from igmsweep.record.results import read_config
 
 SE = ".se"
 """Suffix of a metric's standard error among the columns of a table."""
@@ -122,18 +123,11 @@ def best_config(folder: Path | str | Sweep) -> dict[str, Any]:
     """
     sweep = folder if isinstance(folder, Sweep) else read_sweep(folder)
     trial = winner(sweep)
-    place = trial_dir(sweep.dir, trial)
-    for name in ("result.json", "config.yaml"):
-        path = place / name
-        if path.is_file():
-            try:
-                text = path.read_text("utf-8")
-                value = json.loads(text).get("config") if name == "result.json" else yaml.safe_load(text)
-            except (ValueError, AttributeError, yaml.YAMLError):
-                continue
-            if isinstance(value, dict) and value:
-                return value
-    raise UserError(f"{place}: neither result.json nor config.yaml holds the configuration of trial {trial}")
+    place = trial_folder(sweep.dir, trial)
+    config = read_config(place)
+    if config is None:
+        raise UserError(f"{place}: neither {RESULT} nor {CONFIG} holds the configuration of trial {trial}")
+    return config
 
 
 def best_config_yaml(sweep: Sweep) -> str:

@@ -3,23 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
+from igmsweep import disk
 from igmsweep.errors import DataError, Diverged, UserError
 
-TRANSIENT = ("worker", "node")
+if TYPE_CHECKING:
+    from igmsweep.record.rows import TrialRow
+
+
+class FailureClass(StrEnum):
+    """Why a trial failed, in the ledger's words."""
+
+    OOM = "oom"
+    NAN = "nan"
+    DATA = "data"
+    TIMEOUT = "timeout"
+    WORKER = "worker"
+    NODE = "node"
+    DISK = "disk"
+    BUG = "bug"
+
+
+TRANSIENT = (FailureClass.WORKER, FailureClass.NODE)
 """Nothing is wrong with the configuration: the trial goes on from its checkpoint, at most `--retries` times."""
 
-MEANING = {
-    "oom": "out of memory",
-    "nan": "diverged",
-    "data": "data cannot be used",
-    "timeout": "over --trial-timeout",
-    "worker": "its process died",
-    "node": "its node was lost",
-    "disk": "could not be written",
-    "bug": "an error in the code or configuration",
+UNKNOWN = "unknown"
+"""Stands for the class of a failure that has none."""
+
+MEANING: Mapping[str, str] = {
+    FailureClass.OOM: "out of memory",
+    FailureClass.NAN: "the loss or a metric was not finite",
+    FailureClass.DATA: "data missing or unreadable",
+    FailureClass.TIMEOUT: "took longer than allowed",
+    FailureClass.WORKER: "its process died",
+    FailureClass.NODE: "its machine was lost",
+    FailureClass.DISK: "its folder could not be written",
+    FailureClass.BUG: "an error in the code or configuration",
 }
+
+
+def meaning(kind: str) -> str:
+    """What a class of failures means, also of one that only a later version knows."""
+    return MEANING.get(kind, "not classified")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a trial failed: `kind` is a FailureClass, or a word of a later version; `message` is one line."""
+
+    kind: str
+    message: str
+
+    @classmethod
+    def read(cls, found: Any) -> Failure | None:
+        """Of the ledger's `error`; None when it is none."""
+        if not isinstance(found, Mapping):
+            return None
+        return cls(str(found.get("class", UNKNOWN)), str(found.get("message", "")))
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """Of what a training has raised."""
+        return cls(classify(error), one_line(error))
+
+    def plain(self) -> dict[str, str]:
+        """As the ledger and `result.json` have it."""
+        return {"class": str(self.kind), "message": self.message}
 
 
 class TrialTimeout(Exception):
@@ -32,21 +84,21 @@ class SweepFailed(UserError):
     exit_code = 1
 
 
-def classify(error: BaseException) -> str:
-    """`nan`, `oom`, `data`, `timeout`, `disk` or `bug`."""
+DISK_ERRORS = disk.FULL  # the runners still ask for it by this name
+
+
+def classify(error: BaseException) -> FailureClass:
+    """`nan`, `oom`, `data`, `timeout`, `disk` or `bug`; who sees a worker or a node die says so itself."""
     if isinstance(error, Diverged):
-        return "nan"
+        return FailureClass.NAN
     if isinstance(error, TrialTimeout):
-        return "timeout"
+        return FailureClass.TIMEOUT
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "out of memory" in str(error):
-        return "oom"
+        return FailureClass.OOM
     if isinstance(error, DataError):
-        return "data"
-    return "disk" if isinstance(error, OSError) and error.errno in DISK_ERRORS else "bug"
-
-
-DISK_ERRORS = (28, 30, 122)
-"""ENOSPC, EROFS, EDQUOT."""
+        return FailureClass.DATA
+    full = isinstance(error, OSError) and error.errno in disk.FULL
+    return FailureClass.DISK if full else FailureClass.BUG
 
 
 def one_line(error: BaseException) -> str:
@@ -56,16 +108,14 @@ def one_line(error: BaseException) -> str:
     return (text if plain else f"{type(error).__name__}: {text}")[:300]
 
 
-def summary(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """A line a class: how many, what it means and the first message."""
-    first: dict[str, tuple[int, Mapping[str, Any]]] = {}
+def summary(rows: Iterable[TrialRow]) -> list[str]:
+    """A line a class: how many trials failed so, what it means, and the first message."""
+    by_kind: dict[str, list[tuple[int, str]]] = {}
     for row in rows:
-        if row.get("state") == "failed":
-            name = str((row.get("error") or {}).get("class", "bug"))
-            count, earliest = first.get(name, (0, row))
-            first[name] = (count + 1, earliest)
+        if row.failed:
+            error = row.error or Failure(UNKNOWN, "")
+            by_kind.setdefault(str(error.kind), []).append((row.trial, error.message))
     return [
-        f"{count} failed as {name} ({MEANING.get(name, 'unknown')}), first #{row['trial']}: "
-        f"{(row.get('error') or {}).get('message', '')}"
-        for name, (count, row) in sorted(first.items(), key=lambda item: -item[1][0])
+        f"{len(found)} failed as {kind} ({meaning(kind)}), first #{found[0][0]}: {found[0][1]}"
+        for kind, found in sorted(by_kind.items(), key=lambda item: -len(item[1]))
     ]

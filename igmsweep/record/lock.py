@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import socket
@@ -12,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from igmsweep import disk
 from igmsweep.errors import UserError
-from igmsweep.record.ledger import now
-
-NAME = "driver.lock"
+from igmsweep.record.paths import LOCK as NAME
+from igmsweep.record.stamps import now
 
 
 def identity(pid: int | None = None) -> dict[str, Any]:
@@ -94,13 +93,10 @@ class Lock:
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """The kernel's lock on the folder, for as long as it takes; where a file system has none, nothing."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
+    with contextlib.ExitStack() as held:
         with contextlib.suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            held.enter_context(disk.exclusive(folder))
         yield
-    finally:
-        os.close(handle)
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -2,75 +2,53 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from igmsweep.errors import UserError
 from igmsweep.record.failures import summary
-from igmsweep.record.ledger import FINISHED, Ledger, trial_folder
+from igmsweep.record.folder import SweepFolder
+from igmsweep.record.json_files import last_line
 from igmsweep.record.lock import holder_of
-from igmsweep.sweep.progress import duration, shown_params
-from igmsweep.sweep.result import best_of
+from igmsweep.record.paths import METRICS, SPEC, trial_folder
+from igmsweep.record.ranking import best
+from igmsweep.record.rows import TrialRow
+from igmsweep.record.stamps import seconds_since
+from igmsweep.record.states import State
+from igmsweep.record.wording import duration, shown_params
 
 
 def status(folder: Path) -> dict[str, Any]:
     """What is known of a sweep, as plain data. Raises UserError where there is none."""
     try:
-        spec = yaml.safe_load((folder / "sweep.yaml").read_text(encoding="utf-8"))
-        metric, mode = spec["metric"]["name"], spec["metric"]["mode"]
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
-        raise UserError(f"{folder}: no sweep here; expected a folder with sweep.yaml") from None
-    ledger = Ledger(folder / "trials.jsonl")
-    rows = ledger.rows()
-    meta = _json(folder / "meta.json")
-    sessions = meta.get("sessions") or [{}]
-    wanted = int(sessions[-1].get("trials") or spec["trials"])
-    seeds = int(sessions[-1].get("seeds") or spec.get("seeds") or 1)
-    wanted += min(int(spec.get("repeat_top") or 0), wanted) * (seeds - 1)
+        sweep = SweepFolder.read(folder)
+        metric = str(sweep.spec["metric"]["name"])
+        trials = int(sweep.spec["trials"])
+    except (UserError, KeyError, TypeError, ValueError):
+        raise UserError(f"{folder}: no sweep here; expected a folder with {SPEC}") from None
+    session = sweep.sessions[-1] if sweep.sessions else {}
     holder = holder_of(folder)
-    if sessions[-1].get("over"):  # a grid may hold fewer configurations than the trials that were asked for
-        wanted = len(rows)
-    done = [row for row in rows.values() if row.get("state") in FINISHED]
-    started = {
-        line["trial"]: line.get("time")
-        for line in ledger.lines()
-        if line.get("state") == "running" and "report" not in line  # a report is a line of its own
-    }
-    running = []
-    for number, row in sorted(rows.items()):
-        if row.get("state") == "running" and holder is not None:
-            last = _last_line(trial_folder(folder, number) / "metrics.jsonl")
-            running.append(
-                {
-                    "trial": number,
-                    "seconds": _since(started.get(number, row.get("time"))),
-                    "epoch": last.get("epoch"),
-                    metric: last.get(metric),
-                    "params": row.get("params", {}),
-                }
-            )
-    best = best_of(rows, metric, mode)
-    lasted = _since(sessions[-1].get("started")) if holder is not None else None
-    here = sum(_after(row.get("time"), sessions[-1].get("started")) for row in done)
+    done = [row for row in sweep.rows.values() if row.finished]
+    wanted = _wanted(sweep, session, trials)
+    running = [] if holder is None else [row for row in sweep.rows.values() if row.state is State.RUNNING]
+    winner = best(sweep.rows, metric, sweep.mode)
+    # both are ISO 8601 in UTC
+    here = sum(row.time >= str(session.get("started")) for row in done)
+    lasted = seconds_since(session.get("started")) if holder is not None else None
     return {
         "folder": str(folder),
         "state": "running" if holder is not None else "finished" if len(done) >= wanted else "stopped",
         "driver": holder,
         "wanted": wanted,
-        "counts": dict(Counter(str(row.get("state")) for row in rows.values())),
-        "running": running,
+        "counts": dict(Counter(str(row.state) for row in sweep.rows.values())),
+        "running": [_running(sweep, row, metric) for row in running],
         "best": None
-        if best is None
-        else {"trial": best["trial"], metric: best.get("mean", best["metrics"][metric]), "params": best["params"]},
+        if winner is None
+        else {"trial": winner.trial, metric: winner.mean, "params": dict(sweep.rows[winner.trial].params)},
         "seconds_left": lasted / here * (wanted - len(done)) if lasted and here >= 2 else None,
-        "failures": summary(rows.values()),
+        "failures": summary(sweep.rows.values()),
         "metric": metric,
     }
 
@@ -92,49 +70,30 @@ def lines(found: Mapping[str, Any]) -> list[str]:
             f"#{row['trial']} for {duration(row['seconds'])}, epoch {row['epoch'] or 0}{shown}  {shown_params(row['params'])}"
         )
     if found["best"]:
-        best = found["best"]
-        text.append(
-            f"best #{best['trial']} {found['metric']} {best[found['metric']]:.4f}  {shown_params(best['params'])}"
-        )
+        winner = found["best"]
+        score = winner[found["metric"]]
+        text.append(f"best #{winner['trial']} {found['metric']} {score:.4f}  {shown_params(winner['params'])}")
     text += found["failures"]
     if found["state"] == "stopped":
         text.append(f"`igmsweep resume {found['folder']}` goes on")
     return text
 
 
-def _since(stamp: Any) -> float:
-    try:
-        return max(
-            0.0, time.time() - datetime.strptime(str(stamp), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
-        )
-    except ValueError:
-        return 0.0
+def _wanted(sweep: SweepFolder, session: Mapping[str, Any], trials: int) -> int:
+    """Trials in all, repeated trainings counted in, as the last driver had it."""
+    if session.get("over"):  # a grid may hold fewer configurations than the trials that were asked for
+        return len(sweep.rows)
+    proposed = int(session.get("trials") or trials)
+    seeds = int(session.get("seeds") or sweep.spec.get("seeds") or 1)
+    return proposed + min(int(sweep.spec.get("repeat_top") or 0), proposed) * (seeds - 1)
 
 
-def _after(stamp: Any, start: Any) -> bool:
-    return str(stamp) >= str(start)  # both are ISO 8601 in UTC
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _last_line(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - 16384))
-            tail = file.read().decode(errors="replace").splitlines()
-    except OSError:
-        return {}
-    for line in reversed(tail):
-        try:
-            found = json.loads(line)
-        except ValueError:
-            continue
-        return found if isinstance(found, dict) else {}
-    return {}
+def _running(sweep: SweepFolder, row: TrialRow, metric: str) -> dict[str, Any]:
+    last = last_line(trial_folder(sweep.path, row.trial) / METRICS)
+    return {
+        "trial": row.trial,
+        "seconds": seconds_since(row.started or row.time),
+        "epoch": last.get("epoch"),
+        metric: last.get(metric),
+        "params": dict(row.params),
+    }

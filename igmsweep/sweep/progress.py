@@ -8,34 +8,14 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from igmsweep.record.ledger import FINISHED
-
-WIDTH = 110
-
-
-def number(value: Any) -> str:
-    """Short and exact enough for 3.2e-10 beside 0.41."""
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+from igmsweep.record.failures import Failure
+from igmsweep.record.rows import TrialRow
+from igmsweep.record.states import State
+from igmsweep.record.wording import duration as duration
+from igmsweep.record.wording import shown_params as shown_params
 
 
-def shown_params(params: Mapping[str, Any]) -> str:
-    """`tau=0.41 rho.audio=3.2e-10 scope=head`: the section is left out where it is `method`."""
-    return " ".join(
-        f"{path.removeprefix('method.').removeprefix('optim.')}={number(value)}" for path, value in params.items()
-    )
-
-
-def duration(seconds: float) -> str:
-    """`45s`, `3m12s`, `1h40m`."""
-    seconds = round(seconds)
-    if seconds < 60:
-        return f"{seconds}s"
-    if seconds < 3600:
-        return f"{seconds // 60}m{seconds % 60:02d}s"
-    return f"{seconds // 3600}h{seconds % 3600 // 60:02d}m"
-
-
-class Progress:
+class Display:
     """Counts trials and writes to stderr; `quiet` writes nothing."""
 
     def __init__(self, metric: str, mode: str, wanted: int, concurrent: int, quiet: bool = False) -> None:
@@ -59,10 +39,10 @@ class Progress:
         """A trial begins."""
         self._running[trial] = (time.monotonic(), shown_params(params))
 
-    def restored(self, rows: Mapping[int, Mapping[str, Any]]) -> None:
+    def restored(self, rows: Mapping[int, TrialRow]) -> None:
         """What an earlier driver left."""
         for number in sorted(rows):
-            if rows[number].get("state") in FINISHED:
+            if rows[number].finished:
                 self._count(rows[number])
         self._before = self.done
 
@@ -71,44 +51,39 @@ class Progress:
         if self.metric in metrics:
             self._score[trial] = metrics[self.metric]
 
-    def waiting(self, trial: int, error: Mapping[str, Any], alone: bool) -> None:
+    def waiting(self, trial: int, error: Failure, alone: bool) -> None:
         """A trial will run again."""
         self._running.pop(trial, None)
         how = "again, alone" if alone else "again from its checkpoint"
-        self._print(f"#{trial} {error.get('class', '')}: {error.get('message', '')}; runs {how}")
+        self._print(f"#{trial} {error.kind}: {error.message}; runs {how}")
 
-    def _count(self, row: Mapping[str, Any]) -> None:
-        self.done += 1
-        if row["state"] == "failed":
-            self.failed += 1
-        if row["state"] == "pruned":
-            self.pruned += 1
-        if row["state"] != "complete" or self.metric not in (row.get("metrics") or {}):
-            return
-        value = row["metrics"][self.metric]
-        if self.best is None or (value > self.best[1] if self.mode == "max" else value < self.best[1]):
-            self.best = (int(row["trial"]), value)
-
-    def finished(self, row: Mapping[str, Any]) -> None:
-        """A trial ended; `row` is its line of the ledger."""
-        trial, state = int(row["trial"]), row["state"]
-        self._running.pop(trial, None)
+    def finished(self, row: TrialRow) -> None:
+        """A trial ended as its row says."""
+        self._running.pop(row.trial, None)
         self._count(row)
-        if state == "complete":
-            value = row["metrics"][self.metric]
-            outcome = f"{self.metric} {value:.4f}"
-            if row.get("duplicate_of") is not None:
-                outcome += f" (equal to #{row['duplicate_of']}, not trained again)"
-        elif state == "pruned":
-            outcome = f"{self.metric} {(row.get('metrics') or {}).get(self.metric, math.nan):.4f} after cycle {row.get('rung')}"
+        score = row.score(self.metric)
+        shown = f"{self.metric} {math.nan if score is None else score:.4f}"
+        if row.state is State.FAILED:
+            outcome = f"{row.error.kind}: {row.error.message}" if row.error is not None else "failed"
+        elif row.state is State.PRUNED:
+            outcome = f"{shown} after cycle {row.rung}"
         else:
-            error = row.get("error") or {}
-            outcome = f"{error.get('class', '')}: {error.get('message', '')}"
+            outcome = shown + (f" (equal to #{row.duplicate_of}, not trained again)" if row.is_duplicate else "")
         best = f"best #{self.best[0]} {self.best[1]:.4f}" if self.best else "no best yet"
         self._print(
-            f"#{trial} {state} {duration(row.get('seconds') or 0)} {outcome}  {shown_params(row['params'])} | "
+            f"#{row.trial} {row.state} {duration(row.seconds or 0)} {outcome}  {shown_params(row.params)} | "
             f"{best} | {self.done}/{self.wanted}, {self._others()}{self._left()}"
         )
+
+    def _count(self, row: TrialRow) -> None:
+        self.done += 1
+        self.failed += row.state is State.FAILED
+        self.pruned += row.state is State.PRUNED
+        value = row.score(self.metric) if row.complete else None
+        if value is None:
+            return
+        if self.best is None or (value > self.best[1] if self.mode == "max" else value < self.best[1]):
+            self.best = (row.trial, value)
 
     def close(self) -> None:
         """Take the live display down."""

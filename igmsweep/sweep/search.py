@@ -25,7 +25,8 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from igmsweep.errors import UserError
-from igmsweep.record.ledger import FINISHED
+from igmsweep.record.rows import TrialRow, repeated_trial
+from igmsweep.record.states import State
 from igmsweep.spaces.space import SearchSpace, canonical
 
 MAX_REDRAWS = 200
@@ -33,7 +34,7 @@ MAX_REDRAWS = 200
 
 @dataclass
 class Proposal:
-    """A configuration to try. `known` holds the ledger's row of an equal trial that has finished already."""
+    """A configuration to try. `known` is the ledger's row of an equal trial that has finished already."""
 
     number: int
     params: dict[str, Any]
@@ -41,7 +42,12 @@ class Proposal:
     extra: dict[str, Any] = field(default_factory=dict)
     """Other configuration values that an enqueued preset brings along, or the seed of a repeated training."""
     duplicate_of: int | None = None
-    known: Mapping[str, Any] | None = None
+    known: TrialRow | None = None
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it trains an earlier configuration again, with another seed; the study hears nothing of it."""
+        return repeated_trial(self.source) is not None
 
 
 @dataclass
@@ -102,7 +108,7 @@ class Proposer:
         self.limit = min(limit, len(queue)) if sampler == "grid" else limit
         self._queue = queue
         self._trials: dict[int, optuna.trial.Trial] = {}
-        self._finished: dict[str, tuple[int, Mapping[str, Any]]] = {}
+        self._finished: dict[str, TrialRow] = {}
         self._keys: dict[int, str] = {}
         self.proposed = 0
         """Configurations proposed so far; repeated trainings are not proposals."""
@@ -117,28 +123,25 @@ class Proposer:
                 )
             )
 
-    def restore(self, rows: Mapping[int, Mapping[str, Any]]) -> list[Proposal]:
+    def restore(self, rows: Mapping[int, TrialRow]) -> list[Proposal]:
         """Rebuild the study from the ledger's rows; returns the trials that have not finished, to be gone on with."""
         unfinished = []
         for number in sorted(rows):
             row = rows[number]
             self.next_number = number + 1
-            proposal = Proposal(
-                number, dict(row["params"]), str(row.get("source", "")), dict(row.get("fixed_overrides") or {})
-            )
-            repeated = proposal.source.startswith("repeat:")
-            if not repeated:
+            proposal = Proposal(number, dict(row.params), row.source, dict(row.fixed_overrides))
+            if not proposal.repeats:
                 self.proposed += 1
                 self._keys[number] = canonical({"params": proposal.params, "extra": proposal.extra})
-            if row.get("state") not in FINISHED:
-                if not repeated:
+            if not row.finished:
+                if not proposal.repeats:
                     self._reopen(proposal, row)
                 unfinished.append(proposal)
-            elif not repeated and self.sampler_name == "cmaes":
+            elif not proposal.repeats and self.sampler_name == "cmaes":
                 self._reopen(proposal, row)
-                self.tell(number, row)
-            elif not repeated:
-                self._add(number, row)
+                self.tell(row)
+            elif not proposal.repeats:
+                self._add(row)
         return unfinished
 
     def ask(self) -> Proposal | None:
@@ -155,7 +158,8 @@ class Proposer:
         self._keys[number] = key
         proposal = Proposal(number, params, source, extra)
         if key in self._finished:
-            proposal.duplicate_of, proposal.known = self._finished[key]
+            proposal.known = self._finished[key]
+            proposal.duplicate_of = proposal.known.trial
         return proposal
 
     def number(self) -> int:
@@ -169,26 +173,27 @@ class Proposer:
         if trial is not None:
             trial.report(value, step=cycle)
 
-    def tell(self, number: int, row: Mapping[str, Any]) -> None:
-        """A trial ended as the ledger's row says: complete, pruned, or anything else, which is a failure."""
-        trial = self._trials.pop(number, None)
+    def tell(self, row: TrialRow) -> None:
+        """A trial ended as its row says: complete, pruned, or anything else, which is a failure."""
+        trial = self._trials.pop(row.trial, None)
         if trial is None:
             return
-        value = self._value(row)
-        if row.get("state") == "pruned" and value is not None:
+        value = row.score(self.space.metric)
+        if row.state is State.PRUNED and value is not None:
             self.study.tell(trial, state=TrialState.PRUNED)
-        elif row.get("state") == "complete" and value is not None:
-            for name, item in row["metrics"].items():
+        elif row.state is State.COMPLETE and value is not None:
+            for name, item in row.metrics.items():
                 trial.set_user_attr(name, item)
             self.study.tell(trial, value)
-            self._remember(number, row)
+            self._remember(row)
         else:
             self.study.tell(trial, state=TrialState.FAIL)
 
     def abandon(self) -> None:
         """Mark what is still open as failed, so that nobody who opens the journal finds a trial running for ever."""
-        for number in list(self._trials):
-            self.tell(number, {"state": "interrupted"})
+        for trial in self._trials.values():
+            self.study.tell(trial, state=TrialState.FAIL)
+        self._trials.clear()
 
     def _draw(self, index: int) -> tuple[optuna.trial.Trial, dict[str, Any], str, dict[str, Any]]:
         """The proposal number `index`: an Optuna trial, its parameters, their source and what a preset brings along."""
@@ -211,18 +216,14 @@ class Proposer:
         digest = hashlib.sha256(f"{self.seed}/{number}/{redraw}".encode()).digest()
         return make_sampler(self.sampler_name, int.from_bytes(digest[:4], "big"), self.startup)
 
-    def _value(self, row: Mapping[str, Any]) -> float | None:
-        value = (row.get("metrics") or {}).get(self.space.metric)
-        return None if value is None or value != value else float(value)
-
-    def _remember(self, number: int, row: Mapping[str, Any]) -> None:
-        if row.get("duplicate_of") is None:
-            self._finished.setdefault(self._keys[number], (number, row))
+    def _remember(self, row: TrialRow) -> None:
+        if not row.is_duplicate:
+            self._finished.setdefault(self._keys[row.trial], row)
 
     def _distributions(self, params: Mapping[str, Any]) -> dict[str, optuna.distributions.BaseDistribution]:
         return {param.path: param.distribution() for param in self.space.params if param.path in params}
 
-    def _reopen(self, proposal: Proposal, row: Mapping[str, Any]) -> None:
+    def _reopen(self, proposal: Proposal, row: TrialRow) -> None:
         trial = None
         if self.sampler_name == "cmaes":  # its state lies in the trials that it was asked for, so it is asked again
             trial, params, _, _ = self._draw(self.proposed - 1)
@@ -236,25 +237,24 @@ class Proposer:
         trial.set_user_attr("trial", proposal.number)
         trial.set_user_attr("source", proposal.source)
         self._trials[proposal.number] = trial
-        for cycle, score in (row.get("rungs") or {}).items():
-            trial.report(score, step=int(cycle))
+        for cycle, score in row.rungs.items():
+            trial.report(score, step=cycle)
 
-    def _add(self, number: int, row: Mapping[str, Any]) -> None:
-        value, state = self._value(row), TrialState.FAIL
-        if value is not None and row["state"] == "complete":
+    def _add(self, row: TrialRow) -> None:
+        value, state = row.score(self.space.metric), TrialState.FAIL
+        if value is not None and row.state is State.COMPLETE:
             state = TrialState.COMPLETE
-            self._remember(number, row)
-        elif value is not None and row["state"] == "pruned":
+            self._remember(row)
+        elif value is not None and row.state is State.PRUNED:
             state = TrialState.PRUNED
-        attributes = {"trial": number, "source": row.get("source", ""), **(row.get("metrics") or {})}
         self.study.add_trial(
             optuna.trial.create_trial(
                 state=state,
-                params=dict(row["params"]),
-                distributions=self._distributions(row["params"]),
+                params=dict(row.params),
+                distributions=self._distributions(row.params),
                 value=None if state == TrialState.FAIL else value,
-                intermediate_values={int(cycle): score for cycle, score in (row.get("rungs") or {}).items()},
-                user_attrs=attributes,
+                intermediate_values=dict(row.rungs),
+                user_attrs={"trial": row.trial, "source": row.source, **row.metrics},
             )
         )
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from igmsweep.errors import UserError
-from igmsweep.record.ledger import Ledger
+from igmsweep.record.folder import SweepFolder
+from igmsweep.record.paths import WARM_START
+from igmsweep.record.ranking import scored
 from igmsweep.spaces.space import SearchSpace
-from igmsweep.sweep.trial import log_line
 
-FILE = "warm_start.jsonl"
+logger = logging.getLogger(__name__)
 
 
 def take_over(folders: Sequence[Path], space: SearchSpace, spec: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -25,12 +25,11 @@ def take_over(folders: Sequence[Path], space: SearchSpace, spec: Mapping[str, An
     """
     taken = []
     for folder in folders:
-        path = folder / "sweep.yaml"
         try:
-            theirs = yaml.safe_load(path.read_text(encoding="utf-8"))
-            compared = {"metric": theirs["metric"], "method": theirs["method"]}
-            compared |= {f"data.{key}": theirs["data"][key] for key in ("name", "data_hash", "split_hash")}
-        except (OSError, yaml.YAMLError, KeyError, TypeError):
+            sweep = SweepFolder.read(folder)
+            compared = {"metric": sweep.spec["metric"], "method": sweep.spec["method"]}
+            compared |= {f"data.{key}": sweep.spec["data"][key] for key in ("name", "data_hash", "split_hash")}
+        except (UserError, KeyError, TypeError):
             raise UserError(f"--warm-start: {folder} is no sweep; expected a folder with sweep.yaml") from None
         ours = {"metric": spec["metric"], "method": spec["method"]}
         ours |= {f"data.{key}": spec["data"][key] for key in ("name", "data_hash", "split_hash")}
@@ -38,29 +37,25 @@ def take_over(folders: Sequence[Path], space: SearchSpace, spec: Mapping[str, An
             if value != ours[key]:
                 raise UserError(f"--warm-start: {folder} has {key} {value}, this sweep {ours[key]}: not comparable")
         left = 0
-        for number, row in sorted(Ledger(folder / "trials.jsonl").rows().items()):
-            value = (row.get("metrics") or {}).get(space.metric)
-            if row.get("state") != "complete" or row.get("duplicate_of") is not None or value is None:
-                continue
-            if str(row.get("source", "")).startswith("repeat:"):
-                continue
+        for number, value in scored(sweep.rows, space.metric).items():
+            known = sweep.rows[number].params
             try:
-                params = space.admit(row["params"], str(folder))
+                params = space.admit(known, str(folder))
             except UserError:
                 left += 1
                 continue
-            if space.forbidden(params) or set(params) != set(row["params"]):
+            if space.forbidden(params) or set(params) != set(known):
                 left += 1
                 continue
-            taken.append({"params": params, "value": float(value), "source": f"warm:{folder.name}#{number}"})
+            taken.append({"params": params, "value": value, "source": f"warm:{folder.name}#{number}"})
         if left:
-            log_line(f"igmsweep: --warm-start: {left} trials of {folder} lie outside this space and are left out")
+            logger.warning("--warm-start: %d trials of %s lie outside this space and are left out", left, folder)
     return taken
 
 
 def read_warm(folder: Path) -> list[dict[str, Any]]:
     """What `take_over` found when the sweep was started."""
-    path = folder / FILE
+    path = folder / WARM_START
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

@@ -13,10 +13,10 @@ from igmsweep.errors import UserError
 from igmsweep.record.failures import SweepFailed
 from igmsweep.record.ledger import Ledger, trial_folder
 from igmsweep.record.lock import Lock
-from igmsweep.sweep import ResumeRequest, SweepRequest, local, resume_sweep, run_sweep, runner
+from igmsweep.sweep import ResumeRequest, SweepRequest, local, resume_sweep, run_sweep
+from igmsweep.sweep import session as runner
 from igmsweep.sweep.controller import Controller
 from igmsweep.sweep.resources import Allotment, Machine
-from igmsweep.sweep.result import best_of
 from igmsweep.sweep.trial import CHECKPOINT, run_trial
 
 TRAINABLES = Path(__file__).parent.parent / "trainables.py"
@@ -129,16 +129,6 @@ def test_the_winner_of_the_repeats_keeps_its_checkpoint(request_of):
     assert sweep.best["trial"] == order[-3][1]  # the worst of the three that were repeated
     left = [int(path.parent.name) for path in sweep.dir.glob(f"trials/*/{CHECKPOINT}")]
     assert left == [sweep.best["trial"]]
-
-
-def test_a_failed_repeat_does_not_cost_the_others_their_place():
-    def row(n: int, score: float | None, source: str = "tpe") -> dict:
-        state = "failed" if score is None else "complete"
-        return {"trial": n, "state": state, "source": source, "metrics": {} if score is None else {"val/acc": score}}
-
-    rows = [row(0, 0.9), row(1, 0.8), row(2, 0.9, "repeat:0"), row(3, None, "repeat:0")]
-    rows += [row(4, 0.5, "repeat:1"), row(5, 0.5, "repeat:1")]
-    assert best_of({r["trial"]: r for r in rows}, "val/acc", "max")["trial"] == 0
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "grid"])

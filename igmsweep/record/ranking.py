@@ -1,0 +1,73 @@
+"""Which configuration is best: the one ranking, of the driver, of `status` and of the report.
+
+Configurations that were trained again with other seeds stand first, by the mean of their trainings: they are the best
+few of a search, and their means no longer carry the luck for which they were chosen. The others follow by their one
+score. Equal ones stand in the order in which they were tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from igmsweep.record.rows import TrialRow
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A configuration in the ranking. `scores`: of its own training, then of its repeats with other seeds."""
+
+    trial: int
+    scores: tuple[float, ...]
+
+    @property
+    def repeated(self) -> bool:
+        return len(self.scores) > 1
+
+    @property
+    def mean(self) -> float:
+        return sum(self.scores) / len(self.scores)
+
+
+def ordered(own: Mapping[int, float], repeats: Mapping[int, Sequence[float]], maximise: bool) -> list[Place]:
+    """Configurations, best first.
+
+    Args:
+        own: trial -> its score.
+        repeats: trial -> the scores of its repeats; those of a trial that has no score itself count for nothing.
+    """
+    sign = -1.0 if maximise else 1.0
+    places = [Place(trial, (score, *repeats.get(trial, ()))) for trial, score in own.items()]
+    return sorted(places, key=lambda place: (not place.repeated, sign * place.mean, place.trial))
+
+
+def scored(rows: Mapping[int, TrialRow], metric: str) -> dict[int, float]:
+    """Trial -> score of every complete configuration; copies of an earlier one and repeats are none of their own."""
+    return {
+        row.trial: score
+        for row in rows.values()
+        if row.complete and not row.is_duplicate and not row.is_repeat and (score := row.score(metric)) is not None
+    }
+
+
+def ranking(rows: Mapping[int, TrialRow], metric: str, mode: str) -> list[Place]:
+    """The complete configurations of a sweep, best first."""
+    repeats: dict[int, list[float]] = {}
+    for row in rows.values():
+        score, trial = row.score(metric), row.repeat_of
+        if trial is not None and row.complete and score is not None:
+            repeats.setdefault(trial, []).append(score)
+    return ordered(scored(rows, metric), repeats, mode != "min")
+
+
+def best(rows: Mapping[int, TrialRow], metric: str, mode: str) -> Place | None:
+    """The winner by validation, or None when nothing has completed."""
+    return next(iter(ranking(rows, metric, mode)), None)
+
+
+def to_repeat(rows: Mapping[int, TrialRow], metric: str, mode: str, top: int) -> list[int]:
+    """The trials whose configurations are worth another seed: the best few by their own score, best first.
+
+    Repeats have no say here, so that the choice does not change while they run.
+    """
+    return [place.trial for place in ordered(scored(rows, metric), {}, mode != "min")[:top]]
