@@ -8,19 +8,31 @@ is refused are the values tried one by one, for the line that names the culprit.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from igmsweep.errors import UserError, nearest
 from igmsweep.spaces.param import Param
 
 if TYPE_CHECKING:
     from igmsweep.config import TrainConfig
-    from igmsweep.spaces.space import SearchSpace
 
 METRICS = ("acc", "map", "f1", "loss")
 
 
-def check_against(space: SearchSpace, config: TrainConfig) -> None:
+class Space(Protocol):
+    """What is looked at of a search space."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def metric(self) -> str: ...
+    @property
+    def params(self) -> tuple[Param, ...]: ...
+    @property
+    def fixed(self) -> Mapping[str, Any]: ...
+
+
+def check_against(space: Space, config: TrainConfig) -> None:
     """Raise UserError unless every path exists in the configuration and every bound is a legal value of it."""
     paths = config.paths()
     parts = ["", *(f"{name}/" for name in config.modalities)]
@@ -41,7 +53,7 @@ def check_against(space: SearchSpace, config: TrainConfig) -> None:
             raise UserError(f"{space.source}: fixed: {error}") from None
 
 
-def _check_values(space: SearchSpace, config: TrainConfig, paths: Mapping[str, Any]) -> None:
+def _check_values(space: Space, config: TrainConfig, paths: Mapping[str, Any]) -> None:
     tried = {param.path: _telling_values(param) for param in space.params}
     sound = not any(
         isinstance(paths[path], bool) and not isinstance(value, bool)
