@@ -17,10 +17,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from igmsweep.analysis.frame import Sweep, read_sweep
 from igmsweep.config import TrainConfig
 from igmsweep.data.base import SearchData
 from igmsweep.errors import DataError, NothingCompleted, UserError
+from igmsweep.frame import Sweep, read_sweep
 from igmsweep.record.ledger import SCHEMA, now, write_atomically
 from igmsweep.sweep.resources import Machine, allot, this_machine
 

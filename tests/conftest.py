@@ -10,6 +10,7 @@ os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's 15 would let workers 
 
 import shutil
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ if (
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TOY = Path(__file__).parent / "toy.py"
+sys.path.insert(0, str(Path(__file__).parent))  # what several folders of tests share: `fake_sweep`
 
 
 @pytest.fixture(scope="session", autouse=True)

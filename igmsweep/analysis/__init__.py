@@ -1,7 +1,6 @@
 """What a sweep's folder says: one tidy DataFrame, figures, tables, and one offline page. Reads folders only."""
 
 from igmsweep.analysis.comparison import compare, compare_sweeps
-from igmsweep.analysis.frame import Sweep, find_sweeps, load, read_sweep
 from igmsweep.analysis.importance import importance_data
 from igmsweep.analysis.plots import importance_figure
 from igmsweep.analysis.ranking import ranked, winner
@@ -9,6 +8,7 @@ from igmsweep.analysis.report import analyze
 from igmsweep.analysis.sensitivity import flat_ranges, sensitivity_data
 from igmsweep.analysis.sensitivity_plot import sensitivity_figure
 from igmsweep.analysis.tables import best_config, best_table
+from igmsweep.frame import Sweep, find_sweeps, load, read_sweep
 
 __all__ = [
     "Sweep",

@@ -14,7 +14,6 @@ import pandas as pd
 
 from igmsweep.analysis import tables
 from igmsweep.analysis.facts import cost_text
-from igmsweep.analysis.frame import Sweep, find_sweeps, read_sweep
 from igmsweep.analysis.names import escape_latex, metric_label, short_metric, unit
 from igmsweep.analysis.page import render, write_page
 from igmsweep.analysis.panels import Panel
@@ -23,6 +22,7 @@ from igmsweep.analysis.ranking import ranked
 from igmsweep.analysis.report import check_formats
 from igmsweep.analysis.style import SERIES, figure, text
 from igmsweep.errors import NothingCompleted, UserError
+from igmsweep.frame import Sweep, find_sweeps, read_sweep
 from igmsweep.record.states import FINISHED
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
-from igmsweep.analysis.frame import Sweep
 from igmsweep.analysis.names import metric_label, unit
 from igmsweep.analysis.style import BLUE, GREY, SERIES, clear, figure, modality_colours, text
+from igmsweep.frame import Sweep
 
 CURVES = ["trial", "epoch", "series", "score", "active", "stage"]
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from igmsweep.analysis.frame import Sweep
 from igmsweep.analysis.importance import importance_words
 from igmsweep.analysis.names import duration, label, metric_label, points_text, value_text
 from igmsweep.analysis.ranking import basis_words, ranked
 from igmsweep.analysis.sensitivity import flat_ranges
 from igmsweep.analysis.tables import is_share, score_text
+from igmsweep.frame import Sweep
 from igmsweep.record.failures import UNKNOWN, meaning
 from igmsweep.record.states import State
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from igmsweep.analysis.frame import DESIGNED, Sweep
 from igmsweep.analysis.names import label, metric_label, unit
 from igmsweep.analysis.sensitivity import ENOUGH, is_number, sampler_of
 from igmsweep.analysis.style import VERMILION, figure, log_axis
+from igmsweep.frame import DESIGNED, Sweep
 
 MOST_CELLS = 40
 COLUMNS = ["x", "y", "x0", "x1", "y0", "y1", "median", "n"]

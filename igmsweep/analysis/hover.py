@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from igmsweep.analysis.frame import Sweep
 from igmsweep.analysis.names import label, value_text
 from igmsweep.analysis.style import text
+from igmsweep.frame import Sweep
 
 TRIALS = "trials"
 """`meta` of a trace whose points are trials, by number in `customdata`; a page looks their texts up in one table."""

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from igmsweep.analysis.frame import Sweep
 from igmsweep.analysis.names import label, value_text
 from igmsweep.analysis.ped_anova import on_grid, ped_anova
 from igmsweep.analysis.sensitivity import is_number
+from igmsweep.frame import Sweep
 
 MINIMUM = 10
 SHUFFLES = 400

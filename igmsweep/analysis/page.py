@@ -11,9 +11,9 @@ import plotly.graph_objects as go
 import plotly.offline
 from markupsafe import Markup
 
-from igmsweep.analysis.frame import Sweep
 from igmsweep.analysis.hover import TRIALS, config_texts
 from igmsweep.analysis.panels import Panel
+from igmsweep.frame import Sweep
 
 TEMPLATES = Path(__file__).parent / "templates"
 

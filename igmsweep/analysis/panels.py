@@ -16,7 +16,6 @@ from igmsweep.analysis.curves import (
     gap_data,
     gap_figure,
 )
-from igmsweep.analysis.frame import DESIGNED, Sweep
 from igmsweep.analysis.heatmap import heatmap_data, heatmap_figure
 from igmsweep.analysis.importance import importance_data, importance_words
 from igmsweep.analysis.names import label, short_metric
@@ -33,6 +32,7 @@ from igmsweep.analysis.plots import (
 from igmsweep.analysis.ranking import winner
 from igmsweep.analysis.sensitivity import Sensitivity, sensitivity_data
 from igmsweep.analysis.sensitivity_plot import sensitivity_figure
+from igmsweep.frame import DESIGNED, Sweep
 
 
 @dataclass(frozen=True)

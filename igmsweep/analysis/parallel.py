@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from igmsweep.analysis.frame import Sweep
 from igmsweep.analysis.names import label, metric_label, short_metric, unit, value_text
 from igmsweep.analysis.sensitivity import is_number
 from igmsweep.analysis.style import BLUE, GREEN, GREY, VERMILION, clear, figure, text
+from igmsweep.frame import Sweep
 
 MOST = 500
 INACTIVE = -0.14

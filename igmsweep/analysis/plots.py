@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from igmsweep.analysis.frame import Sweep
 from igmsweep.analysis.hover import crop, trial_markers
 from igmsweep.analysis.names import label, metric_label, unit
 from igmsweep.analysis.sensitivity import sampler_of
 from igmsweep.analysis.sensitivity_plot import thin
 from igmsweep.analysis.style import BLUE, GREY, ORANGE, SERIES, VERMILION, clear, figure, text
+from igmsweep.frame import Sweep
 
 
 def history_data(sweep: Sweep) -> pd.DataFrame:

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-from igmsweep.analysis.frame import Sweep
 from igmsweep.errors import NothingCompleted
+from igmsweep.frame import Sweep
 from igmsweep.record.ranking import ordered
 from igmsweep.record.states import State
 

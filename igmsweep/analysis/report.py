@@ -13,7 +13,6 @@ import pandas as pd
 
 from igmsweep.analysis import tables
 from igmsweep.analysis.facts import cost_text, counts_text, facts
-from igmsweep.analysis.frame import Sweep, find_sweeps, read_sweep
 from igmsweep.analysis.importance import importance_data
 from igmsweep.analysis.names import metric_label, short_metric
 from igmsweep.analysis.page import config_table, render, write_page
@@ -21,6 +20,7 @@ from igmsweep.analysis.panels import Panel, panels
 from igmsweep.analysis.plots import sweeps_figure
 from igmsweep.analysis.ranking import ranked
 from igmsweep.errors import NothingCompleted, UserError, nearest
+from igmsweep.frame import Sweep, find_sweeps, read_sweep
 
 PAGES = ("html",)
 TABLES = ("csv", "tex", "md")

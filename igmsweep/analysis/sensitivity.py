@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from igmsweep.analysis.frame import DESIGNED, Sweep
 from igmsweep.analysis.names import label, metric_label, points_text, value_text
+from igmsweep.frame import DESIGNED, Sweep
 
 FEWEST = 3
 """A bin of fewer trials has no median worth drawing."""

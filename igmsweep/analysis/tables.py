@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from igmsweep.analysis.frame import Sweep, read_sweep
 from igmsweep.analysis.names import escape_latex, label, latex_label, metric_label, short_metric, value_text
 from igmsweep.analysis.ranking import basis_words, ranked, winner
 from igmsweep.errors import UserError
+from igmsweep.frame import Sweep, read_sweep
 from igmsweep.record.paths import CONFIG, RESULT, trial_folder
 from igmsweep.record.results import read_config
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from igmsweep import disk
 from igmsweep.errors import DataError, Diverged, UserError
-
-if TYPE_CHECKING:
-    from igmsweep.record.rows import TrialRow
 
 
 class FailureClass(StrEnum):
@@ -108,7 +105,18 @@ def one_line(error: BaseException) -> str:
     return (text if plain else f"{type(error).__name__}: {text}")[:300]
 
 
-def summary(rows: Iterable[TrialRow]) -> list[str]:
+class Told(Protocol):
+    """What is looked at of a trial."""
+
+    @property
+    def trial(self) -> int: ...
+    @property
+    def failed(self) -> bool: ...
+    @property
+    def error(self) -> Failure | None: ...
+
+
+def summary(rows: Iterable[Told]) -> list[str]:
     """A line a class: how many trials failed so, what it means, and the first message."""
     by_kind: dict[str, list[tuple[int, str]]] = {}
     for row in rows:

@@ -48,7 +48,7 @@ class SweepResult:
     @property
     def trials(self) -> pd.DataFrame:
         """One row a trial: parameters as `params.*`, metrics as `metrics.*`, state and seconds."""
-        from igmsweep.analysis.frame import load
+        from igmsweep.frame import load
 
         return load(self.dir)
 
