@@ -81,7 +81,7 @@ def test_a_training_cut_after_any_epoch_goes_on_with_the_same_bits(toy_config, t
         assert (rest.metrics, rest.notes, rest.diagnostics) == (whole.metrics, whole.notes, whole.diagnostics)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", [name for name in VARIANTS if "inert" not in name])
 def test_the_same_configuration_gives_the_same_metrics_and_another_seed_does_not(toy_config, variant):
     one, two = train(toy_config(2, VARIANTS[variant])), train(toy_config(2, VARIANTS[variant]))
     assert without_time(one.history) == without_time(two.history)
