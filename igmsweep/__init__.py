@@ -1,3 +1,3 @@
 """igmsweep: hyper-parameter sweeps for alternating multimodal training (IGM) on Ray Tune and Optuna."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
