@@ -11,13 +11,16 @@ import yaml
 
 from igmsweep.errors import UserError
 from igmsweep.record.failures import SweepFailed
-from igmsweep.record.ledger import Ledger, trial_folder
-from igmsweep.record.lock import Lock
+from igmsweep.record.ledger import Ledger
+from igmsweep.record.paths import CHECKPOINT, trial_folder
+from igmsweep.record.states import State
+from igmsweep.record.status import status
 from igmsweep.sweep import ResumeRequest, SweepRequest, local, resume_sweep, run_sweep
 from igmsweep.sweep import session as runner
 from igmsweep.sweep.controller import Controller
 from igmsweep.sweep.resources import Allotment, Machine
-from igmsweep.sweep.trial import CHECKPOINT, run_trial
+from igmsweep.sweep.task import Task
+from igmsweep.sweep.trial import run_trial
 
 TRAINABLES = Path(__file__).parent.parent / "trainables.py"
 
@@ -50,6 +53,7 @@ def driven(monkeypatch, request: SweepRequest, play) -> Controller:
 
     monkeypatch.setattr(local, "run", run)
     run_sweep(request)
+    assert seen[0].rows == seen[0].ledger.rows()  # what the driver believes is what the next one will read
     return seen[0]
 
 
@@ -68,7 +72,7 @@ def test_a_trial_that_runs_alone_waits_for_the_others_and_they_for_it(request_of
         finish(sweep, {"number": 2, "attempt": 0})
 
     sweep = driven(monkeypatch, request_of(trials=3), play)
-    assert [sweep.rows[n]["state"] for n in range(3)] == ["complete"] * 3
+    assert all(sweep.rows[n].complete for n in range(3))
 
 
 def test_alone_asks_for_no_more_than_one_node_has():
@@ -79,13 +83,13 @@ def test_what_an_earlier_attempt_left_is_not_the_outcome_of_the_next(request_of,
     def play(sweep: Controller) -> None:
         task = sweep.next_task()
         finish(sweep, {**task, "attempt": 7}, metrics={"val/acc": 0.9})  # of no attempt that was started now
-        assert sweep.rows[0]["state"] == "waiting"  # so its worker is taken for dead
+        assert sweep.rows[0].state is State.WAITING  # so its worker is taken for dead
         again = sweep.next_task()
         assert not (trial_folder(sweep.folder, 0) / "result.json").exists()
         finish(sweep, again)
 
     sweep = driven(monkeypatch, request_of(trials=1), play)
-    assert sweep.rows[0]["metrics"]["val/acc"] == 0.5
+    assert sweep.rows[0].score("val/acc") == 0.5
 
 
 def test_running_out_of_memory_unseen_is_followed_by_a_run_alone(request_of, monkeypatch):
@@ -116,7 +120,7 @@ def test_repeats_run_side_by_side(request_of, monkeypatch):
         for score in (0.3, 0.6):
             finish(sweep, sweep.next_task(), metrics={"val/acc": score})
         repeats = [sweep.next_task(), sweep.next_task()]
-        assert [sweep.rows[task["number"]]["source"] for task in repeats] == ["repeat:1", "repeat:1"]
+        assert [sweep.rows[task["number"]].repeat_of for task in repeats] == [1, 1]
         for task in repeats:
             finish(sweep, task)
 
@@ -171,16 +175,6 @@ def test_a_start_that_failed_leaves_the_name_free(request_of, tmp_path):
         run_sweep(request_of(warm_start=(tmp_path / "nowhere",)))
     (tmp_path / "out/s/trials").mkdir(parents=True, exist_ok=True)  # or was killed there
     assert run_sweep(request_of(trials=1)).counts == {"complete": 1}
-
-
-def test_a_lock_that_was_cut_off_is_taken_over(tmp_path):
-    (tmp_path / "driver.lock").write_text("")
-    lock = Lock(tmp_path)
-    lock.acquire()
-    with pytest.raises(UserError, match="is driven by process"):
-        Lock(tmp_path).acquire()
-    lock.release()
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_data_that_moved_is_read_where_it_lies_now(request_of, tmp_path, small_avdigits):
@@ -248,8 +242,6 @@ def test_a_full_disk_ends_the_sweep_and_costs_no_trial(request_of, tmp_path, whe
 
 
 def test_a_grid_that_is_used_up_is_finished(request_of):
-    from igmsweep.record.status import status
-
     sweep = run_sweep(request_of(trials=100, sampler="grid"))
     found = status(sweep.dir)
     assert found["state"] == "finished" and found["wanted"] == len(sweep.rows) == 6
@@ -297,22 +289,41 @@ def test_resume_refuses_other_first_configurations(request_of, tmp_path):
         run_sweep(request_of(trials=2, resume=True))
 
 
-def test_status_counts_a_trial_from_its_start_and_not_from_its_last_report(request_of):
-    from igmsweep.record.status import status
+def test_the_first_fault_is_told_and_the_first_signal_counts(request_of, monkeypatch):
+    def play(sweep: Controller) -> None:
+        assert not sweep.stopping and sweep.fault is None and sweep.stop_code == 0
+        first = SweepFailed("the first")
+        sweep.fail(first)
+        sweep.fail(SweepFailed("what followed from it"))
+        sweep.stop(143)
+        sweep.stop(130)
+        assert sweep.fault is first and sweep.stop_code == 143
+        assert sweep.stopping and sweep.next_task() is None
 
-    sweep = run_sweep(request_of(trials=1))
-    row = sweep.rows[0]
-    lines = [
-        {"trial": 1, "state": "running", "time": "2026-01-01T00:00:00Z", "params": row["params"]},
-        {"trial": 1, "state": "running", "time": "2026-01-01T01:00:00Z", "report": {"cycle": 1, "score": 0.5}},
-    ]
-    with (sweep.dir / "trials.jsonl").open("a") as file:
-        file.writelines(json.dumps({"schema": row["schema"], **line}) + "\n" for line in lines)
-    lock = Lock(sweep.dir)
-    lock.acquire()
-    (one,) = status(sweep.dir)["running"]
-    lock.release()
-    from datetime import UTC, datetime
+    with pytest.raises(SweepFailed, match="the first"):
+        driven(monkeypatch, request_of(trials=1), play)
 
-    since = (datetime.now(UTC) - datetime(2026, 1, 1, tzinfo=UTC)).total_seconds()
-    assert one["trial"] == 1 and one["seconds"] == pytest.approx(since, abs=60)
+
+def test_a_task_crosses_to_a_worker_as_plain_data(request_of, monkeypatch):
+    def play(sweep: Controller) -> None:
+        told = sweep.next_task()
+        task = Task.from_plain(json.loads(json.dumps(told)) | {"unheard": 1, "worker": True})
+        assert task.number == 0 and task.metric == "val/acc" and task.worker and task.folder.endswith("trials/00000")
+        assert task.plain() == told | {"worker": True}
+        finish(sweep, told)
+
+    driven(monkeypatch, request_of(trials=1), play)
+
+
+def test_a_duplicate_is_answered_with_the_scores_of_the_first(request_of, monkeypatch, tmp_path):
+    with (tmp_path / "space.yaml").open("a") as file:
+        file.write("enqueue: [{method.tau: 0.5}, {method.tau: 0.5}]\n")
+
+    def play(sweep: Controller) -> None:
+        finish(sweep, sweep.next_task(), metrics={"val/acc": 0.25}, seconds=9.0, epochs=4)
+        assert sweep.next_task() is None
+
+    sweep = driven(monkeypatch, request_of(trials=2), play)
+    copy = sweep.rows[1]
+    assert copy.complete and copy.duplicate_of == 0 and copy.score("val/acc") == 0.25
+    assert copy.seconds == 0 and copy.epochs == 0
