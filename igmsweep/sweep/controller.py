@@ -10,8 +10,8 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from igmsweep.record.failures import TRANSIENT, SweepFailed
 from igmsweep.record.ledger import FINISHED, OUTCOME, Ledger, read_result, trial_folder
 from igmsweep.record.lock import alive
 from igmsweep.spaces.space import SearchSpace
+from igmsweep.sweep.options import SweepOptions
 from igmsweep.sweep.progress import Progress
 from igmsweep.sweep.resources import Allotment
 from igmsweep.sweep.result import best_of, ranked
@@ -32,25 +33,6 @@ EQUAL_BUGS = 3
 """As many first trials that fail as bugs, with none complete, end a sweep."""
 
 COPIED = ("config_hash", "metrics", "stderr", "folds", "seconds", "epochs", "error")
-
-
-@dataclass
-class Settings:
-    """What a driver needs beside the space and the configuration; seconds."""
-
-    trainable: str
-    trials: int
-    folds: int | None = None
-    seeds: int = 1
-    repeat_top: int = 3
-    retries: int = 2
-    keep_checkpoints: str = "best"
-    time_budget_s: float | None = None
-    trial_timeout_s: float | None = None
-    local: bool = False
-    address: str | None = None
-    loggers: Mapping[str, str] = field(default_factory=dict)
-    quiet: bool = False
 
 
 @dataclass
@@ -76,7 +58,7 @@ class Controller:
         proposer: Proposer,
         stopping: Stopping,
         allotment: Allotment,
-        settings: Settings,
+        settings: SweepOptions,
     ) -> None:
         self.folder, self.base, self.space, self.settings = folder, base, space, settings
         self.proposer, self.stopping_rule, self.allotment = proposer, stopping, allotment
@@ -86,15 +68,11 @@ class Controller:
         self.stop_code = 0
         self.fault: Exception | None = None
         """What went wrong in the driver itself, which a library's callbacks would swallow."""
-        self.training = False
-        """Whether a trial trains in this process, so that a signal may break it off."""
         budget = settings.time_budget_s
         self.deadline = None if budget is None else time.monotonic() + budget
         self._open: dict[int, _Attempt] = {}
         self._again: list[_Attempt] = []
         self._kept: set[int] = set()
-        self.arm: Callable[[], None] = lambda: None
-        """Installs the sweep's signal handlers; a runner calls it again after a library has put its own in place."""
 
     @property
     def wanted(self) -> int:
@@ -125,6 +103,14 @@ class Controller:
             and self.proposer.proposed >= self.proposer.limit
             and self._missing_repeat() is None
         )
+
+    def fail(self, error: Exception) -> None:
+        """The driver cannot go on; the first reason stands."""
+        self.fault = self.fault or error
+
+    def stop(self, code: int) -> None:
+        """End in order; `code` is the exit code that says why."""
+        self.stop_code = self.stop_code or code
 
     def restore(self, retry_failed: bool = False) -> None:
         """Take up what the folder tells: finished trials, scores at rungs, and trials to be gone on with."""
@@ -306,7 +292,6 @@ class Controller:
             "config": config.to_dict(),
             "params": proposal.params,
             "metric": self.space.metric,
-            "trainable": self.settings.trainable,
             "threads": allotment.threads,
             "cpus": allotment.cpus,
             "gpus": allotment.gpus,

@@ -17,9 +17,11 @@ from pydantic import ValidationError
 from igmsweep.config import TrainConfig, preset, presets, with_absolute_paths
 from igmsweep.data.base import SearchData
 from igmsweep.errors import UserError, nearest
+from igmsweep.plugin import Trust
 from igmsweep.record.ledger import SCHEMA, now
 from igmsweep.spaces.space import SearchSpace, find_space, overlap, space_names
-from igmsweep.sweep.request import KEEP, SAMPLERS, SweepRequest
+from igmsweep.sweep.options import recorded
+from igmsweep.sweep.request import SweepRequest
 from igmsweep.sweep.search import Enqueued, startup_trials
 from igmsweep.sweep.stopping import make_stopping
 
@@ -36,14 +38,10 @@ FIXED_BY_START = (
     "folds",
     "scheduler",
     "stopping",
-    "trainable",
     "base_config",
     "enqueued",
 )
 """What must be equal for two requests to be one sweep."""
-
-
-NEEDED = ("trials", "seeds", "retries", "startup", "repeat_top", "trial_timeout_s", "keep_checkpoints")
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ def make_plan(request: SweepRequest) -> Plan:
     Raises:
         UserError: anything in the request that cannot work; one line that names the option or key.
     """
-    check_options(request)
+    request.check()
     base = TrainConfig(data=request.data, method=request.method)
     space = SearchSpace.load(request.space or default_space(request.data, request.method))
     space.check(base)
@@ -98,15 +96,8 @@ def make_plan(request: SweepRequest) -> Plan:
         "startup": startup_trials(request.trials),
         "scheduler": request.scheduler,
         "stopping": {"cycles": cycles, "grace": request.grace, "reduction": request.reduction},
-        "trials": request.trials,
-        "folds": request.folds,
-        "seeds": request.seeds,
-        "repeat_top": request.repeat_top,
-        "retries": request.retries,
-        "trial_timeout_s": request.trial_timeout_s,
-        "keep_checkpoints": request.keep_checkpoints,
+        **request.recorded(),
         "seed": request.seed,
-        "trainable": request.trainable,
         "base_config": base.to_dict(),
         "paper": paper,
     }
@@ -138,11 +129,15 @@ def probe_data(base: TrainConfig, folds: int | None) -> Any:
     return base.override({"data.folds": folds, "data.fold": 0}).data
 
 
-def read_plan(folder: Path) -> Plan:
+def read_plan(folder: Path, trust: Trust) -> Plan:
     """The plan in a sweep's folder.
 
+    Args:
+        trust: which Python files the plan may name; resolving the configuration runs them.
+
     Raises:
-        UserError: there is no sweep, or its `sweep.yaml` is damaged or from a version that wrote less.
+        UserError: there is no sweep, its `sweep.yaml` is damaged or from a version that wrote less, or it names a Python
+            file that is not trusted.
     """
     path = folder / "sweep.yaml"
     if not path.is_file():
@@ -153,9 +148,10 @@ def read_plan(folder: Path) -> Plan:
         source = str(described.pop("source", path.name))
         described.pop("enqueue", None)
         space = SearchSpace.from_dict(described, source)
+        trust.check(spec["base_config"], path)
         base = TrainConfig(**spec["base_config"])
         enqueued = tuple(Enqueued(entry["params"], entry["source"], entry["extra"]) for entry in spec["enqueued"])
-        for key in (*NEEDED, *(key for key in FIXED_BY_START if "." not in key)):
+        for key in ("startup", *recorded(), *(key for key in FIXED_BY_START if "." not in key)):
             spec[key]
         spec["data"]["data_hash"]
     except (yaml.YAMLError, UnicodeDecodeError, ValidationError, KeyError, TypeError, AttributeError) as error:
@@ -183,37 +179,6 @@ def default_space(data: str, method: str) -> str:
     if name not in space_names():
         raise UserError(f"--space: no shipped space for {method} on {data} ('{name}'); name a file of your own")
     return str(find_space(name))
-
-
-def check_options(request: SweepRequest) -> None:
-    """Raise UserError for an option that cannot work whatever is searched."""
-    if request.sampler not in SAMPLERS:
-        raise UserError(
-            f"--sampler: found '{request.sampler}', expected one of {', '.join(SAMPLERS)}{nearest(request.sampler, SAMPLERS)}"
-        )
-    if request.keep_checkpoints not in KEEP:
-        raise UserError(
-            f"--keep-checkpoints: found '{request.keep_checkpoints}', expected one of {', '.join(KEEP)}"
-            f"{nearest(request.keep_checkpoints, KEEP)}"
-        )
-    for option, value, least in (
-        ("--trials", request.trials, 1),
-        ("--seeds", request.seeds, 1),
-        ("--repeat-top", request.repeat_top, 1),
-        ("--retries", request.retries, 0),
-        ("--folds", 2 if request.folds is None else request.folds, 2),
-    ):
-        if value < least:
-            raise UserError(f"{option}: found {value}, expected at least {least}")
-    for option, seconds in (("--time-budget", request.time_budget_s), ("--trial-timeout", request.trial_timeout_s)):
-        if seconds is not None and not seconds > 0:
-            raise UserError(f"{option}: found {seconds:g} s, expected more than 0")
-    if request.name is not None and (not request.name or Path(request.name).name != request.name):
-        raise UserError(f"--name: found '{request.name}', expected a plain folder name; --out says where it goes")
-    if request.resume and request.name is None:
-        raise UserError("--resume: needs --name, the sweep to go on with; or use `igmsweep resume FOLDER`")
-    if request.local and request.loggers:
-        raise UserError("--log: Ray's own callbacks need Ray; leave --local out")
 
 
 def _with_folds(base: TrainConfig, request: SweepRequest) -> TrainConfig:

@@ -12,7 +12,6 @@ import json
 import math
 import os
 import signal
-import sys
 import threading
 import time
 import traceback
@@ -21,39 +20,46 @@ from pathlib import Path
 from typing import Any
 
 from igmsweep.config import TrainConfig
+from igmsweep.disk import write_atomically
 from igmsweep.errors import Diverged
+from igmsweep.plugin import load_attribute
 from igmsweep.record.failures import TrialTimeout, classify, one_line
-from igmsweep.record.ledger import SCHEMA, now, plain, write_atomically
+from igmsweep.record.ledger import SCHEMA, now, plain
 from igmsweep.record.lock import identity
+from igmsweep.record.training import CHECKPOINT, Epochs, output_to, write_config, write_result
 from igmsweep.sweep.resources import memory_fraction
 
-CHECKPOINT = "checkpoint.pt"
-CHECKPOINT_EVERY_S = 60.0
-"""Between stage ends, at most this much training is lost to a kill."""
+TRAINABLE = "igmsweep.train:train"
+"""What a trial calls, as `module:function`, with the signature of `igmsweep.train.train`. No request and no folder says
+otherwise: it names code."""
 
-Progress = Callable[[int, dict[str, Any]], bool]
-"""`progress(cycle, metrics)` at the end of every stage; cycle is 0 inside a cycle. True stops the trial there."""
+StageReport = Callable[[int, dict[str, Any]], bool]
+"""`report(cycle, metrics)` at the end of every stage; cycle is 0 inside a cycle. True stops the trial there."""
 
 
 class Stopped(Exception):
     """The sweep stops this trial at the end of a cycle."""
 
 
-def run_trial(task: dict[str, Any], progress: Progress | None = None) -> dict[str, Any]:
+def for_worker(task: dict[str, Any]) -> dict[str, Any]:
+    """A task for `run_trial` in another process, which trains what a trial in this one would."""
+    return {**task, "trainable": TRAINABLE}
+
+
+def run_trial(task: dict[str, Any], report: StageReport | None = None) -> dict[str, Any]:
     """Train one configuration and return its result, which `result.json` holds too.
 
     Whatever goes wrong inside the training becomes a failed result with a class; only an interruption is raised.
 
     Args:
-        task: plain data: `number`, `attempt`, `folder`, `config`, `params`, `metric`, `trainable`, `threads`, `gpus`,
-            `folds`, `decided` (the last cycle whose score the driver has), `timeout` (s), `worker` (whether this
+        task: plain data: `number`, `attempt`, `folder`, `config`, `params`, `metric`, `threads`, `gpus`, `folds`,
+            `decided` (the last cycle whose score the driver has), `timeout` (s), `worker` (whether this
             process belongs to the trial alone), `node`.
-        progress: called at the end of every stage.
+        report: called at the end of every stage.
     """
     folder = Path(task["folder"])
-    folder.mkdir(parents=True, exist_ok=True)
     config = TrainConfig(**task["config"])
-    (folder / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
+    write_config(folder, config.to_yaml())
     write_atomically(folder / "worker.json", json.dumps(identity() | {"node": task.get("node")}))
     result: dict[str, Any] = {
         "schema": SCHEMA,
@@ -79,11 +85,11 @@ def run_trial(task: dict[str, Any], progress: Progress | None = None) -> dict[st
     def give_up() -> None:
         """From the watchdog of a worker whose training hangs: leave the record, then the process."""
         failed(TrialTimeout(f"not finished after {float(task['timeout']):g} s"))
-        write_atomically(folder / "result.json", json.dumps(plain(result | {"finished": now()}), indent=1))
+        write_result(folder, result | {"finished": now()})
         os._exit(1)
 
-    training = _Training(task, config, folder, progress)
-    with _output_to(folder / "stdout.log"):
+    training = _Training(task, config, folder, report)
+    with output_to(folder):
         try:
             prepare_process(int(task["threads"]), float(task["gpus"]))  # imports torch, which is no trial's fault
             with _limit(task.get("timeout"), give_up if task.get("worker") else None):
@@ -95,15 +101,15 @@ def run_trial(task: dict[str, Any], progress: Progress | None = None) -> dict[st
             result["epochs"] = training.epochs
     result["finished"] = now()
     if result["state"] != "pruned":  # that it was stopped is the driver's knowledge, and in its ledger
-        write_atomically(folder / "result.json", json.dumps(plain(result), indent=1, allow_nan=False))
+        write_result(folder, result)
     return result
 
 
 class _Training:
     """The trainings of one trial: one, or one a fold, each from its checkpoint where there is one."""
 
-    def __init__(self, task: dict[str, Any], config: TrainConfig, folder: Path, progress: Progress | None) -> None:
-        self.task, self.config, self.folder, self.progress = task, config, folder, progress
+    def __init__(self, task: dict[str, Any], config: TrainConfig, folder: Path, report: StageReport | None) -> None:
+        self.task, self.config, self.folder, self.report = task, config, folder, report
         self.folds: int = task.get("folds") or 0
         self.metric: str = task["metric"]
         self.epochs = 0
@@ -140,37 +146,18 @@ class _Training:
 
     def _fold(self, fold: int | None) -> dict[str, Any]:
         config = self.config if fold is None else self.config.override({"data.folds": self.folds, "data.fold": fold})
-        checkpoint = self.folder / CHECKPOINT
-        path = self.folder / "metrics.jsonl"
-        kept = _rows(path)
-        before = [row for row in kept if row.get("fold") != fold] if fold is not None else []
-        rows = [row for row in kept if row.get("fold") == fold] if fold is not None else kept
-        if fold and not rows:  # killed before the finished fold's could be removed
-            checkpoint.unlink(missing_ok=True)
-        resume = checkpoint if checkpoint.exists() else None
-        if resume is None:
-            rows = []
-        for row in rows:  # what the driver may not have heard of before it died
+        epochs = Epochs(self.folder, fold)
+        epochs.restart()
+        resume = {"resume": epochs.checkpoint} if epochs.checkpoint.exists() else {}
+        for row in epochs.rows:  # what the driver may not have heard of before it died
             self._stage_end(row, fold)
-        _write_rows(path, [*before, *rows])
-        saved = time.monotonic()
 
         def report(step: int, metrics: dict[str, Any], save: Callable[[Path], None]) -> None:
-            nonlocal saved
-            row = plain(metrics) | ({} if fold is None else {"fold": fold})
-            if len(rows) >= step:  # the checkpoint is older than the last lines
-                del rows[step - 1 :]
-                _write_rows(path, [*before, *rows])
-            rows.append(row)
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
-            self.epochs = len(before) + step
-            if metrics.get("stage_end") or time.monotonic() - saved > CHECKPOINT_EVERY_S:
-                save(checkpoint)
-                saved = time.monotonic()
+            row = epochs.report(step, metrics, save)
+            self.epochs = epochs.count
             self._stage_end(row, fold)
 
-        trained = _trainable(self.task["trainable"])(config, report, **({} if resume is None else {"resume": resume}))
+        trained = _trainable(self.task.get("trainable", TRAINABLE))(config, report, **resume)
         value = trained.metrics.get(self.metric)
         if value is None:
             raise KeyError(f"the training reports no '{self.metric}', only {', '.join(trained.metrics)}")
@@ -206,7 +193,7 @@ class _Training:
                 if all(name in each for each in folds)
             }
         self.last = metrics
-        if self.progress is not None and self.progress(cycle, metrics):
+        if self.report is not None and self.report(cycle, metrics):
             raise Stopped
 
 
@@ -265,42 +252,10 @@ def _limit(seconds: float | None, give_up: Callable[[], None] | None) -> Iterato
             signal.signal(signal.SIGALRM, before)
 
 
-@contextlib.contextmanager
-def _output_to(path: Path) -> Iterator[None]:
-    with (
-        path.open("a", encoding="utf-8") as log,
-        contextlib.redirect_stdout(log),
-        contextlib.redirect_stderr(log),
-    ):
-        yield
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    rows = []
-    if path.exists():
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                rows.append(json.loads(line))
-            except ValueError:  # cut by a kill; everything after it is trained again
-                break
-    return rows
-
-
-def _write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
-    write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows))
-
-
 def _trainable(name: str) -> Callable[..., Any]:
     module, _, function = name.partition(":")
     if module.endswith(".py"):
-        from igmsweep.plugin import load_attribute
-
         found: Callable[..., Any] = load_attribute(Path(module), function, "trainable")
         return found
     loaded: Callable[..., Any] = getattr(importlib.import_module(module), function)
     return loaded
-
-
-def log_line(text: str) -> None:
-    """A line for the person at the terminal."""
-    print(text, file=sys.stderr, flush=True)

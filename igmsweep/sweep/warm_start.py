@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import yaml
 from igmsweep.errors import UserError
 from igmsweep.record.ledger import Ledger
 from igmsweep.spaces.space import SearchSpace
-from igmsweep.sweep.trial import log_line
+
+logger = logging.getLogger(__name__)
 
 FILE = "warm_start.jsonl"
 
@@ -54,7 +56,7 @@ def take_over(folders: Sequence[Path], space: SearchSpace, spec: Mapping[str, An
                 continue
             taken.append({"params": params, "value": float(value), "source": f"warm:{folder.name}#{number}"})
         if left:
-            log_line(f"igmsweep: --warm-start: {left} trials of {folder} lie outside this space and are left out")
+            logger.warning("--warm-start: %d trials of %s lie outside this space and are left out", left, folder)
     return taken
 
 
