@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from igmsweep.sweep import SweepRequest, run_sweep
+from igmsweep.sweep import SweepRequest, run_sweep, trial
 from igmsweep.sweep.controller import Controller
 
 TRAINABLES = Path(__file__).parent.parent / "tests" / "trainables.py"
@@ -47,6 +47,7 @@ def main() -> None:
         if done in marks or done + 50 in marks:
             seen[done] = (time.perf_counter(), resident())
 
+    trial.TRAINABLE = f"{TRAINABLES}:quick"
     Controller.ended = counting  # type: ignore[method-assign,assignment]
     with tempfile.TemporaryDirectory() as place:
         (Path(place) / "space.yaml").write_text(SPACE)
@@ -58,7 +59,6 @@ def main() -> None:
                 name="s",
                 out=Path(place),
                 sampler=options.sampler,
-                trainable=f"{TRAINABLES}:quick",
                 local=options.local,
                 quiet=True,
             )

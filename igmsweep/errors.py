@@ -18,6 +18,10 @@ class DataError(UserError):
     exit_code = 1
 
 
+class OldCheckpoint(UserError):
+    """A checkpoint of another version of igmsweep: its training can only begin again."""
+
+
 class NothingCompleted(UserError):
     """A sweep or a folder without a single completed trial."""
 

@@ -6,26 +6,37 @@ seeds, and scored on the test split. Each training is a plain task with its own 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
+import logging
 import math
 import os
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from igmsweep import data as datasets
+from igmsweep.analysis.ranking import winner
+from igmsweep.analysis.tables import best_config
 from igmsweep.config import TrainConfig
 from igmsweep.data.base import SearchData
+from igmsweep.disk import exclusive, write_atomically
 from igmsweep.errors import DataError, NothingCompleted, UserError
 from igmsweep.frame import Sweep, read_sweep
-from igmsweep.record.ledger import SCHEMA, now, write_atomically
+from igmsweep.lines import BARE
+from igmsweep.plugin import Trust
+from igmsweep.record.failures import classify, one_line
+from igmsweep.record.json_files import read_object
+from igmsweep.record.paths import EVALUATION, RESULT, SCHEMA, TEST_EVAL
+from igmsweep.record.results import write_result
+from igmsweep.record.stamps import now
+from igmsweep.record.states import State
+from igmsweep.record.training import output_to, write_config
 from igmsweep.sweep.resources import Machine, allot, this_machine
+from igmsweep.sweep.trial import prepare_process
 
-COUNTER = "test_eval.json"
-Say = Callable[[str], None]
+logger = logging.getLogger(__name__)
 
 
 def evaluate(
@@ -37,7 +48,7 @@ def evaluate(
     cpus_per_trial: float = 1.0,
     gpus_per_trial: float | None = None,
     root: Path | str | None = None,
-    say: Say | None = None,
+    trust: Trust | None = None,
 ) -> dict[str, Any]:
     """Train winner and paper's default on train + validation with `seeds` seeds each, score them on the test split,
     append the outcome to `test_eval.json` and return it.
@@ -47,16 +58,14 @@ def evaluate(
         confirm_test: must be true; without it nothing is opened.
         local: one training after the other in this process; else in parallel by Ray.
         root: folder of the data set, where it has moved since the sweep.
+        trust: which Python files the sweep's folder may have run; None: none.
 
     Raises:
-        UserError: not confirmed, no sweep, or data other than the sweep's.
+        UserError: not confirmed, no sweep, or a Python file is named there that is not trusted.
         NothingCompleted: no trial has completed, or no training of this evaluation has.
-        DataError: the test split's files are missing or unreadable; this is not counted.
+        DataError: the test split's files are missing or unreadable, or the data is not the sweep's; this is not counted.
         ResourceError: a training could never be given these CPUs and GPUs.
     """
-    from igmsweep import data as datasets
-
-    say = say or _to_stderr
     if not confirm_test:
         raise UserError(
             "--confirm-test: missing; evaluate opens the test split, which is counted in test_eval.json. "
@@ -67,7 +76,7 @@ def evaluate(
     sweep = read_sweep(folder)
     place = sweep.dir.resolve()
     _read_counter(place)  # before anything is opened: a damaged count must not be written over
-    chosen = candidates(sweep, root)
+    chosen = candidates(sweep, root, trust)
     allotment = allot(_machine(address), cpus_per_trial, gpus_per_trial, None)
     data_config = chosen[0]["config"].data
     found = datasets.load_search(data_config)
@@ -81,7 +90,7 @@ def evaluate(
             "seed": seed,
             "config": (config := candidate["config"].override({"seed": seed})).to_dict(),
             "key": f"{config.hash()}-{test_hash}",
-            "folder": str(place / "evaluation" / f"{candidate['slug']}-seed{seed}-{config.hash()}-{test_hash}"),
+            "folder": str(place / EVALUATION / f"{candidate['slug']}-seed{seed}-{config.hash()}-{test_hash}"),
             "threads": max(1, int(cpus_per_trial)),
             "gpus": allotment.gpus,
         }
@@ -97,8 +106,8 @@ def evaluate(
         "reused": len(tasks) - len(waiting),
     }
     count = _append(place, "openings", opening)
-    say(
-        f"igmsweep: the test set ({len(test)} samples) is being opened, time {count} for this sweep; "
+    logger.info(
+        f"the test set ({len(test)} samples) is being opened, time {count} for this sweep; "
         f"{len(waiting)} trainings to run, {len(tasks) - len(waiting)} done before"
     )
     run = _run_here(waiting) if local else _run_with_ray(waiting, cpus_per_trial, allotment.gpus, address)
@@ -106,9 +115,9 @@ def evaluate(
         label = f"{chosen[result['candidate']]['name']}, seed {result['seed']}"
         if result["state"] == "complete":
             shown = "  ".join(f"{name} {value:.4f}" for name, value in result["test"].items() if "/" not in name)
-            say(f"{label}: {shown}  ({result['seconds']:.0f} s)")
+            logger.info(f"{label}: {shown}  ({result['seconds']:.0f} s)", extra=BARE)
         else:
-            say(f"{label}: failed, {result['error']['class']}: {result['error']['message']}")
+            logger.warning(f"{label}: failed, {result['error']['class']}: {result['error']['message']}", extra=BARE)
     outcome = {"time": now(), "test_hash": test_hash, **summarise(chosen, tasks, sweep.metric)}
     if not any(candidate["seeds"] for candidate in outcome["candidates"]):
         raise NothingCompleted(f"{place}: no training of this evaluation has completed")
@@ -116,20 +125,25 @@ def evaluate(
     return outcome | {"count": count}
 
 
-def candidates(sweep: Sweep, root: Path | str | None = None) -> list[dict[str, Any]]:
+def candidates(sweep: Sweep, root: Path | str | None = None, trust: Trust | None = None) -> list[dict[str, Any]]:
     """The winner by validation, and the paper's default with the same data and fixed settings, where it is another
     configuration: `name`, `slug`, `trial` (None: never run), `config`. The validation split is part of the training data here,
-    so a hand-over by validation becomes one of the last weights."""
-    from igmsweep.analysis.ranking import winner
-    from igmsweep.analysis.tables import best_config
+    so a hand-over by validation becomes one of the last weights.
 
-    best = TrainConfig(**best_config(sweep))
+    Raises:
+        UserError: a configuration names a Python file that is not trusted.
+    """
+    trust = trust or Trust()
+    found = best_config(sweep)
+    trust.check(found, sweep.dir)
+    best = TrainConfig(**found)
     trial = winner(sweep)
     base, paper = sweep.spec.get("base_config"), sweep.paper
     out: list[dict[str, Any]] = [
         {"name": f"best trial, {trial}", "slug": f"trial{trial}", "trial": trial, "config": best}
     ]
     if isinstance(base, dict) and paper:
+        trust.check(base, sweep.dir / "sweep.yaml")
         default = TrainConfig(**base)
         known = default.paths()
         default = default.override({path: value for path, value in paper.items() if path in known})
@@ -151,41 +165,33 @@ def candidates(sweep: Sweep, root: Path | str | None = None) -> list[dict[str, A
 
 def run_task(task: Mapping[str, Any]) -> dict[str, Any]:
     """Train one candidate with one seed, score it on the test split and write `result.json`; a failure is a result."""
-    from igmsweep import data as datasets
-    from igmsweep.record.failures import classify, one_line
-    from igmsweep.sweep.trial import prepare_process
     from igmsweep.train import train
 
     folder = Path(task["folder"])
-    folder.mkdir(parents=True, exist_ok=True)
     config = TrainConfig(**task["config"])
-    (folder / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
+    write_config(folder, config.to_yaml())
     result: dict[str, Any] = {
         "schema": SCHEMA,
         "candidate": task["candidate"],
         "seed": task["seed"],
         "key": task["key"],
     }
-    with (
-        (folder / "stdout.log").open("a", encoding="utf-8") as log,
-        contextlib.redirect_stdout(log),
-        contextlib.redirect_stderr(log),
-    ):
+    with output_to(folder):
         try:
             prepare_process(int(task["threads"]), float(task["gpus"]))
             trained = train(config, data=everything(datasets.load_search(config.data)))
             test = trained.evaluate(datasets.load_test(config.data))
             result |= {
-                "state": "complete",
+                "state": State.COMPLETE,
                 "test": {name: float(value) for name, value in test.items()},
                 "seconds": trained.seconds,
                 "config_hash": trained.config.hash(),
                 "config": trained.config.to_dict(),
             }
         except Exception as error:
-            result |= {"state": "failed", "error": {"class": classify(error), "message": one_line(error)}}
+            result |= {"state": State.FAILED, "error": {"class": classify(error), "message": one_line(error)}}
     result["finished"] = now()
-    write_atomically(folder / "result.json", json.dumps(result, indent=1))
+    write_result(folder, result)
     return result
 
 
@@ -264,11 +270,8 @@ def _sd(values: Sequence[float]) -> float | None:
 
 def _finished(task: Mapping[str, Any]) -> dict[str, Any] | None:
     """The result of a task that has completed before, else None."""
-    try:
-        result = json.loads((Path(task["folder"]) / "result.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    complete = isinstance(result, dict) and result.get("state") == "complete" and result.get("key") == task["key"]
+    result = read_object(Path(task["folder"]) / RESULT)
+    complete = result is not None and result.get("state") == State.COMPLETE and result.get("key") == task["key"]
     return result if complete else None
 
 
@@ -319,7 +322,7 @@ def _run_with_ray(
             except ray.exceptions.RayError as error:
                 message = " ".join(str(error).split())[:200]
                 failure = {"class": "worker", "message": message}
-                yield {"candidate": task["candidate"], "seed": task["seed"], "state": "failed", "error": failure}
+                yield {"candidate": task["candidate"], "seed": task["seed"], "state": State.FAILED, "error": failure}
     finally:
         if started_here:
             ray.shutdown()
@@ -334,7 +337,7 @@ def _same_data(sweep: Sweep, found: SearchData) -> None:
 
 
 def _read_counter(place: Path) -> dict[str, Any]:
-    path = place / COUNTER
+    path = place / TEST_EVAL
     if not path.is_file():
         return {"schema": SCHEMA, "count": 0, "openings": [], "evaluations": []}
     try:
@@ -350,26 +353,9 @@ def _read_counter(place: Path) -> dict[str, Any]:
 
 def _append(place: Path, key: str, entry: dict[str, Any]) -> int:
     """Append to `openings` or `evaluations` and return how many openings there are; safe against a second process."""
-    with _locked(place):
+    with exclusive(place):  # the folder itself is the lock, so that no file is left behind
         value = _read_counter(place)
         value[key].append(entry)
         value["count"] = max(value["count"] + (key == "openings"), len(value["openings"]))
-        write_atomically(place / COUNTER, json.dumps(value, indent=1))
+        write_atomically(place / TEST_EVAL, json.dumps(value, indent=1))
     return int(value["count"])
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """One process at a time; the folder itself is the lock, so that no file is left behind."""
-    import fcntl
-
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _to_stderr(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -1,15 +1,72 @@
-"""Objects from a user's own Python file, named as `path/to/file.py:NAME`."""
+"""Objects from a user's own Python file, named as `path/to/file.py:NAME`, and which of them a folder may have run.
+
+Whoever types such a name wants that file run. A results folder or a configuration that somebody sent may name one as well,
+and to load a file is to run it: so those are loaded only when the person names them again, or trusts the folder.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
+import re
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from igmsweep.errors import UserError, nearest
+
+
+@dataclass(frozen=True)
+class Trust:
+    """The Python files that a person lets a configuration from a folder run: those that they name, or all.
+
+    Attributes:
+        method, data: `path/to/file.py:NAME` as the person typed it; a built-in name must be the configuration's, too.
+        everything: run whatever the folder names.
+    """
+
+    method: str | None = None
+    data: str | None = None
+    everything: bool = False
+
+    def check(self, config: Mapping[str, Any], source: Path | str) -> None:
+        """Look at the names in a configuration, before it is resolved and thereby run.
+
+        Args:
+            config: nested values as YAML or JSON had them.
+            source: where they were found, for the message.
+
+        Raises:
+            UserError: it names a Python file that nobody has allowed, or another method or data set than was named.
+        """
+        for section, given in (("method", self.method), ("data", self.data)):
+            found = config.get(section)
+            name = found.get("name") if isinstance(found, Mapping) else found
+            if not isinstance(name, str):
+                continue  # nothing that could be loaded; whoever resolves it says what is wrong
+            if given is not None and not _same(given, name):
+                raise UserError(f"--{section}: found '{given}', but {source} names {name}")
+            if given is None and names_code(name) and not self.everything:
+                raise UserError(
+                    f"{source}: {section}.name is {name}, a Python file that would be run; if you know it, "
+                    f"add --{section} {name}, or --trust for all that is named there"
+                )
+
+
+def names_code(name: str) -> bool:
+    """Whether a method's or data set's name is that of a Python file."""
+    return re.search(r"\.py(:|$)", name) is not None
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two names are of one object, however the path is written."""
+    if one == other or not (names_code(one) and names_code(other)):
+        return one == other
+    (path, _, attribute), (path_, _, attribute_) = (re.split(r"\.py(:|$)", name, maxsplit=1) for name in (one, other))
+    return attribute == attribute_ and Path(f"{path}.py").resolve() == Path(f"{path_}.py").resolve()
 
 
 def load_module(path: Path, key: str) -> ModuleType:

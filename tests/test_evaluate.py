@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -73,19 +72,15 @@ def spoil(data: Path) -> None:
         path.write_bytes(b"\x00 not for reading")
 
 
-def told(lines: list[str]) -> Any:
-    return lambda line: lines.append(line)
-
-
 def test_without_the_confirmation_nothing_is_opened(sweep: Path) -> None:
     with pytest.raises(UserError, match="--confirm-test: missing"):
         evaluate(sweep)
     assert not (sweep / "test_eval.json").exists()
 
 
-def test_winner_and_paper_are_trained_again_scored_and_compared(sweep: Path) -> None:
-    said: list[str] = []
-    outcome = evaluate(sweep, confirm_test=True, seeds=2, local=True, say=told(said))
+def test_winner_and_paper_are_trained_again_scored_and_compared(sweep: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "igmsweep")
+    outcome = evaluate(sweep, confirm_test=True, seeds=2, local=True)
     names = [candidate["name"] for candidate in outcome["candidates"]]
     expected = candidates(read_sweep(sweep))
     assert names == [candidate["name"] for candidate in expected]
@@ -99,20 +94,20 @@ def test_winner_and_paper_are_trained_again_scored_and_compared(sweep: Path) -> 
         assert result["config"]["stages"]["handover"] == "last"
     record = json.loads((sweep / "test_eval.json").read_text())
     assert record["count"] == 1 and len(record["openings"]) == len(record["evaluations"]) == 1
-    assert "opened, time 1" in said[0] and "30 samples" in said[0]
+    assert "opened, time 1" in caplog.messages[0] and "30 samples" in caplog.messages[0]
 
 
 def test_finished_trainings_are_not_run_again_and_every_opening_counts(
     sweep: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    evaluate(sweep, confirm_test=True, seeds=1, local=True, say=told([]))
+    evaluate(sweep, confirm_test=True, seeds=1, local=True)
     results = {path: path.read_bytes() for path in (sweep / "evaluation").glob("*/result.json")}
-    second = evaluate(sweep, confirm_test=True, seeds=2, local=True, say=told([]))
+    second = evaluate(sweep, confirm_test=True, seeds=2, local=True)
     assert all(path.read_bytes() == before for path, before in results.items())
     opening = json.loads((sweep / "test_eval.json").read_text())["openings"][-1]
     assert (opening["trained"], opening["reused"]) == (len(results), len(results))
     assert second["count"] == 2 == read_sweep(sweep).test_opened
-    page = analyze(sweep, formats=["html"], say=told([]))[0].read_text()
+    page = analyze(sweep, formats=["html"], say=str)[0].read_text()
     assert "The test set was opened 2 times" in page
     assert "On the test set" in page and second["candidates"][0]["name"] in page
 
@@ -122,7 +117,7 @@ def test_a_comparison_is_paired_by_seed(sweep: Path) -> None:
     text = (sweep / "sweep.yaml").read_text()
     assert "method.tau: 0.4" in text
     (sweep / "sweep.yaml").write_text(text.replace("method.tau: 0.4", "method.tau: 7.5"))
-    outcome = evaluate(sweep, confirm_test=True, seeds=2, local=True, say=told([]))
+    outcome = evaluate(sweep, confirm_test=True, seeds=2, local=True)
     best, paper = (candidate["per_seed"]["acc"] for candidate in outcome["candidates"])
     comparison = outcome["comparison"]
     assert comparison["n"] == 2 and comparison["test"] == "paired t-test over seeds"
@@ -142,7 +137,7 @@ def test_training_takes_train_and_validation_together(sweep: Path) -> None:
 def test_a_damaged_counter_is_not_written_over(sweep: Path) -> None:
     (sweep / "test_eval.json").write_text('{"count": 3, ')
     with pytest.raises(UserError, match=r"test_eval\.json: cannot be read; it counts"):
-        evaluate(sweep, confirm_test=True, local=True, say=told([]))
+        evaluate(sweep, confirm_test=True, local=True)
     assert (sweep / "test_eval.json").read_text() == '{"count": 3, '
 
 
@@ -150,7 +145,7 @@ def test_a_sweep_without_a_finished_trial_has_nothing_to_evaluate(sweep: Path) -
     (sweep / "trials.jsonl").write_text("")
     shutil.rmtree(sweep / "trials")
     with pytest.raises(NothingCompleted):
-        evaluate(sweep, confirm_test=True, local=True, say=told([]))
+        evaluate(sweep, confirm_test=True, local=True)
 
 
 def test_other_data_than_the_sweeps_is_refused(sweep: Path) -> None:
@@ -158,7 +153,7 @@ def test_other_data_than_the_sweeps_is_refused(sweep: Path) -> None:
     before = read_sweep(sweep).data["data_hash"]
     (sweep / "sweep.yaml").write_text(text.replace(before, "000000000000"))
     with pytest.raises(DataError, match="the data has changed"):
-        evaluate(sweep, confirm_test=True, local=True, say=told([]))
+        evaluate(sweep, confirm_test=True, local=True)
     assert not (sweep / "test_eval.json").exists()
 
 
@@ -169,9 +164,9 @@ def test_with_the_test_split_unreadable_only_evaluate_fails(tmp_path: Path) -> N
     spoil(tmp_path / "data")
     folder = sweep_of(tmp_path / "out", tmp_path / "data", trials=2)
     assert set(read_sweep(folder).trials["state"]) == {"complete"}
-    assert analyze(folder, formats=["html"], say=told([]))[0].is_file()
+    assert analyze(folder, formats=["html"], say=str)[0].is_file()
     with pytest.raises(DataError) as error:
-        evaluate(folder, confirm_test=True, local=True, say=told([]))
+        evaluate(folder, confirm_test=True, local=True)
     assert "\n" not in str(error.value) and "test" in str(error.value)
     assert not (folder / "test_eval.json").exists()  # nothing was seen, so nothing is counted
 
@@ -195,9 +190,9 @@ def test_a_poisoned_test_split_changes_no_output_of_a_search(tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_ray_runs_the_same_trainings(sweep: Path) -> None:
-    outcome = evaluate(sweep, confirm_test=True, seeds=1, say=told([]))
+    outcome = evaluate(sweep, confirm_test=True, seeds=1)
     assert all(len(candidate["seeds"]) == 1 for candidate in outcome["candidates"])
     here = Path(shutil.copytree(sweep, sweep.parent / "again", ignore=shutil.ignore_patterns("evaluation", "test_*")))
-    again = evaluate(here, confirm_test=True, seeds=1, local=True, say=told([]))
+    again = evaluate(here, confirm_test=True, seeds=1, local=True)
     for one, two in zip(outcome["candidates"], again["candidates"], strict=True):
         assert one["per_seed"]["acc"] == pytest.approx(two["per_seed"]["acc"])

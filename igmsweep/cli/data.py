@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from igmsweep.cli.options import AsJson, parse_overrides
+from igmsweep.cli.terminal import say
+from igmsweep.errors import UserError
+
 if TYPE_CHECKING:
     from igmsweep.schema.sections import DataConfig
 
@@ -21,7 +25,6 @@ Name = Annotated[str, typer.Argument(help="A data set's name, path/to/file.py:NA
 Root = Annotated[Path | None, typer.Option(help="Folder of the data set; remembered when it is one.")]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Threads that decode; default: the cores there are.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Such as data.options.frames=3.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 CacheDir = Annotated[Path | None, typer.Option("--cache", help="The cache folder; default: $IGMSWEEP_CACHE.")]
 
 
@@ -92,10 +95,10 @@ def data_prepare(
     _remember(name, root)
     for part, whole in found.items():
         for remark in whole.replaced:
-            _say(f"{remark.kind:10s} {part:5s} {remark.sample}  {remark.text}")
+            say(f"{remark.kind:10s} {part:5s} {remark.sample}  {remark.text}")
     for part, whole in found.items():
         used = cache.under_policy(whole, name, config.bad_files, config.silent_files)
-        _say(
+        say(
             f"{part:5s} {len(used)} samples, {len(used.skipped)} left out, {len(used.replaced)} with silence or grey in a "
             f"file's place (data.bad_files={config.bad_files}, data.silent_files={config.silent_files})"
         )
@@ -129,7 +132,7 @@ def cache_list(cache: CacheDir = None, as_json: AsJson = False) -> None:
         state = f"{entry.samples} samples" if entry.whole else "unfinished"
         typer.echo(f"{entry.path.name}  {entry.dataset} {entry.part}  {state}  {entry.bytes / 2**20:.0f} MiB  {used}")
     free = f", {shutil.disk_usage(folder).free / 2**30:.0f} GiB free" if folder.is_dir() else ""
-    _say(f"{folder}: {len(held)} caches, {sum(entry.bytes for entry in held) / 2**30:.2f} GiB{free}")
+    say(f"{folder}: {len(held)} caches, {sum(entry.bytes for entry in held) / 2**30:.2f} GiB{free}")
 
 
 @cache_app.command("remove")
@@ -143,13 +146,11 @@ def cache_remove(
     gone = remove(_cache(cache), names)
     for entry in gone:
         typer.echo(entry.path.name)
-    _say(f"removed {len(gone)} caches, {sum(entry.bytes for entry in gone) / 2**20:.0f} MiB")
+    say(f"removed {len(gone)} caches, {sum(entry.bytes for entry in gone) / 2**20:.0f} MiB")
 
 
 def _config(name: str, root: Path | None, pairs: list[str] | None) -> DataConfig:
-    from igmsweep.cli.app import parse_overrides
     from igmsweep.config import TrainConfig
-    from igmsweep.errors import UserError
 
     overrides: dict[str, Any] = parse_overrides(pairs)
     for key in overrides:
@@ -172,8 +173,4 @@ def _remember(name: str, root: Path | None) -> None:
     from igmsweep.data import places
 
     if root is not None and name in data.names() and places.remember(name, root.expanduser().resolve()):
-        _say(f"igmsweep: remembered where {name} is; later commands need no --root")
-
-
-def _say(line: str) -> None:
-    typer.echo(line, err=True)
+        say(f"igmsweep: remembered where {name} is; later commands need no --root")

@@ -40,12 +40,13 @@ class Session:
         self._began = time.monotonic()
 
     @classmethod
-    def begin(cls, folder: Path, hardware: Hardware, trials: int, seeds: int, resources: Mapping[str, Any]) -> Session:
+    def begin(
+        cls, folder: Path, hardware: Hardware, options: Mapping[str, Any], resources: Mapping[str, Any]
+    ) -> Session:
         """Write down that a driver starts; the entries of earlier ones stay.
 
         Args:
-            trials: wanted in all.
-            seeds: trainings of each repeated configuration, in all.
+            options: what it was asked for and a later driver goes on with, such as `trials` and `seeds`.
             resources: `runner`, `max_concurrent`, `cpus_per_trial`, `gpus_per_trial`.
 
         Raises:
@@ -53,7 +54,7 @@ class Session:
         """
         described, before = describe(hardware), read_meta(folder)
         described["started"] = before.get("started", described["started"])
-        entry = {"started": now(), "pid": os.getpid(), "trials": trials, "seeds": seeds, **resources}
+        entry = {"started": now(), "pid": os.getpid(), **options, **resources}
         # a resume may bring others
         entry |= {"git": described["git"], "versions": described["versions"]}
         session = cls(folder, described, [*sessions_of(before), entry])
@@ -83,6 +84,11 @@ class Session:
 def read_meta(folder: Path) -> dict[str, Any]:
     """`meta.json`; empty when there is none that can be read."""
     return read_object(folder / META) or {}
+
+
+def last_session(folder: Path) -> dict[str, Any]:
+    """The last driver's entry; empty where there was none."""
+    return next(reversed(sessions_of(read_meta(folder))), {})
 
 
 def sessions_of(meta: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -7,8 +7,8 @@ killed at any moment is replaced by one that reads the folder.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from igmsweep.record.rows import Report, TrialRow, folded, merged, repeat_source
 from igmsweep.record.states import State
 from igmsweep.spaces.space import SearchSpace
 from igmsweep.sweep.checkpoints import Checkpoints
+from igmsweep.sweep.options import SweepOptions
 from igmsweep.sweep.progress import Display
 from igmsweep.sweep.recovery import left_behind, runs_alone_next
 from igmsweep.sweep.repeats import Repeats
@@ -35,25 +36,6 @@ EQUAL_BUGS = 3
 """As many first trials that fail as bugs, with none complete, end a sweep."""
 
 LOST = {FailureClass.WORKER: "the worker process died", FailureClass.NODE: "the node it ran on was lost"}
-
-
-@dataclass
-class Settings:
-    """What a driver needs beside the space and the configuration; seconds."""
-
-    trainable: str
-    trials: int
-    folds: int | None = None
-    seeds: int = 1
-    repeat_top: int = 3
-    retries: int = 2
-    keep_checkpoints: str = "best"
-    time_budget_s: float | None = None
-    trial_timeout_s: float | None = None
-    local: bool = False
-    address: str | None = None
-    loggers: Mapping[str, str] = field(default_factory=dict)
-    quiet: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,7 +60,7 @@ class Controller:
         proposer: Proposer,
         stopping: Stopping,
         allotment: Allotment,
-        settings: Settings,
+        settings: SweepOptions,
     ) -> None:
         self.folder, self.base, self.space, self.settings = folder, base, space, settings
         self.proposer, self.stopping_rule, self.allotment = proposer, stopping, allotment
@@ -87,10 +69,6 @@ class Controller:
         self.progress = Display(space.metric, space.mode, self.wanted, allotment.concurrent, settings.quiet)
         budget = settings.time_budget_s
         self.deadline = None if budget is None else time.monotonic() + budget
-        # the two below are the runners' own and will leave with them: whether a trial trains in this process, and what
-        # puts the sweep's signal handlers in place again
-        self.training = False
-        self.arm: Callable[[], None] = lambda: None
         self._fault: Exception | None = None
         self._stop_code = 0
         self._open: dict[int, _Attempt] = {}
@@ -109,10 +87,6 @@ class Controller:
         """What went wrong in the driver itself, which a library's callbacks would swallow."""
         return self._fault
 
-    @fault.setter
-    def fault(self, error: Exception) -> None:  # what the runners say instead of `fail`
-        self.fail(error)
-
     def fail(self, error: Exception) -> None:
         """End the sweep with an error; the first one is told."""
         self._fault = self._fault or error
@@ -121,10 +95,6 @@ class Controller:
     def stop_code(self) -> int:
         """The exit code of the signal that ends the sweep; 0 for none."""
         return self._stop_code
-
-    @stop_code.setter
-    def stop_code(self, code: int) -> None:  # what the runners say instead of `stop`
-        self.stop(code)
 
     def stop(self, code: int) -> None:
         """End the sweep in order, since a signal asks for it; the first one counts."""
@@ -309,7 +279,6 @@ class Controller:
             folds=self.settings.folds,
             decided=attempt.decided,
             timeout=self.settings.trial_timeout_s,
-            trainable=getattr(self.settings, "trainable", None),
         )
 
     def _run_again(self, attempt: _Attempt, error: Failure, transient: bool, alone: bool) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from igmsweep.sweep.controller import Controller
+from igmsweep.sweep.runner import Driver, Outline
+from igmsweep.sweep.signals import INTERRUPTED, Signals
 from igmsweep.sweep.trial import run_trial
 
 
-def run(sweep: Controller) -> None:
+def run(sweep: Driver, outline: Outline, signals: Signals) -> None:
     """Run trials until there is none left, the budget is used up, or Ctrl-C."""
     while (task := sweep.next_task()) is not None:
         number = task["number"]
 
-        def progress(cycle: int, metrics: dict[str, float], number: int = number) -> bool:
+        def report(cycle: int, metrics: dict[str, float], number: int = number) -> bool:
             if sweep.reported(number, cycle, metrics):
                 return True
             if sweep.stopping:  # the time budget is over
@@ -19,12 +20,10 @@ def run(sweep: Controller) -> None:
             return False
 
         try:
-            sweep.training = True
-            run_trial(task, progress)
+            with signals.training():
+                run_trial(task, report)
         except KeyboardInterrupt:
             if not sweep.stopping:
-                sweep.stop_code = 130
+                sweep.stop(INTERRUPTED)
             return
-        finally:
-            sweep.training = False
         sweep.ended(number)

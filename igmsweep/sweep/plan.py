@@ -17,10 +17,13 @@ from pydantic import ValidationError
 from igmsweep.config import TrainConfig, preset, presets, with_absolute_paths
 from igmsweep.data.base import SearchData
 from igmsweep.errors import UserError, nearest
-from igmsweep.record.ledger import SCHEMA, now
+from igmsweep.plugin import Trust
+from igmsweep.record.paths import SCHEMA, SPEC
+from igmsweep.record.stamps import now
 from igmsweep.spaces.choose import load_space
 from igmsweep.spaces.space import SearchSpace, overlap
-from igmsweep.sweep.request import KEEP, SAMPLERS, SweepRequest
+from igmsweep.sweep.options import recorded
+from igmsweep.sweep.request import SweepRequest
 from igmsweep.sweep.search import Enqueued, startup_trials
 from igmsweep.sweep.stopping import make_stopping
 
@@ -37,14 +40,10 @@ FIXED_BY_START = (
     "folds",
     "scheduler",
     "stopping",
-    "trainable",
     "base_config",
     "enqueued",
 )
 """What must be equal for two requests to be one sweep."""
-
-
-NEEDED = ("trials", "seeds", "retries", "startup", "repeat_top", "trial_timeout_s", "keep_checkpoints")
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def make_plan(request: SweepRequest) -> Plan:
     Raises:
         UserError: anything in the request that cannot work; one line that names the option or key.
     """
-    check_options(request)
+    request.check()
     base = TrainConfig(data=request.data, method=request.method)
     space = load_space(request.space or None, base)
     space.check(base)
@@ -77,6 +76,7 @@ def make_plan(request: SweepRequest) -> Plan:
                 )
     if "seed" not in request.overrides:
         base = base.override({"seed": request.seed})
+    base = _hand_over_by_the_metric(base, space, request)
     if request.folds is not None:
         base = _with_folds(base, request)
     # a folder that was named is made absolute, as Ray changes the working directory; one that was not is each node's own
@@ -99,15 +99,8 @@ def make_plan(request: SweepRequest) -> Plan:
         "startup": startup_trials(request.trials),
         "scheduler": request.scheduler,
         "stopping": {"cycles": cycles, "grace": request.grace, "reduction": request.reduction},
-        "trials": request.trials,
-        "folds": request.folds,
-        "seeds": request.seeds,
-        "repeat_top": request.repeat_top,
-        "retries": request.retries,
-        "trial_timeout_s": request.trial_timeout_s,
-        "keep_checkpoints": request.keep_checkpoints,
+        **request.recorded(),
         "seed": request.seed,
-        "trainable": request.trainable,
         "base_config": base.to_dict(),
         "paper": paper,
     }
@@ -139,13 +132,17 @@ def probe_data(base: TrainConfig, folds: int | None) -> Any:
     return base.override({"data.folds": folds, "data.fold": 0}).data
 
 
-def read_plan(folder: Path) -> Plan:
+def read_plan(folder: Path, trust: Trust) -> Plan:
     """The plan in a sweep's folder.
 
+    Args:
+        trust: which Python files the plan may name; resolving the configuration runs them.
+
     Raises:
-        UserError: there is no sweep, or its `sweep.yaml` is damaged or from a version that wrote less.
+        UserError: there is no sweep, its `sweep.yaml` is damaged or from a version that wrote less, or it names a Python
+            file that is not trusted.
     """
-    path = folder / "sweep.yaml"
+    path = folder / SPEC
     if not path.is_file():
         raise UserError(f"{folder}: no sweep here; expected a folder with sweep.yaml")
     try:
@@ -154,9 +151,11 @@ def read_plan(folder: Path) -> Plan:
         source = str(described.pop("source", path.name))
         described.pop("enqueue", None)
         space = SearchSpace.from_dict(described, source)
+        trust.check(spec["base_config"], path)
         base = TrainConfig(**spec["base_config"])
+        spec["base_config"] = base.to_dict()  # in the words of this version
         enqueued = tuple(Enqueued(entry["params"], entry["source"], entry["extra"]) for entry in spec["enqueued"])
-        for key in (*NEEDED, *(key for key in FIXED_BY_START if "." not in key)):
+        for key in ("startup", *recorded(), *(key for key in FIXED_BY_START if "." not in key)):
             spec[key]
         spec["data"]["data_hash"]
     except (yaml.YAMLError, UnicodeDecodeError, ValidationError, KeyError, TypeError, AttributeError) as error:
@@ -178,35 +177,12 @@ def same_sweep(folder: Path, before: Mapping[str, Any], now_: Mapping[str, Any])
             raise UserError(f"{folder}: --resume: was started with {path} {old}, now {new}; choose another --name")
 
 
-def check_options(request: SweepRequest) -> None:
-    """Raise UserError for an option that cannot work whatever is searched."""
-    if request.sampler not in SAMPLERS:
-        raise UserError(
-            f"--sampler: found '{request.sampler}', expected one of {', '.join(SAMPLERS)}{nearest(request.sampler, SAMPLERS)}"
-        )
-    if request.keep_checkpoints not in KEEP:
-        raise UserError(
-            f"--keep-checkpoints: found '{request.keep_checkpoints}', expected one of {', '.join(KEEP)}"
-            f"{nearest(request.keep_checkpoints, KEEP)}"
-        )
-    for option, value, least in (
-        ("--trials", request.trials, 1),
-        ("--seeds", request.seeds, 1),
-        ("--repeat-top", request.repeat_top, 1),
-        ("--retries", request.retries, 0),
-        ("--folds", 2 if request.folds is None else request.folds, 2),
-    ):
-        if value < least:
-            raise UserError(f"{option}: found {value}, expected at least {least}")
-    for option, seconds in (("--time-budget", request.time_budget_s), ("--trial-timeout", request.trial_timeout_s)):
-        if seconds is not None and not seconds > 0:
-            raise UserError(f"{option}: found {seconds:g} s, expected more than 0")
-    if request.name is not None and (not request.name or Path(request.name).name != request.name):
-        raise UserError(f"--name: found '{request.name}', expected a plain folder name; --out says where it goes")
-    if request.resume and request.name is None:
-        raise UserError("--resume: needs --name, the sweep to go on with; or use `igmsweep resume FOLDER`")
-    if request.local and request.loggers:
-        raise UserError("--log: Ray's own callbacks need Ray; leave --local out")
+def _hand_over_by_the_metric(base: TrainConfig, space: SearchSpace, request: SweepRequest) -> TrainConfig:
+    """Where stages hand over by validation, they look at what the sweep searches by, unless somebody has said otherwise."""
+    path, leaf = "stages.handover_by", space.metric.rsplit("/", 1)[-1]
+    said = path in {**space.fixed, **request.overrides} or any(param.path == path for param in space.params)
+    preset = base.method.preset != "paper"
+    return base if said or preset or base.get(path) == leaf else base.override({path: leaf})
 
 
 def _with_folds(base: TrainConfig, request: SweepRequest) -> TrainConfig:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 import sys
 
+from igmsweep.config import TrainConfig
+from igmsweep.sweep.estimate import estimate
+
 
 def main() -> None:
-    """Measure and print."""
-    from igmsweep.config import TrainConfig
-    from igmsweep.sweep.estimate import estimate
-
-    print(json.dumps({"peak": int(estimate(TrainConfig(**json.load(sys.stdin))).memory)}))
+    """Measure and write."""
+    sys.stdout.write(json.dumps({"peak": int(estimate(TrainConfig(**json.load(sys.stdin))).memory)}) + "\n")
 
 
 if __name__ == "__main__":

@@ -29,9 +29,10 @@ from ray.tune.search import Searcher
 from igmsweep.errors import ResourceError, UserError, nearest
 from igmsweep.record.failures import DISK_ERRORS, SweepFailed, one_line
 from igmsweep.record.ledger import trial_folder
-from igmsweep.sweep.controller import Controller
 from igmsweep.sweep.resources import Machine, this_machine
-from igmsweep.sweep.trial import run_trial
+from igmsweep.sweep.runner import Driver, Outline
+from igmsweep.sweep.signals import Signals
+from igmsweep.sweep.trial import for_worker, run_trial
 
 OBJECT_STORE = 200 * 2**20
 """Bytes; trials exchange small dictionaries, the data is mapped from the cache."""
@@ -43,44 +44,42 @@ LOGGERS = {"tensorboard": "tensorboardX", "wandb": "wandb", "mlflow": "mlflow"}
 """Ray's own callbacks and the package that each of them needs."""
 
 
-def run(sweep: Controller) -> None:
+def run(sweep: Driver, outline: Outline, signals: Signals) -> None:
     """Run the sweep's trials with Ray Tune until none is left or the sweep is stopping."""
     started_here = not ray.is_initialized()
-    connect(sweep.settings.address)
-    sweep.arm()  # Ray's own handler of SIGTERM would abort the process
+    connect(outline.address)
+    signals.arm()  # Ray's own handler of SIGTERM would abort the process
     try:
         tuner = tune.Tuner(
             tune.with_resources(_trial, _resources),
             tune_config=tune.TuneConfig(
-                metric=sweep.space.metric,
-                mode=sweep.space.mode,
-                search_alg=StudySearch(sweep),
+                metric=outline.metric,
+                mode=outline.mode,
+                search_alg=StudySearch(sweep, outline),
                 scheduler=CycleScheduler(sweep),
                 num_samples=-1,
-                max_concurrent_trials=sweep.allotment.concurrent,
+                max_concurrent_trials=outline.concurrent,
                 reuse_actors=True,  # a fresh actor would import torch again for every trial
                 trial_dirname_creator=lambda trial: trial.trial_id,
             ),
             run_config=tune.RunConfig(
                 name="ray",
-                storage_path=str(sweep.folder),
+                storage_path=str(outline.folder),
                 stop=_Stop(sweep),
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=0),  # the driver decides what runs again
-                callbacks=[*callbacks(sweep.settings.loggers, sweep.folder.name)],
+                callbacks=[*callbacks(outline.loggers, outline.folder.name)],
             ),
         )
         try:
             with _quiet():
                 tuner.fit()
         except Exception as error:
-            if sweep.fault is None and not sweep.stopping:
+            if not sweep.stopping:
                 raise SweepFailed(
-                    f"{sweep.folder}: Ray stopped ({one_line(error)}); nothing recorded is lost, `igmsweep resume "
-                    f"{sweep.folder}` goes on"
+                    f"{outline.folder}: Ray stopped ({one_line(error)}); nothing recorded is lost, `igmsweep resume "
+                    f"{outline.folder}` goes on"
                 ) from error
-        if sweep.fault is not None:
-            raise sweep.fault
     finally:
         if started_here:
             ray.shutdown()
@@ -156,13 +155,13 @@ def _trial(task: dict[str, Any]) -> None:
     """What an actor runs. A failed training is a result, so that the actor lives on for the next one."""
     metric = task["metric"]
 
-    def progress(cycle: int, metrics: dict[str, Any]) -> bool:
+    def report(cycle: int, metrics: dict[str, Any]) -> bool:
         tune.report({metric: metrics[metric], "cycle": cycle, "metrics": metrics})  # does not return when it stops
         return False
 
     node = ray.get_runtime_context().get_node_id()
     try:
-        result = run_trial({**task, "worker": True, "node": node}, progress)
+        result = run_trial({**task, "worker": True, "node": node}, report)
     except OSError as error:
         if error.errno not in DISK_ERRORS:
             raise
@@ -175,22 +174,22 @@ def _trial(task: dict[str, Any]) -> None:
 class StudySearch(Searcher):
     """Ray Tune's view of the sweep. The study and the ledger live in the driver; Ray need not save them."""
 
-    def __init__(self, sweep: Controller) -> None:
-        super().__init__(metric=sweep.space.metric, mode=sweep.space.mode)
-        self._sweep = sweep
+    def __init__(self, sweep: Driver, outline: Outline) -> None:
+        super().__init__(metric=outline.metric, mode=outline.mode)
+        self._sweep, self._folder = sweep, outline.folder
         self._numbers: dict[str, int] = {}
 
     def suggest(self, trial_id: str) -> Any:
         try:
             task = self._sweep.next_task()
         except Exception as error:
-            self._sweep.fault = error  # Ray would print it and go on without us
+            self._sweep.fail(error)  # Ray would print it and go on without us
             return Searcher.FINISHED
         if task is None:
             # a running trial may have to run again, so the search is not over before the last one has ended
             return None if self._sweep.busy and not self._sweep.stopping else Searcher.FINISHED
         self._numbers[trial_id] = task["number"]
-        return task
+        return for_worker(task)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         number = self._numbers.pop(trial_id, None)
@@ -199,12 +198,12 @@ class StudySearch(Searcher):
         try:
             self._sweep.ended(number, self._lost(number) if error else "worker")
         except Exception as problem:
-            self._sweep.fault = self._sweep.fault or problem
+            self._sweep.fail(problem)
 
     def _lost(self, number: int) -> str:
         """Whether a dead worker took its node with it."""
         try:
-            worker = json.loads((trial_folder(self._sweep.folder, number) / "worker.json").read_text())
+            worker = json.loads((trial_folder(self._folder, number) / "worker.json").read_text())
         except (OSError, ValueError):
             return "worker"
         deadline = time.monotonic() + NODE_LOSS_S
@@ -229,7 +228,7 @@ class StudySearch(Searcher):
 class CycleScheduler(FIFOScheduler):
     """Hands scores at stage ends to the driver, which decides at cycle ends."""
 
-    def __init__(self, sweep: Controller | None) -> None:
+    def __init__(self, sweep: Driver | None) -> None:
         super().__init__()
         self._sweep = sweep
 
@@ -247,7 +246,7 @@ class CycleScheduler(FIFOScheduler):
             }
             stops = sweep.reported(int(trial.config["number"]), cycle, metrics)
         except Exception as error:
-            sweep.fault = sweep.fault or error
+            sweep.fail(error)
             return str(TrialScheduler.STOP)
         return str(TrialScheduler.STOP if stops else TrialScheduler.CONTINUE)
 
@@ -258,7 +257,7 @@ class CycleScheduler(FIFOScheduler):
 class _Stop(tune.Stopper):
     """Ends the experiment when the sweep is stopping."""
 
-    def __init__(self, sweep: Controller | None) -> None:
+    def __init__(self, sweep: Driver | None) -> None:
         self._sweep = sweep
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:

@@ -1,79 +1,77 @@
-"""What a person asks of a sweep."""
+"""What a person asks of a sweep: a new one, or going on with one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any
+
+from igmsweep.errors import UserError, nearest
+from igmsweep.plugin import Trust
+from igmsweep.sweep.options import Option, SweepOptions, on_resume
 
 SAMPLERS = ("tpe", "random", "grid", "gp", "cmaes")
-KEEP = ("best", "all", "none")
 
 
 @dataclass(frozen=True)
-class SweepRequest:
-    """One sweep. Times are seconds; `gpus_per_trial` None means one where the machine has any, else none."""
+class SweepRequest(SweepOptions):
+    """A new sweep: what is searched, and the options of `SweepOptions` by name.
+
+    >>> SweepRequest(data="avdigits", trials=16, seed=0).sampler
+    'tpe'
+    """
 
     data: str
+    """A data set's name, `path/to/file.py:NAME`, or a CSV file."""
     method: str = "igm"
+    """A method's name, or `path/to/file.py:Class`."""
     space: str | Path | None = None
-    trials: int = 16
-    time_budget_s: float | None = None
-    trial_timeout_s: float | None = None
-    """A trial that takes longer fails as `timeout`; None: no limit."""
-    max_concurrent: int | None = None
-    cpus_per_trial: float = 1.0
-    gpus_per_trial: float | Literal["auto"] | None = None
-    """`auto`: a short training's peak memory decides."""
-    sampler: str = "tpe"
+    sampler: Annotated[str, Option("--sampler", choices=SAMPLERS)] = "tpe"
     scheduler: str = "none"
     grace: int = 1
     """Cycles that early stopping leaves to every trial."""
     reduction: int = 3
     """ASHA's ratio between two rungs."""
-    folds: int | None = None
-    """Cross-validation inside each trial; its score is the mean."""
-    seeds: int = 1
-    """Trainings in all, of different seeds, of each of the `repeat_top` best configurations."""
-    repeat_top: int = 3
-    retries: int = 2
-    """How often a trial whose process or node died goes on from its checkpoint."""
-    keep_checkpoints: Literal["best", "all", "none"] = "best"
     warm_start: tuple[Path, ...] = ()
     """Earlier sweeps whose finished trials the search starts from."""
     seed: int = 0
     name: str | None = None
     out: Path = Path("results")
     overrides: Mapping[str, Any] = field(default_factory=dict)
-    local: bool = False
-    address: str | None = None
-    loggers: Mapping[str, str] = field(default_factory=dict)
-    """Ray's own callbacks by name: `tensorboard`, `wandb` (project), `mlflow` (tracking address)."""
     dry_run: bool = False
     resume: bool = False
     """Go on with the sweep in the folder where there is one."""
-    quiet: bool = False
-    trainable: str = "igmsweep.train:train"
-    """`module:function` with the signature of `igmsweep.train.train`; tests put their own here."""
+
+    def check(self) -> None:
+        """Raise UserError for an option that cannot work whatever is searched."""
+        super().check()
+        if self.name is not None and (not self.name or Path(self.name).name != self.name):
+            raise UserError(f"--name: found '{self.name}', expected a plain folder name; --out says where it goes")
+        if self.resume and self.name is None:
+            raise UserError("--resume: needs --name, the sweep to go on with; or use `igmsweep resume FOLDER`")
 
 
-@dataclass(frozen=True)
 class ResumeRequest:
-    """Going on with a sweep. None leaves a setting as it was; `trials` is the new total."""
+    """Going on with a sweep.
 
-    folder: Path
-    trials: int | None = None
-    time_budget_s: float | None = None
-    trial_timeout_s: float | None = None
-    max_concurrent: int | None = None
-    cpus_per_trial: float | None = None
-    gpus_per_trial: float | Literal["auto"] | None = None
-    seeds: int | None = None
-    retries: int | None = None
-    retry_failed: bool = False
-    """Train failed trials again, too."""
-    local: bool | None = None
-    address: str | None = None
-    loggers: Mapping[str, str] = field(default_factory=dict)
-    quiet: bool = False
+    Args:
+        folder: the sweep's.
+        retry_failed: train failed trials again, too.
+        trust: which Python files the folder may have run; None: none.
+        given: options of `SweepOptions` that are to be other than before, such as `trials`, the new total. One that is
+            left out, or None, stays as it was.
+
+    Raises:
+        UserError: an option that a resumed sweep cannot be given.
+    """
+
+    def __init__(self, folder: Path, *, retry_failed: bool = False, trust: Trust | None = None, **given: Any) -> None:
+        self.folder, self.retry_failed, self.trust = Path(folder), retry_failed, trust or Trust()
+        for name in given:
+            if name not in on_resume():
+                raise UserError(f"ResumeRequest: unknown option '{name}'{nearest(name, on_resume())}")
+        self.given: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+
+    def __repr__(self) -> str:
+        return f"ResumeRequest({str(self.folder)!r}, given={self.given})"

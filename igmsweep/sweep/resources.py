@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import subprocess
@@ -15,6 +16,8 @@ from igmsweep.errors import ResourceError, UserError
 
 if TYPE_CHECKING:
     from igmsweep.config import TrainConfig
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -120,11 +123,11 @@ def share_of_gpu(config: TrainConfig, machine: Machine) -> float:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise ResourceError(f"--gpus-per-trial auto: the probe failed: {last[:300]}") from None
     share = gpu_share(int(measured["peak"]), min(machine.gpu_memory))
-    print(
-        f"igmsweep: --gpus-per-trial auto: a trial peaks at {measured['peak'] / 2**30:.2f} GiB of "
-        f"{min(machine.gpu_memory) / 2**30:.0f} GiB, so each gets {share:.3g}",
-        file=sys.stderr,
-        flush=True,
+    logger.info(
+        "--gpus-per-trial auto: a trial peaks at %.2f GiB of %.0f GiB, so each gets %.3g",
+        measured["peak"] / 2**30,
+        min(machine.gpu_memory) / 2**30,
+        share,
     )
     return share
 

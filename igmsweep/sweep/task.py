@@ -31,8 +31,6 @@ class Task:
     """Whether the process belongs to this trial alone."""
     node: str | None = None
     """Ray's name of the machine it runs on."""
-    trainable: str | None = None
-    """`module:function` that trains."""
 
     def plain(self) -> dict[str, Any]:
         """As plain data."""

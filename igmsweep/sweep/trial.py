@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
+import logging
 import math
 import os
 import signal
-import sys
 import threading
 import time
 import traceback
@@ -21,40 +21,52 @@ from pathlib import Path
 from typing import Any
 
 from igmsweep.config import TrainConfig
-from igmsweep.errors import Diverged
+from igmsweep.disk import write_atomically
+from igmsweep.errors import Diverged, OldCheckpoint
+from igmsweep.plugin import load_attribute
 from igmsweep.record.failures import TrialTimeout, classify, one_line
-from igmsweep.record.ledger import SCHEMA, now, plain, write_atomically
 from igmsweep.record.lock import identity
+from igmsweep.record.paths import CHECKPOINT, ERROR, SCHEMA, WORKER
+from igmsweep.record.results import read_fold, write_fold, write_result
+from igmsweep.record.stamps import now
+from igmsweep.record.states import State
+from igmsweep.record.training import Epochs, output_to, write_config, write_diagnostics
 from igmsweep.sweep.resources import memory_fraction
 
-CHECKPOINT = "checkpoint.pt"
-CHECKPOINT_EVERY_S = 60.0
-"""Between stage ends, at most this much training is lost to a kill."""
+logger = logging.getLogger(__name__)
 
-Progress = Callable[[int, dict[str, Any]], bool]
-"""`progress(cycle, metrics)` at the end of every stage; cycle is 0 inside a cycle. True stops the trial there."""
+TRAINABLE = "igmsweep.train:train"
+"""What a trial calls, as `module:function`, with the signature of `igmsweep.train.train`. No request and no folder says
+otherwise: it names code."""
+
+StageReport = Callable[[int, dict[str, Any]], bool]
+"""`report(cycle, metrics)` at the end of every stage; cycle is 0 inside a cycle. True stops the trial there."""
 
 
 class Stopped(Exception):
     """The sweep stops this trial at the end of a cycle."""
 
 
-def run_trial(task: dict[str, Any], progress: Progress | None = None) -> dict[str, Any]:
+def for_worker(task: dict[str, Any]) -> dict[str, Any]:
+    """A task for `run_trial` in another process, which trains what a trial in this one would."""
+    return {**task, "trainable": TRAINABLE}
+
+
+def run_trial(task: dict[str, Any], report: StageReport | None = None) -> dict[str, Any]:
     """Train one configuration and return its result, which `result.json` holds too.
 
     Whatever goes wrong inside the training becomes a failed result with a class; only an interruption is raised.
 
     Args:
-        task: plain data: `number`, `attempt`, `folder`, `config`, `params`, `metric`, `trainable`, `threads`, `gpus`,
-            `folds`, `decided` (the last cycle whose score the driver has), `timeout` (s), `worker` (whether this
+        task: plain data: `number`, `attempt`, `folder`, `config`, `params`, `metric`, `threads`, `gpus`, `folds`,
+            `decided` (the last cycle whose score the driver has), `timeout` (s), `worker` (whether this
             process belongs to the trial alone), `node`.
-        progress: called at the end of every stage.
+        report: called at the end of every stage.
     """
     folder = Path(task["folder"])
-    folder.mkdir(parents=True, exist_ok=True)
     config = TrainConfig(**task["config"])
-    (folder / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
-    write_atomically(folder / "worker.json", json.dumps(identity() | {"node": task.get("node")}))
+    write_config(folder, config.to_yaml())
+    write_atomically(folder / WORKER, json.dumps(identity() | {"node": task.get("node")}))
     result: dict[str, Any] = {
         "schema": SCHEMA,
         "trial": task["number"],
@@ -68,42 +80,40 @@ def run_trial(task: dict[str, Any], progress: Progress | None = None) -> dict[st
 
     def failed(error: BaseException) -> None:
         result.update(
-            state="failed",
+            state=State.FAILED,
             seconds=time.monotonic() - started,
             error={"class": classify(error), "message": one_line(error)},
         )
-        (folder / "error.txt").write_text(
-            "".join(traceback.format_exception(error)), encoding="utf-8", errors="replace"
-        )
+        (folder / ERROR).write_text("".join(traceback.format_exception(error)), encoding="utf-8", errors="replace")
 
     def give_up() -> None:
         """From the watchdog of a worker whose training hangs: leave the record, then the process."""
         failed(TrialTimeout(f"not finished after {float(task['timeout']):g} s"))
-        write_atomically(folder / "result.json", json.dumps(plain(result | {"finished": now()}), indent=1))
+        write_result(folder, result | {"finished": now()})
         os._exit(1)
 
-    training = _Training(task, config, folder, progress)
-    with _output_to(folder / "stdout.log"):
+    training = _Training(task, config, folder, report)
+    with output_to(folder):
         try:
             prepare_process(int(task["threads"]), float(task["gpus"]))  # imports torch, which is no trial's fault
             with _limit(task.get("timeout"), give_up if task.get("worker") else None):
                 result |= training.run()
         except Stopped:
-            result |= {"state": "pruned", "metrics": training.last, "seconds": time.monotonic() - started}
+            result |= {"state": State.PRUNED, "metrics": training.last, "seconds": time.monotonic() - started}
         except Exception as error:
             failed(error)
             result["epochs"] = training.epochs
     result["finished"] = now()
-    if result["state"] != "pruned":  # that it was stopped is the driver's knowledge, and in its ledger
-        write_atomically(folder / "result.json", json.dumps(plain(result), indent=1, allow_nan=False))
+    if result["state"] != State.PRUNED:  # that it was stopped is the driver's knowledge, and in its ledger
+        write_result(folder, result)
     return result
 
 
 class _Training:
     """The trainings of one trial: one, or one a fold, each from its checkpoint where there is one."""
 
-    def __init__(self, task: dict[str, Any], config: TrainConfig, folder: Path, progress: Progress | None) -> None:
-        self.task, self.config, self.folder, self.progress = task, config, folder, progress
+    def __init__(self, task: dict[str, Any], config: TrainConfig, folder: Path, report: StageReport | None) -> None:
+        self.task, self.config, self.folder, self.report = task, config, folder, report
         self.folds: int = task.get("folds") or 0
         self.metric: str = task["metric"]
         self.epochs = 0
@@ -117,12 +127,10 @@ class _Training:
         if not self.folds:
             return self._fold(None)
         for fold in range(self.folds):
-            kept = self.folder / f"fold{fold}.json"
-            if kept.exists():
-                found = json.loads(kept.read_text(encoding="utf-8"))
-            else:
+            found = read_fold(self.folder, fold)
+            if found is None:
                 found = self._fold(fold)
-                write_atomically(kept, json.dumps(plain(found), indent=1))
+                write_fold(self.folder, fold, found)
                 (self.folder / CHECKPOINT).unlink(missing_ok=True)
             self._done.append(found)
         scores = [found["metrics"] for found in self._done]
@@ -140,44 +148,33 @@ class _Training:
 
     def _fold(self, fold: int | None) -> dict[str, Any]:
         config = self.config if fold is None else self.config.override({"data.folds": self.folds, "data.fold": fold})
-        checkpoint = self.folder / CHECKPOINT
-        path = self.folder / "metrics.jsonl"
-        kept = _rows(path)
-        before = [row for row in kept if row.get("fold") != fold] if fold is not None else []
-        rows = [row for row in kept if row.get("fold") == fold] if fold is not None else kept
-        if fold and not rows:  # killed before the finished fold's could be removed
-            checkpoint.unlink(missing_ok=True)
-        resume = checkpoint if checkpoint.exists() else None
-        if resume is None:
-            rows = []
-        for row in rows:  # what the driver may not have heard of before it died
+        epochs = Epochs(self.folder, fold)
+        epochs.restart()
+        resume = {"resume": epochs.checkpoint} if epochs.checkpoint.exists() else {}
+        for row in epochs.rows:  # what the driver may not have heard of before it died
             self._stage_end(row, fold)
-        _write_rows(path, [*before, *rows])
-        saved = time.monotonic()
 
         def report(step: int, metrics: dict[str, Any], save: Callable[[Path], None]) -> None:
-            nonlocal saved
-            row = plain(metrics) | ({} if fold is None else {"fold": fold})
-            if len(rows) >= step:  # the checkpoint is older than the last lines
-                del rows[step - 1 :]
-                _write_rows(path, [*before, *rows])
-            rows.append(row)
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
-            self.epochs = len(before) + step
-            if metrics.get("stage_end") or time.monotonic() - saved > CHECKPOINT_EVERY_S:
-                save(checkpoint)
-                saved = time.monotonic()
+            row = epochs.report(step, metrics, save)
+            self.epochs = epochs.count
             self._stage_end(row, fold)
 
-        trained = _trainable(self.task["trainable"])(config, report, **({} if resume is None else {"resume": resume}))
+        run = _trainable(self.task.get("trainable", TRAINABLE))
+        try:
+            trained = run(config, report, **resume)
+        except OldCheckpoint as error:  # a folder of another version: what it had of this trial cannot be gone on with
+            logger.warning(f"{error}; the trial begins again")
+            epochs.checkpoint.unlink()
+            epochs.restart()
+            trained = run(config, report)
         value = trained.metrics.get(self.metric)
         if value is None:
             raise KeyError(f"the training reports no '{self.metric}', only {', '.join(trained.metrics)}")
         if not math.isfinite(value):
             raise Diverged(f"{self.metric} is {value}")
+        write_diagnostics(self.folder, trained.diagnostics)
         return {
-            "state": "complete",
+            "state": State.COMPLETE,
             "metrics": {key: float(item) for key, item in trained.metrics.items() if math.isfinite(item)},
             # the echo: what the trainer itself says it trained with
             "config": trained.config.to_dict(),
@@ -185,15 +182,13 @@ class _Training:
             "seconds": trained.seconds,
             "epochs": len(trained.history),
             "notes": trained.notes,
-            "diagnostics": trained.diagnostics,
         }
 
     def _stage_end(self, row: dict[str, Any], fold: int | None) -> None:
         if not row.get("stage_end") or not isinstance(row.get(self.metric), int | float):
             return
-        cycle = (
-            int(row.get("cycle", row.get("round", 0))) + 1 + (fold or 0) * self._cycles if row.get("cycle_end") else 0
-        )
+        number = int(row.get("cycle", row.get("round", 0)))  # `round` in folders of 0.1.0
+        cycle = number + 1 + (fold or 0) * self._cycles if row.get("cycle_end") else 0
         if 0 < cycle <= self._decided:
             return
         self._decided = max(self._decided, cycle)
@@ -206,7 +201,7 @@ class _Training:
                 if all(name in each for each in folds)
             }
         self.last = metrics
-        if self.progress is not None and self.progress(cycle, metrics):
+        if self.report is not None and self.report(cycle, metrics):
             raise Stopped
 
 
@@ -265,42 +260,10 @@ def _limit(seconds: float | None, give_up: Callable[[], None] | None) -> Iterato
             signal.signal(signal.SIGALRM, before)
 
 
-@contextlib.contextmanager
-def _output_to(path: Path) -> Iterator[None]:
-    with (
-        path.open("a", encoding="utf-8") as log,
-        contextlib.redirect_stdout(log),
-        contextlib.redirect_stderr(log),
-    ):
-        yield
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    rows = []
-    if path.exists():
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                rows.append(json.loads(line))
-            except ValueError:  # cut by a kill; everything after it is trained again
-                break
-    return rows
-
-
-def _write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
-    write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows))
-
-
 def _trainable(name: str) -> Callable[..., Any]:
     module, _, function = name.partition(":")
     if module.endswith(".py"):
-        from igmsweep.plugin import load_attribute
-
         found: Callable[..., Any] = load_attribute(Path(module), function, "trainable")
         return found
     loaded: Callable[..., Any] = getattr(importlib.import_module(module), function)
     return loaded
-
-
-def log_line(text: str) -> None:
-    """A line for the person at the terminal."""
-    print(text, file=sys.stderr, flush=True)

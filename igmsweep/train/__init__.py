@@ -3,7 +3,6 @@
 from igmsweep.config import TrainConfig
 from igmsweep.train.loop import (
     Epoch,
-    OldCheckpoint,
     Report,
     Training,
     TrainResult,
@@ -18,7 +17,6 @@ from igmsweep.train.scores import evaluate
 
 __all__ = [
     "Epoch",
-    "OldCheckpoint",
     "Report",
     "TrainConfig",
     "TrainResult",

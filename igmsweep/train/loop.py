@@ -27,7 +27,7 @@ from igmsweep.config import TrainConfig
 from igmsweep.data.base import DataSet, Partition, SearchData
 from igmsweep.data.loader import Loader
 from igmsweep.disk import replacing
-from igmsweep.errors import Diverged, UserError
+from igmsweep.errors import Diverged, OldCheckpoint, UserError
 from igmsweep.methods.base import Method, Run, Stage
 from igmsweep.methods.run import GOES_ON
 from igmsweep.models.features import with_features
@@ -40,10 +40,6 @@ from igmsweep.train.optimisers import Schedule, new_optimizer
 from igmsweep.train.scores import evaluate
 
 CHECKPOINT_FORMAT = 2
-
-
-class OldCheckpoint(UserError):
-    """A checkpoint of another version of igmsweep: its training can only begin again."""
 
 
 Report = Callable[[int, dict[str, Any], Callable[[Path], None]], None]

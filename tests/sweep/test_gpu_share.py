@@ -47,14 +47,13 @@ def test_a_whole_gpu_is_not_capped() -> None:
     assert memory_fraction(1.0, 80 * GIB) == memory_fraction(2.0, 80 * GIB) == memory_fraction(0.0, 80 * GIB) == 1.0
 
 
-def test_a_real_probe_chooses_the_share(
-    small_avdigits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_real_probe_chooses_the_share(small_avdigits: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     config = TrainConfig(data={"name": "avdigits", "root": small_avdigits, "cache": tmp_path / "cache"})
+    caplog.set_level("INFO", "igmsweep")
     share = share_of_gpu(config, FAKE)
     assert 0 < share < 0.5 and round(1 / share) == pytest.approx(1 / share)  # avdigits is tiny on 80 GiB
     assert allot(FAKE, 1.0, share, None).concurrent == min(16, round(1 / share))
-    assert "a trial peaks at" in capsys.readouterr().err
+    assert "a trial peaks at" in caplog.text
 
 
 @pytest.mark.parametrize(

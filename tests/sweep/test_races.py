@@ -15,8 +15,7 @@ from igmsweep.record.ledger import Ledger
 from igmsweep.record.paths import CHECKPOINT, trial_folder
 from igmsweep.record.states import State
 from igmsweep.record.status import status
-from igmsweep.sweep import ResumeRequest, SweepRequest, local, resume_sweep, run_sweep
-from igmsweep.sweep import session as runner
+from igmsweep.sweep import ResumeRequest, SweepRequest, local, resume_sweep, run_sweep, session
 from igmsweep.sweep.controller import Controller
 from igmsweep.sweep.resources import Allotment, Machine
 from igmsweep.sweep.task import Task
@@ -46,7 +45,7 @@ def driven(monkeypatch, request: SweepRequest, play) -> Controller:
     """A sweep whose runner is a test: two trials at a time, told to the driver by hand."""
     seen = []
 
-    def run(sweep: Controller) -> None:
+    def run(sweep: Controller, *_: object) -> None:
         sweep.allotment = Allotment(1.0, 0.0, 2)
         seen.append(sweep)
         play(sweep)
@@ -109,8 +108,8 @@ def test_running_out_of_memory_unseen_is_followed_by_a_run_alone(request_of, mon
     (folder / "trials.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     (trial_folder(folder, 0) / "result.json").write_text(json.dumps({**OOM, "attempt": 0}))
     starts = []
-    monkeypatch.setattr(local, "run", lambda sweep: starts.append(sweep.next_task()))
-    monkeypatch.setattr(runner, "Allotment", lambda cpus, gpus, _: Allotment(cpus, gpus, 2))
+    monkeypatch.setattr(local, "run", lambda sweep, *_: starts.append(sweep.next_task()))
+    monkeypatch.setattr(session, "Allotment", lambda cpus, gpus, _: Allotment(cpus, gpus, 2))
     resume_sweep(ResumeRequest(folder, quiet=True))
     assert starts[0]["number"] == 0 and starts[0]["attempt"] == 1
 
@@ -128,7 +127,7 @@ def test_repeats_run_side_by_side(request_of, monkeypatch):
 
 
 def test_the_winner_of_the_repeats_keeps_its_checkpoint(request_of):
-    sweep = run_sweep(request_of(trainable=f"{TRAINABLES}:lucky", trials=4, seeds=2, repeat_top=3))
+    sweep = run_sweep(request_of(trained_by="lucky", trials=4, seeds=2, repeat_top=3))
     order = sorted((row["metrics"]["val/acc"], n) for n, row in sweep.rows.items() if row["source"] == "tpe")
     assert sweep.best["trial"] == order[-3][1]  # the worst of the three that were repeated
     left = [int(path.parent.name) for path in sweep.dir.glob(f"trials/*/{CHECKPOINT}")]
@@ -156,14 +155,14 @@ def test_an_enqueued_value_off_the_steps_is_refused(request_of, tmp_path):
 def test_a_sweep_that_started_while_the_data_was_read_is_not_written_over(request_of, monkeypatch):
     request = request_of(seed=5)
     folder = Path(request.out) / request.name
-    take_over = runner.take_over
+    take_over = session.take_over
 
     def meanwhile(*arguments):
         run_sweep(request_of(trials=1))
         return take_over(*arguments)
 
     calls = iter([meanwhile, take_over])
-    monkeypatch.setattr(runner, "take_over", lambda *arguments: next(calls)(*arguments))
+    monkeypatch.setattr(session, "take_over", lambda *arguments: next(calls)(*arguments))
     with pytest.raises(UserError, match="already holds a sweep"):
         run_sweep(request)
     assert yaml.safe_load((folder / "sweep.yaml").read_text())["seed"] == 0
@@ -197,20 +196,20 @@ def test_resume_checks_its_options_as_tune_does(request_of, changes):
 
 
 def test_resume_keeps_shares_and_concurrency_that_were_asked_for(monkeypatch):
-    monkeypatch.setattr(runner, "this_machine", lambda: Machine(8, 1, ("fake",), (80 << 30,)))
+    monkeypatch.setattr(session, "this_machine", lambda: Machine(8, 1, ("fake",), (80 << 30,)))
     request, before = SweepRequest("avdigits"), {"gpus_per_trial": 0.25}
     asked = {"gpus_per_trial": "auto", "max_concurrent": 2}
-    assert runner._allot(request, None, asked=asked, before=before)[1] == Allotment(1.0, 0.25, 2)
+    assert session._allot(request, None, asked=asked, before=before)[1] == Allotment(1.0, 0.25, 2)
     nothing = {"gpus_per_trial": None, "max_concurrent": None}
-    assert runner._allot(request, None, asked=nothing, before={"gpus_per_trial": 1.0})[1].concurrent == 1
-    monkeypatch.setattr(runner, "this_machine", lambda: Machine(1, 0))
-    assert runner._allot(request, None, asked=asked, before=before)[1] == Allotment(1.0, 0.0, 1)
+    assert session._allot(request, None, asked=nothing, before={"gpus_per_trial": 1.0})[1].concurrent == 1
+    monkeypatch.setattr(session, "this_machine", lambda: Machine(1, 0))
+    assert session._allot(request, None, asked=asked, before=before)[1] == Allotment(1.0, 0.0, 1)
 
 
 def test_auto_is_refused_for_a_cluster(monkeypatch):
-    monkeypatch.setattr(runner, "_cluster", lambda _: Machine(8, 1))
+    monkeypatch.setattr(session, "_cluster", lambda _: Machine(8, 1))
     with pytest.raises(UserError, match="--gpus-per-trial auto"):
-        runner._allot(SweepRequest("avdigits", gpus_per_trial="auto", address="auto"), None)
+        session._allot(SweepRequest("avdigits", gpus_per_trial="auto", address="auto"), None)
 
 
 def test_a_kill_between_a_folds_record_and_the_end_of_its_checkpoint(request_of, tmp_path):
@@ -231,7 +230,7 @@ def test_a_kill_between_a_folds_record_and_the_end_of_its_checkpoint(request_of,
 
 @pytest.mark.parametrize("where", ["local", pytest.param("ray", marks=pytest.mark.slow)])
 def test_a_full_disk_ends_the_sweep_and_costs_no_trial(request_of, tmp_path, where):
-    request = request_of(trainable=f"{TRAINABLES}:no_room", local=where == "local", max_concurrent=None)
+    request = request_of(trained_by="no_room", local=where == "local", max_concurrent=None)
     (tmp_path / "cache" / "full").touch()
     with pytest.raises(SweepFailed, match=r"a trial could not write \(.*No space left.*igmsweep resume"):
         run_sweep(request)
@@ -265,20 +264,22 @@ def test_a_damaged_plan_is_one_line(request_of, damage):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("local", [True, False])
-def test_a_time_budget_leaves_a_sweep_that_resume_finishes(request_of, capfd, local):
-    request = request_of(trials=40, trainable=f"{TRAINABLES}:slow_cycles", time_budget_s=4.0, local=local)
+def test_a_time_budget_leaves_a_sweep_that_resume_finishes(request_of, caplog, trained_by, local):
+    request = request_of(trials=40, trained_by="slow_cycles", time_budget_s=4.0, local=local)
+    caplog.set_level("INFO", "igmsweep")
     sweep = run_sweep(request)
     assert set(sweep.counts) <= {"complete", "interrupted"} and sweep.counts.get("complete", 0) < 40
-    said = capfd.readouterr().err
+    said = caplog.text
     assert f"not finished; `igmsweep resume {sweep.dir}` goes on" in said and "time budget" in said
     before = {number for number, row in sweep.rows.items() if row["state"] == "complete"}
     total = max(len(sweep.rows), 1) + 1
-    (sweep.dir / "sweep.yaml").write_text((sweep.dir / "sweep.yaml").read_text().replace(":slow_cycles", ":cycles"))
+    trained_by("cycles")
+    caplog.clear()
     resumed = resume_sweep(ResumeRequest(sweep.dir, trials=total, local=True, quiet=True))
     assert resumed.counts == {"complete": total}
     again = [line["trial"] for line in Ledger(sweep.dir / "trials.jsonl").lines() if line["state"] == "complete"]
     assert sorted(again) == list(range(total)) and before <= set(again)
-    assert "goes on" not in capfd.readouterr().err
+    assert "goes on" not in caplog.text
 
 
 def test_resume_refuses_other_first_configurations(request_of, tmp_path):

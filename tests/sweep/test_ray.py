@@ -39,7 +39,7 @@ def test_early_stopping_and_folds_decide_alike_with_ray_and_without(request_of):
 
 @pytest.mark.slow
 def test_a_killed_worker_goes_on_from_its_checkpoint_under_the_same_number(request_of, tmp_path):
-    sweep = run_sweep(request_of(trainable=f"{TRAINABLES}:die_once", trials=2, max_concurrent=1))
+    sweep = run_sweep(request_of(trained_by="die_once", trials=2, max_concurrent=1))
     assert sweep.counts == {"complete": 2}
     assert [row["attempt"] for row in sweep.rows.values()] == [1, 1]
     waiting = [line for line in Ledger(sweep.dir / "trials.jsonl").lines() if line["state"] == "waiting"]
@@ -55,14 +55,12 @@ def test_out_of_memory_is_tried_once_alone_and_a_hang_ends_with_its_worker(reque
     (tmp_path / "space.yaml").write_text(
         "params:\n  method.tau: {type: float, low: 0.01, high: 1.0}\nenqueue: [{method.tau: 0.3}, {method.tau: 0.99}]\n"
     )
-    sweep = run_sweep(request_of(trainable=f"{TRAINABLES}:out_of_memory", trials=2, max_concurrent=2))
+    sweep = run_sweep(request_of(trained_by="out_of_memory", trials=2, max_concurrent=2))
     assert sweep.rows[0]["state"] == "complete"
     assert sweep.rows[0]["alone"] is True
     assert sweep.rows[1]["state"] == "failed"
     assert sweep.rows[1]["error"]["class"] == "oom"
-    hung = run_sweep(
-        request_of(name="hung", trainable=f"{TRAINABLES}:hang", trials=2, trial_timeout_s=2.0, max_concurrent=2)
-    )
+    hung = run_sweep(request_of(name="hung", trained_by="hang", trials=2, trial_timeout_s=2.0, max_concurrent=2))
     assert hung.rows[0]["state"] == "complete"
     assert hung.rows[1]["error"] == {"class": "timeout", "message": "not finished after 2 s"}
 
@@ -72,12 +70,13 @@ import json, sys, time, threading
 from pathlib import Path
 import ray
 from ray.cluster_utils import Cluster
-from igmsweep.sweep import SweepRequest, run_sweep
+from igmsweep.sweep import SweepRequest, run_sweep, trial
 
 asked = json.loads(sys.argv[1])
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
 extra = cluster.add_node(num_cpus=1)
 started = Path(asked["cache"])
+trial.TRAINABLE = asked["trainable"]
 
 def kill():
     # wait until both nodes work on a trial
@@ -90,7 +89,7 @@ def kill():
 
 threading.Thread(target=kill, daemon=True).start()
 result = run_sweep(SweepRequest(
-    data="avdigits", space=Path(asked["space"]), trials=6, name="s", out=Path(asked["out"]), trainable=asked["trainable"],
+    data="avdigits", space=Path(asked["space"]), trials=6, name="s", out=Path(asked["out"]),
     overrides={"data.root": asked["root"], "data.cache": asked["cache"], "stages.cycles": 3}, address=cluster.address,
 ))
 print("COUNTS", json.dumps(dict(result.counts)), flush=True)

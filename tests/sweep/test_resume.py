@@ -25,8 +25,6 @@ from igmsweep.sweep import ResumeRequest, resume_sweep, run_sweep
 from igmsweep.sweep.controller import Controller
 from igmsweep.sweep.stopping import Asha, Median, make_stopping
 
-TRAINABLES = Path(__file__).parent.parent / "trainables.py"
-
 
 @pytest.fixture
 def request_of(cycles_request):
@@ -263,26 +261,25 @@ def test_the_same_bug_in_the_first_trials_ends_the_sweep(request_of):
     with pytest.raises(
         SweepFailed, match=r"the first 3 trials all failed: RuntimeError: no such operator; see .*error.txt"
     ):
-        run_sweep(request_of(trainable=f"{TRAINABLES}:broken"))
+        run_sweep(request_of(trained_by="broken"))
 
 
 def test_a_trial_that_hangs_fails_alone(request_of, tmp_path):
     with (tmp_path / "space.yaml").open("a") as file:
         file.write("enqueue: [{method.tau: 0.1}, {method.tau: 0.9}, {method.tau: 0.2}]\n")
-    sweep = run_sweep(request_of(trainable=f"{TRAINABLES}:hang", trials=3, trial_timeout_s=1.0))
+    sweep = run_sweep(request_of(trained_by="hang", trials=3, trial_timeout_s=1.0))
     assert [sweep.rows[n]["state"] for n in range(3)] == ["complete", "failed", "complete"]
     assert sweep.rows[1]["error"] == {"class": "timeout", "message": "not finished after 1 s"}
 
 
-def test_failed_trials_are_trained_again_when_asked(request_of, tmp_path):
+def test_failed_trials_are_trained_again_when_asked(request_of, tmp_path, trained_by):
     with (tmp_path / "space.yaml").open("a") as file:
         file.write("enqueue: [{method.tau: 0.1}, {method.tau: 0.9}]\n")
-    sweep = run_sweep(request_of(trainable=f"{TRAINABLES}:hang", trials=2, trial_timeout_s=0.5))
+    sweep = run_sweep(request_of(trained_by="hang", trials=2, trial_timeout_s=0.5))
     assert sweep.rows[1]["state"] == "failed"
     kept = resume_sweep(ResumeRequest(sweep.dir, quiet=True))
     assert kept.rows[1]["state"] == "failed"
-    spec = yaml.safe_load((sweep.dir / "sweep.yaml").read_text())
-    (sweep.dir / "sweep.yaml").write_text(yaml.safe_dump(spec | {"trainable": f"{TRAINABLES}:cycles"}))
+    trained_by("cycles")
     again = resume_sweep(ResumeRequest(sweep.dir, retry_failed=True, quiet=True))
     assert again.rows[1]["state"] == "complete"
     assert again.rows[1]["attempt"] == 1
@@ -309,7 +306,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(request_of, tmp_path):
     try:
         (tmp_path / "cache" / "disk").write_text(str(disk))
         with pytest.raises(SweepFailed, match=r"cannot be written \(No space left on device\); .*igmsweep resume"):
-            run_sweep(request_of(out=disk, trainable=f"{TRAINABLES}:full_disk", trials=5))
+            run_sweep(request_of(out=disk, trained_by="full_disk", trials=5))
         ledger = disk / "s" / "trials.jsonl"
         text = ledger.read_text()
         assert text.endswith("\n")

@@ -16,7 +16,7 @@ import yaml
 
 from igmsweep.errors import ResourceError, UserError
 from igmsweep.record.ledger import Ledger
-from igmsweep.sweep import SweepRequest, run_sweep
+from igmsweep.sweep import SweepRequest, run_sweep, trial
 from igmsweep.sweep.resources import Machine, allot
 
 TRAINABLES = Path(__file__).parent.parent / "trainables.py"
@@ -29,10 +29,11 @@ enqueue: [{method.tau: 1.0, optim.lr.audio: 0.01}, {method.tau: 99.0, optim.lr.a
 
 
 @pytest.fixture
-def request_of(tmp_path, small_avdigits):
+def request_of(tmp_path, small_avdigits, trained_by):
     (tmp_path / "space.yaml").write_text(SPACE)
 
     def make(**changes) -> SweepRequest:
+        trained_by(changes.pop("trained_by", "quick"))
         values = {
             "data": "avdigits",
             "space": tmp_path / "space.yaml",
@@ -40,7 +41,6 @@ def request_of(tmp_path, small_avdigits):
             "name": "s",
             "out": tmp_path / "out",
             "overrides": {"data.root": str(small_avdigits), "data.cache": str(tmp_path / "cache")},
-            "trainable": f"{TRAINABLES}:quick",
             "local": True,
         }
         return SweepRequest(**{**values, **changes})
@@ -112,7 +112,7 @@ def test_the_same_seed_proposes_the_same_and_another_does_not(request_of):
 
 
 def test_a_metric_that_is_nan_fails_the_trial_and_not_the_sweep(request_of):
-    result = run_sweep(request_of(trainable=f"{TRAINABLES}:nan", trials=3))
+    result = run_sweep(request_of(trained_by="nan", trials=3))
     assert result.exit_code == 4
     assert {row["error"]["class"] for row in result.rows.values() if row["state"] == "failed"} == {"nan"}
 
@@ -167,12 +167,14 @@ def test_a_cut_last_line_of_the_ledger_is_passed_over(tmp_path):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("runner", ["local", "ray"])
 def test_an_interruption_leaves_a_folder_that_analyze_reads(request_of, tmp_path, number, code, runner):
-    asked = request_of(trainable=f"{TRAINABLES}:slow")
+    asked = request_of()
     script = (
-        "import sys\nfrom pathlib import Path\nfrom igmsweep.sweep import SweepRequest, run_sweep\n"
+        "import sys\nfrom pathlib import Path\nfrom igmsweep.cli.terminal import install\n"
+        "from igmsweep.sweep import SweepRequest, run_sweep, trial\n"
+        f"install()\ntrial.TRAINABLE = {str(TRAINABLES) + ':slow'!r}\n"
         f"space = Path({str(tmp_path / 'interrupted.yaml')!r})\n"
         f"result = run_sweep(SweepRequest(data='avdigits', space=space, trials=5, name='s', out=Path({str(asked.out)!r}), "
-        f"overrides={dict(asked.overrides)!r}, trainable={asked.trainable!r}, local={runner == 'local'}, max_concurrent=1))\n"
+        f"overrides={dict(asked.overrides)!r}, local={runner == 'local'}, max_concurrent=1))\n"
         "sys.exit(result.exit_code)\n"
     )
     (tmp_path / "interrupted.yaml").write_text(
@@ -197,12 +199,13 @@ def test_an_interruption_leaves_a_folder_that_analyze_reads(request_of, tmp_path
     assert analyze([asked.out / "s"])
 
 
-def test_no_output_of_a_search_changes_with_a_poisoned_test_split(request_of, small_avdigits):
+def test_no_output_of_a_search_changes_with_a_poisoned_test_split(request_of, small_avdigits, monkeypatch):
     """Real trainings: everything the search writes is the same after the test files have become garbage."""
     tiny = {"stages.cycles": 1, "stages.epochs": 1, "model.width": 4}
 
     def outcome(name: str) -> list:
-        asked = request_of(name=name, trials=2, trainable="igmsweep.train:train")
+        asked = request_of(name=name, trials=2)
+        monkeypatch.setattr(trial, "TRAINABLE", "igmsweep.train:train")
         result = run_sweep(SweepRequest(**{**asked.__dict__, "overrides": {**asked.overrides, **tiny}}))
         described = yaml.safe_load((result.dir / "sweep.yaml").read_text())
         curves = [
@@ -222,10 +225,11 @@ def test_no_output_of_a_search_changes_with_a_poisoned_test_split(request_of, sm
     assert outcome("poisoned") == clean
 
 
-def test_a_trials_own_record_proves_what_it_trained_with(request_of):
+def test_a_trials_own_record_proves_what_it_trained_with(request_of, monkeypatch):
     """Not the file that was written before the training: what the optimiser and T say of themselves afterwards."""
     tiny = {"stages.cycles": 2, "stages.epochs": 1, "model.width": 4, "optim.schedule": "none"}
-    asked = request_of(trials=4, trainable="igmsweep.train:train")
+    asked = request_of(trials=4)
+    monkeypatch.setattr(trial, "TRAINABLE", "igmsweep.train:train")
     result = run_sweep(SweepRequest(**{**asked.__dict__, "overrides": {**asked.overrides, **tiny}}))
     curves = set()
     trained = results(result.dir)

@@ -21,9 +21,10 @@ def test_the_live_table_of_a_local_sweep_stays_on_the_terminal(tmp_path, small_a
     process = subprocess.Popen(
         [
             *(sys.executable, "-c"),
-            "from pathlib import Path\nfrom igmsweep.sweep import SweepRequest, run_sweep\n"
+            "from pathlib import Path\nfrom igmsweep.sweep import SweepRequest, run_sweep, trial\n"
+            f"trial.TRAINABLE = {str(REPOSITORY / 'tests/trainables.py') + ':pause'!r}\n"
             f"run_sweep(SweepRequest(data='avdigits', space=Path({str(tmp_path / 'space.yaml')!r}), trials=2, name='s', "
-            f"out=Path({str(tmp_path)!r}), local=True, trainable={str(REPOSITORY / 'tests/trainables.py') + ':pause'!r}, "
+            f"out=Path({str(tmp_path)!r}), local=True, "
             f"overrides={{'data.root': {str(small_avdigits)!r}, 'data.cache': {str(tmp_path / 'cache')!r}}}))",
         ],
         stderr=secondary,

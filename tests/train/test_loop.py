@@ -7,8 +7,8 @@ import torch
 
 from igmsweep.config import TrainConfig
 from igmsweep.data import load_search
-from igmsweep.errors import Diverged, UserError
-from igmsweep.train import OldCheckpoint, Training, fit, plan, train
+from igmsweep.errors import Diverged, OldCheckpoint, UserError
+from igmsweep.train import Training, fit, plan, train
 
 
 def same(one: dict, other: dict) -> bool:

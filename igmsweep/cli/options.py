@@ -1,0 +1,200 @@
+"""Options that several commands share, each written once, and what their text means."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from igmsweep.cli.terminal import quieten
+from igmsweep.errors import UserError
+from igmsweep.sweep.options import SweepOptions
+
+if TYPE_CHECKING:
+    from igmsweep.plugin import Trust
+
+
+def duration(option: str) -> Callable[[str], float]:
+    """A parser of durations such as `90s`, `45m`, `1.5h` or `2h30m` into seconds; its errors name `option`."""
+
+    def parse(text: str) -> float:
+        part = r"(\d+(?:\.\d+)?)\s*([smhd])"
+        parts = re.findall(part, text)
+        if not parts or re.sub(part, "", text).strip():
+            raise UserError(f"{option}: found '{text}', expected a duration such as 90s, 45m or 2h")
+        return sum(float(number) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit] for number, unit in parts)
+
+    return parse
+
+
+def share(text: str) -> float | str:
+    """A share of a GPU, or `auto`."""
+    if text == "auto":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"--gpus-per-trial: found '{text}', expected a number such as 0.25, or auto") from None
+
+
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a configuration path, such as optim.batch_size=16."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
+Method = Annotated[str, typer.Option("--method", help="A name of `igmsweep methods`, or path/to/file.py:Class.")]
+Folder = Annotated[Path, typer.Argument(help="A sweep's folder.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit 3 when any trial failed.")]
+Cpus = Annotated[float, typer.Option("--cpus-per-trial", help="CPU cores of each trial.")]
+Gpus = Annotated[
+    float | None, typer.Option("--gpus-per-trial", help="Share of a GPU of each; default: 1 where there is one.")
+]
+Address = Annotated[str | None, typer.Option("--address", help="Address of a running Ray cluster to join.")]
+Formats = Annotated[str, typer.Option("--format", help="Comma-separated: html, csv, tex, md, svg, pdf, png.")]
+
+NamedMethod = Annotated[
+    str | None, typer.Option("--method", metavar="FILE:CLASS", help="A method of your own that the folder names.")
+]
+NamedData = Annotated[
+    str | None, typer.Option("--data", metavar="FILE:NAME", help="A data set of your own that the folder names.")
+]
+TrustAll = Annotated[bool, typer.Option("--trust", help="Run whatever Python files the folder names.")]
+
+SWEEP: dict[str, Any] = {
+    "trials": Annotated[
+        int | None, typer.Option("--trials", "-n", "--n-trials", "--num-samples", help="Trials in all.")
+    ],
+    "time_budget_s": Annotated[
+        str | None,
+        typer.Option(
+            "--time-budget",
+            metavar="TIME",
+            parser=duration("--time-budget"),
+            help="Stop after this long: 90s, 45m, 2h; unfinished trials are marked so.",
+        ),
+    ],
+    "max_concurrent": Annotated[
+        int | None, typer.Option("--max-concurrent", help="Trials at a time; default: what fits.")
+    ],
+    "cpus_per_trial": Annotated[float | None, typer.Option("--cpus-per-trial", help="CPU cores of each trial.")],
+    "gpus_per_trial": Annotated[
+        str | None,
+        typer.Option(
+            "--gpus-per-trial",
+            metavar="SHARE",
+            parser=share,
+            help="Share of a GPU of each trial: 0.25, or auto; default: 1 where there is one.",
+        ),
+    ],
+    "folds": Annotated[
+        int | None, typer.Option("--folds", help="Cross-validation in each trial; its score is the mean.")
+    ],
+    "seeds": Annotated[
+        int | None, typer.Option("--seeds", help="Train the best few with so many seeds in all, at the end.")
+    ],
+    "repeat_top": Annotated[
+        int | None, typer.Option("--repeat-top", help="How many of the best --seeds trains again.")
+    ],
+    "retries": Annotated[
+        int | None, typer.Option("--retries", help="How often a trial whose process or node died goes on.")
+    ],
+    "trial_timeout_s": Annotated[
+        str | None,
+        typer.Option(
+            "--trial-timeout",
+            metavar="TIME",
+            parser=duration("--trial-timeout"),
+            help="A trial that takes longer has failed: 30m, 2h.",
+        ),
+    ],
+    "keep_checkpoints": Annotated[
+        str | None, typer.Option("--keep-checkpoints", help="best, all or none, of finished trials.")
+    ],
+    "loggers": Annotated[
+        list[str] | None,
+        typer.Option("--log", metavar="KIND", help="Also log to tensorboard, wandb[=PROJECT] or mlflow[=ADDRESS]."),
+    ],
+    "address": Address,
+    "local": Annotated[
+        bool | None,
+        typer.Option("--local/--ray", help="One trial after the other in this process, without Ray, or with it."),
+    ],
+    "quiet": Annotated[
+        bool | None, typer.Option("--quiet", "-q", callback=quieten, help="Only warnings and the closing lines.")
+    ],
+}
+"""The options of `igmsweep.sweep.options.SweepOptions` on the command line, by the same names."""
+
+
+def takes(
+    options: Iterable[str], defaults: Mapping[str, Any] | None = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A decorator: the command takes these of SWEEP beside its own options, as `**options`. None is one not given.
+
+    Args:
+        options: names in SWEEP.
+        defaults: shown by `--help`, and what the command gets; without it, None.
+    """
+    defaults = defaults or {}
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults.get(name), annotation=SWEEP[name])
+        for name in options
+    ]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(command, eval_str=True)
+        own = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+        command.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
+        return command
+
+    return decorate
+
+
+def defaults() -> dict[str, Any]:
+    """What the options of a new sweep default to."""
+    return {
+        each.name: each.default for each in dataclasses.fields(SweepOptions) if each.default is not dataclasses.MISSING
+    }
+
+
+def given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options that `takes` has brought, as a request takes them; those that were not given are left out."""
+    values = {name: value for name, value in options.items() if value is not None}
+    if "loggers" in values:  # `wandb=project`; the part after the sign may be missing
+        values["loggers"] = {name: target for name, _, target in (entry.partition("=") for entry in values["loggers"])}
+    return values
+
+
+def trusted(method: str | None, data: str | None, everything: bool) -> Trust:
+    """What `--method`, `--data` and `--trust` allow a folder."""
+    from igmsweep.plugin import Trust
+
+    return Trust(method, data, everything)
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """The parts of a comma-separated text."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def parse_overrides(pairs: list[str] | None) -> dict[str, Any]:
+    """`key=value` pairs with YAML values. Raises UserError."""
+    import yaml
+
+    from igmsweep.schema.yaml_file import YamlLoader
+
+    values: dict[str, Any] = {}
+    for pair in pairs or []:
+        key, equals, text = pair.partition("=")
+        if not equals or not key.strip():
+            raise UserError(f"--set: found '{pair}', expected KEY=VALUE, such as optim.batch_size=16")
+        try:
+            values[key.strip()] = yaml.load(text, Loader=YamlLoader)
+        except yaml.YAMLError:
+            raise UserError(f"--set {key}: cannot read the value '{text}'") from None
+    return values

@@ -1,0 +1,50 @@
+"""`igmsweep analyze` and `compare`: what sweeps have found, as pages, figures and tables."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from igmsweep.cli.options import Formats, listed
+from igmsweep.cli.terminal import say
+
+Open = Annotated[bool, typer.Option("--open", help="Open the page in a browser.")]
+
+
+def analyze(
+    folders: Annotated[list[Path], typer.Argument(help="Sweep folders, or a folder of sweeps.")],
+    out: Annotated[Path | None, typer.Option(help="Where to write; default: inside each sweep.")] = None,
+    formats: Formats = "html,csv,tex,md",
+    top: Annotated[int, typer.Option(min=1, help="Rows of the best-configuration table.")] = 10,
+    open_: Open = False,
+) -> None:
+    """Render sensitivity plots, the best configurations and one offline page from finished or running sweeps."""
+    from igmsweep.analysis import analyze as run
+
+    written = run(folders, out=out, formats=listed(formats), top=top, say=say)
+    for path in written:
+        typer.echo(str(path))
+    if open_ and written:
+        webbrowser.open(Path(written[-1]).resolve().as_uri())
+
+
+def compare(
+    folders: Annotated[list[Path], typer.Argument(help="Sweep folders, or folders of sweeps: two sweeps at least.")],
+    out: Annotated[Path | None, typer.Option(help="Where to write; default: comparison/ beside the first.")] = None,
+    formats: Formats = "html,csv,tex,md",
+    allow_different: Annotated[
+        bool, typer.Option("--allow-different", help="Compare in spite of different data, splits or folds.")
+    ] = False,
+    open_: Open = False,
+) -> None:
+    """Put methods side by side at equal budget: the same data, the same folds, the same number of trials."""
+    from igmsweep.analysis import compare as run
+
+    page = run(folders, out=out, formats=listed(formats), allow_different=allow_different, say=say)
+    if page is not None:
+        typer.echo(str(page))
+        if open_:
+            webbrowser.open(page.resolve().as_uri())

@@ -1,0 +1,59 @@
+"""What a person at the terminal reads: lines on standard error, which the library logs and the commands say."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import typer
+
+from igmsweep.lines import CLOSING
+from igmsweep.record.training import of_training, redirected, terminal
+
+NAME = "igmsweep"
+
+
+class Terminal(logging.Handler):
+    """Writes `igmsweep: message` to standard error, and lines of tables as they are. What a training in this process logs
+    goes to its own log alone."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if redirected() and of_training(record):
+            return
+        try:
+            message = self.format(record)
+            stream = terminal()
+            stream.write(message + "\n" if getattr(record, "bare", False) else f"{NAME}: {message}\n")
+            stream.flush()
+        except Exception:
+            self.handleError(record)
+
+
+def install() -> None:
+    """Show what the library logs; once a process, however often this is called."""
+    logger = logging.getLogger(NAME)
+    for handler in list(logger.handlers):
+        if isinstance(handler, Terminal):
+            logger.removeHandler(handler)
+    logger.addHandler(Terminal())
+    logger.setLevel(logging.INFO)
+
+
+def quieten(quiet: bool | None) -> bool | None:
+    """For an option `--quiet`: leave out what is said on the way."""
+    if quiet:
+        logging.getLogger(NAME).setLevel(CLOSING)
+    return quiet
+
+
+def say(line: str) -> None:
+    """A line of a command's own, as it is."""
+    typer.echo(line, err=True)
+
+
+def shown(path: Path) -> str:
+    """A path as short as it can be typed from here."""
+    try:
+        return str(Path(path).resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

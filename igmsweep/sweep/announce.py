@@ -1,0 +1,88 @@
+"""What a sweep says of itself before, at its start and at its end."""
+
+from __future__ import annotations
+
+import logging
+
+from igmsweep.errors import Diverged, UserError
+from igmsweep.lines import BARE, CLOSING
+from igmsweep.record.failures import summary
+from igmsweep.record.wording import duration, shown_params
+from igmsweep.sweep.controller import Controller
+from igmsweep.sweep.estimate import estimate
+from igmsweep.sweep.plan import Plan
+from igmsweep.sweep.request import SweepRequest
+from igmsweep.sweep.resources import Allotment
+from igmsweep.sweep.result import SweepResult
+
+logger = logging.getLogger(__name__)
+
+
+def opening(sweep: Controller, plan: Plan, resumed: bool) -> None:
+    """What is going to run."""
+    proposer, allotment = sweep.proposer, sweep.allotment
+    if not sweep.settings.quiet:
+        done = f", {sweep.progress.done} of them finished before" if resumed else ""
+        logger.info(
+            f"{sweep.folder}: {sweep.wanted} trials of {plan.spec['method']} on {plan.base.data.name}{done}, "
+            f"{allotment.concurrent} at a time, {allotment.cpus:g} CPUs and {allotment.gpus:g} GPUs each"
+        )
+    if proposer.cut:
+        logger.warning(f"the grid is larger than {proposer.limit} trials and will be cut; raise --trials to cover it")
+
+
+def closing(result: SweepResult, seconds: float, left: bool) -> None:
+    """What came out.
+
+    Args:
+        seconds: how long this driver took.
+        left: whether trials are left to be trained.
+    """
+    counts = ", ".join(f"{count} {state}" for state, count in sorted(result.counts.items()))
+    best = result.best
+    for line in summary(result.rows.values()):
+        logger.log(CLOSING, line)
+    if best is None:
+        logger.log(CLOSING, f"no trial completed ({counts or 'none started'}) in {duration(seconds)}: {result.dir}")
+    else:
+        score = f"{result.metric} {best['metrics'][result.metric]:.4f}"
+        if "mean" in best:
+            score = f"{result.metric} {best['mean']:.4f} (mean of {len(best['repeats'])} seeds)"
+        elif result.metric in (best.get("stderr") or {}):
+            score += f" ± {best['stderr'][result.metric]:.4f}"
+        shown = shown_params(best["params"])
+        logger.log(CLOSING, f"{counts} in {duration(seconds)}; best #{best['trial']} {score}: {shown}")
+    if result.interrupted or left:
+        why = "interrupted" if result.interrupted else "not finished"
+        logger.log(
+            CLOSING,
+            f"{why}; `igmsweep resume {result.dir}` goes on, `igmsweep analyze {result.dir}` reads what there is",
+        )
+
+
+def dry_run(plan: Plan, request: SweepRequest, allotment: Allotment) -> None:
+    """What would run here, and how long it would take, measured on a few steps."""
+    for line in described(plan, request, allotment):
+        logger.log(CLOSING, line, extra=BARE)
+    try:
+        lines = estimate(plan.base).lines(request.trials * (request.folds or 1), allotment.concurrent)
+    except (UserError, Diverged) as error:
+        lines = [f"no estimate: {error}"]  # without data or weights there is a plan all the same
+    for line in lines:
+        logger.log(CLOSING, line, extra=BARE)
+
+
+def described(plan: Plan, request: SweepRequest, allotment: Allotment) -> list[str]:
+    """The plan, line by line."""
+    space = plan.space
+    lines = [
+        f"{request.trials} trials of {request.method} on {request.data}, sampler {request.sampler}",
+        f"{allotment.concurrent} at a time, {allotment.cpus:g} CPUs and {allotment.gpus:g} GPUs each",
+        f"space {space.source}, {space.mode} of {space.metric}:",
+    ]
+    for param in space.params:
+        lines.append(f"  {param.path}: " + ", ".join(f"{key} {value}" for key, value in param.described().items()))
+    lines += [f"first: {entry.source}: {shown_params(entry.params)}" for entry in plan.enqueued]
+    lines.append("the rest of the configuration:")
+    searched = {param.path for param in space.params}
+    return lines + [f"  {path}: {value}" for path, value in plan.base.paths().items() if path not in searched]
