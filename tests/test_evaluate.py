@@ -94,7 +94,8 @@ def test_winner_and_paper_are_trained_again_scored_and_compared(sweep: Path, cap
         assert result["config"]["stages"]["handover"] == "last"
     record = json.loads((sweep / "test_eval.json").read_text())
     assert record["count"] == 1 and len(record["openings"]) == len(record["evaluations"]) == 1
-    assert "opened, time 1" in caplog.messages[0] and "30 samples" in caplog.messages[0]
+    (said,) = [line for line in caplog.messages if "being opened" in line]
+    assert "opened, time 1" in said and "30 samples" in said
 
 
 def test_finished_trainings_are_not_run_again_and_every_opening_counts(

@@ -15,13 +15,13 @@ RESOURCES = {"runner": "local", "max_concurrent": 1, "cpus_per_trial": 1.0, "gpu
 
 
 def test_every_driver_has_an_entry_and_the_first_ones_start_stays(tmp_path: Path) -> None:
-    first = Session.begin(tmp_path, MACHINE, 4, 1, RESOURCES)
+    first = Session.begin(tmp_path, MACHINE, {"trials": 4, "seeds": 1}, RESOURCES)
     assert "finished" not in read_meta(tmp_path)  # as a driver that is killed leaves it
     first.end(signal=130, over=False)
     meta = read_meta(tmp_path)
     meta["started"] = "2026-01-01T00:00:00Z"
     (tmp_path / "meta.json").write_text(json.dumps(meta))
-    second = Session.begin(tmp_path, MACHINE, 8, 2, RESOURCES)
+    second = Session.begin(tmp_path, MACHINE, {"trials": 8, "seeds": 2}, RESOURCES)
     second.end(signal=0, over=True)
     meta = read_meta(tmp_path)
     entries = sessions_of(meta)
@@ -36,7 +36,7 @@ def test_every_driver_has_an_entry_and_the_first_ones_start_stays(tmp_path: Path
 
 
 def test_the_format_is_that_of_0_1_0(tmp_path: Path) -> None:
-    Session.begin(tmp_path, MACHINE, 4, 1, RESOURCES).end(signal=0, over=True)
+    Session.begin(tmp_path, MACHINE, {"trials": 4, "seeds": 1}, RESOURCES).end(signal=0, over=True)
     old = json.loads((Path(__file__).parents[2] / "results" / "avdigits-igm" / "meta.json").read_text())
     new = read_meta(tmp_path)
     assert list(new) == list(old)
@@ -47,5 +47,5 @@ def test_the_format_is_that_of_0_1_0(tmp_path: Path) -> None:
 def test_a_damaged_file_is_no_driver(tmp_path: Path, text: str) -> None:
     (tmp_path / "meta.json").write_text(text)
     assert sessions_of(read_meta(tmp_path)) == []
-    Session.begin(tmp_path, MACHINE, 4, 1, RESOURCES)
+    Session.begin(tmp_path, MACHINE, {"trials": 4, "seeds": 1}, RESOURCES)
     assert len(sessions_of(read_meta(tmp_path))) == 1
