@@ -22,17 +22,15 @@ from igmsweep.analysis.ranking import winner
 from igmsweep.analysis.tables import best_config
 from igmsweep.config import TrainConfig
 from igmsweep.data.base import SearchData
-from igmsweep.disk import exclusive, write_atomically
 from igmsweep.errors import DataError, NothingCompleted, UserError
 from igmsweep.lines import BARE
 from igmsweep.plugin import Trust
 from igmsweep.record.failures import classify, one_line
 from igmsweep.record.ledger import SCHEMA, now
+from igmsweep.record.openings import append_opening, read_openings
 from igmsweep.record.training import output_to, write_config, write_result
 from igmsweep.sweep.resources import Machine, allot, this_machine
 from igmsweep.sweep.trial import prepare_process
-
-COUNTER = "test_eval.json"
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +71,7 @@ def evaluate(
         raise UserError(f"--seeds: found {seeds}, expected at least 1")
     sweep = read_sweep(folder)
     place = sweep.dir.resolve()
-    _read_counter(place)  # before anything is opened: a damaged count must not be written over
+    read_openings(place)  # before anything is opened: a damaged count must not be written over
     chosen = candidates(sweep, root, trust)
     allotment = allot(_machine(address), cpus_per_trial, gpus_per_trial, None)
     data_config = chosen[0]["config"].data
@@ -103,7 +101,7 @@ def evaluate(
         "trained": len(waiting),
         "reused": len(tasks) - len(waiting),
     }
-    count = _append(place, "openings", opening)
+    count = append_opening(place, "openings", opening)
     logger.info(
         f"the test set ({len(test)} samples) is being opened, time {count} for this sweep; "
         f"{len(waiting)} trainings to run, {len(tasks) - len(waiting)} done before"
@@ -119,7 +117,7 @@ def evaluate(
     outcome = {"time": now(), "test_hash": test_hash, **summarise(chosen, tasks, sweep.metric)}
     if not any(candidate["seeds"] for candidate in outcome["candidates"]):
         raise NothingCompleted(f"{place}: no training of this evaluation has completed")
-    _append(place, "evaluations", outcome)
+    append_opening(place, "evaluations", outcome)
     return outcome | {"count": count}
 
 
@@ -335,28 +333,3 @@ def _same_data(sweep: Sweep, found: SearchData) -> None:
         raise DataError(
             f"{sweep.dir}: data_hash is now {found.data_hash}, the sweep ran on {before}: the data has changed"
         )
-
-
-def _read_counter(place: Path) -> dict[str, Any]:
-    path = place / COUNTER
-    if not path.is_file():
-        return {"schema": SCHEMA, "count": 0, "openings": [], "evaluations": []}
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(value["count"], int) and all(
-            isinstance(value.setdefault(key, []), list) for key in ("openings", "evaluations")
-        ):
-            return dict(value)
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    raise UserError(f"{path}: cannot be read; it counts how often the test set was opened, so mend it by hand first")
-
-
-def _append(place: Path, key: str, entry: dict[str, Any]) -> int:
-    """Append to `openings` or `evaluations` and return how many openings there are; safe against a second process."""
-    with exclusive(place):  # the folder itself is the lock, so that no file is left behind
-        value = _read_counter(place)
-        value[key].append(entry)
-        value["count"] = max(value["count"] + (key == "openings"), len(value["openings"]))
-        write_atomically(place / COUNTER, json.dumps(value, indent=1))
-    return int(value["count"])
