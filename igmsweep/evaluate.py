@@ -7,7 +7,6 @@ seeds, and scored on the test split. Each training is a plain task with its own 
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import math
 import os
@@ -21,14 +20,14 @@ from igmsweep.analysis.ranking import winner
 from igmsweep.analysis.tables import best_config
 from igmsweep.config import TrainConfig
 from igmsweep.data.base import SearchData
-from igmsweep.disk import exclusive, write_atomically
 from igmsweep.errors import DataError, NothingCompleted, UserError
 from igmsweep.frame import Sweep, read_sweep
 from igmsweep.lines import BARE
 from igmsweep.plugin import Trust
 from igmsweep.record.failures import classify, one_line
 from igmsweep.record.json_files import read_object
-from igmsweep.record.paths import EVALUATION, RESULT, SCHEMA, TEST_EVAL
+from igmsweep.record.openings import append_opening, read_openings
+from igmsweep.record.paths import EVALUATION, RESULT, SCHEMA
 from igmsweep.record.results import write_result
 from igmsweep.record.stamps import now
 from igmsweep.record.states import State
@@ -75,7 +74,7 @@ def evaluate(
         raise UserError(f"--seeds: found {seeds}, expected at least 1")
     sweep = read_sweep(folder)
     place = sweep.dir.resolve()
-    _read_counter(place)  # before anything is opened: a damaged count must not be written over
+    read_openings(place)  # before anything is opened: a damaged count must not be written over
     chosen = candidates(sweep, root, trust)
     allotment = allot(_machine(address), cpus_per_trial, gpus_per_trial, None)
     data_config = chosen[0]["config"].data
@@ -105,7 +104,7 @@ def evaluate(
         "trained": len(waiting),
         "reused": len(tasks) - len(waiting),
     }
-    count = _append(place, "openings", opening)
+    count = append_opening(place, "openings", opening)
     logger.info(
         f"the test set ({len(test)} samples) is being opened, time {count} for this sweep; "
         f"{len(waiting)} trainings to run, {len(tasks) - len(waiting)} done before"
@@ -121,7 +120,7 @@ def evaluate(
     outcome = {"time": now(), "test_hash": test_hash, **summarise(chosen, tasks, sweep.metric)}
     if not any(candidate["seeds"] for candidate in outcome["candidates"]):
         raise NothingCompleted(f"{place}: no training of this evaluation has completed")
-    _append(place, "evaluations", outcome)
+    append_opening(place, "evaluations", outcome)
     return outcome | {"count": count}
 
 
@@ -334,28 +333,3 @@ def _same_data(sweep: Sweep, found: SearchData) -> None:
         raise DataError(
             f"{sweep.dir}: data_hash is now {found.data_hash}, the sweep ran on {before}: the data has changed"
         )
-
-
-def _read_counter(place: Path) -> dict[str, Any]:
-    path = place / TEST_EVAL
-    if not path.is_file():
-        return {"schema": SCHEMA, "count": 0, "openings": [], "evaluations": []}
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(value["count"], int) and all(
-            isinstance(value.setdefault(key, []), list) for key in ("openings", "evaluations")
-        ):
-            return dict(value)
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    raise UserError(f"{path}: cannot be read; it counts how often the test set was opened, so mend it by hand first")
-
-
-def _append(place: Path, key: str, entry: dict[str, Any]) -> int:
-    """Append to `openings` or `evaluations` and return how many openings there are; safe against a second process."""
-    with exclusive(place):  # the folder itself is the lock, so that no file is left behind
-        value = _read_counter(place)
-        value[key].append(entry)
-        value["count"] = max(value["count"] + (key == "openings"), len(value["openings"]))
-        write_atomically(place / TEST_EVAL, json.dumps(value, indent=1))
-    return int(value["count"])

@@ -9,13 +9,13 @@ from typing import Annotated
 import typer
 
 from igmsweep import __version__
-from igmsweep.cli import terminal
 from igmsweep.cli.data import data_app
 from igmsweep.cli.evaluate import evaluate
 from igmsweep.cli.methods import methods
 from igmsweep.cli.report import analyze, compare
 from igmsweep.cli.space import space_app
 from igmsweep.cli.sweep import best, doctor, resume, status, tune
+from igmsweep.cli.terminal import install
 from igmsweep.cli.train import train
 from igmsweep.errors import Diverged, UserError
 
@@ -37,7 +37,7 @@ app.add_typer(space_app, name="space")
 
 def main() -> None:
     """Entry point: one clear line and the right exit code for every error that a person can mend."""
-    terminal.install()
+    install()
     try:
         app()
     except UserError as error:

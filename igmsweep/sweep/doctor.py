@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from igmsweep import __version__
+from igmsweep.data.places import home
 from igmsweep.errors import UserError
 from igmsweep.sweep.resources import Machine, allot, this_machine
 
@@ -25,8 +26,6 @@ def examine(
 ) -> dict[str, Any]:
     """Plain data: versions, cores, GPUs, CUDA MPS, shared memory, disks, and the outcome of the request."""
     machine = this_machine() if machine is None else machine
-    from igmsweep.data import home
-
     found: dict[str, Any] = {
         "igmsweep": __version__,
         "python": platform.python_version(),

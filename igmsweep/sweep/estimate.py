@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from igmsweep import data as datasets
 from igmsweep.config import TrainConfig
 from igmsweep.data.progress import clock
+from igmsweep.metrics import classification_metrics
 
 if TYPE_CHECKING:
     import torch
@@ -92,7 +94,6 @@ def estimate(config: TrainConfig, data: SearchData | None = None) -> StepEstimat
         UserError: what the training itself would raise: missing data or weights, a device that is not there.
         Diverged: the loss is not finite within the first steps.
     """
-    from igmsweep import data as datasets
     from igmsweep.train import pick_device, plan
 
     device = pick_device(config.device)
@@ -201,8 +202,6 @@ def _forward_seconds(training: Training, loader: Loader) -> float:
 
 def _metrics_seconds(training: Training, samples: int) -> float:
     """Seconds of scoring the fused prediction and every modality's."""
-    from igmsweep.metrics import classification_metrics
-
     classes = len(training.data.dataset.classes)
     rng = np.random.default_rng(0)
     probabilities, labels = rng.dirichlet(np.ones(classes), samples), rng.integers(classes, size=samples)

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from igmsweep import data as datasets
 from igmsweep.config import TrainConfig, preset, presets, with_absolute_paths
 from igmsweep.data.base import SearchData
 from igmsweep.errors import UserError, nearest
@@ -186,8 +187,6 @@ def _hand_over_by_the_metric(base: TrainConfig, space: SearchSpace, request: Swe
 
 
 def _with_folds(base: TrainConfig, request: SweepRequest) -> TrainConfig:
-    from igmsweep import data as datasets
-
     for path in ("data.folds", "data.fold", "data.val_fraction"):
         if base.get(path) is not None:
             raise UserError(f"--folds: {path} is set too ({base.get(path)}); keep one of the two")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,13 @@ def test_help_and_version_load_nothing_heavy():
         (["tune", "avdigits", "--set", "method.tau=1"], 2, ["method.tau", "is searched"]),
         (["tune", "avdigits", "--set", "seed"], 2, ["--set", "KEY=VALUE"]),
         (["tune", "avdigits", "--time-budget", "soon"], 2, ["--time-budget", "soon"]),
+        (["tune", "avdigits", "--trial-timeout", "soon"], 2, ["--trial-timeout", "soon"]),
+        (["tune", "avdigits", "--trials", "0"], 2, ["--trials", "at least 1"]),
+        (["tune", "avdigits", "--log", "wandbb"], 2, ["--log", "did you mean 'wandb'"]),
+        (["tune", "avdigits", "--gpus-per-trial", "some"], 2, ["--gpus-per-trial", "0.25, or auto"]),
+        (["resume", "nowhere", "--time-budget", "soon"], 2, ["--time-budget", "soon"]),
+        (["resume", "nowhere"], 2, ["nowhere", "no sweep here"]),
+        (["status", "nowhere"], 2, ["nowhere", "no sweep here"]),
         (["tune", "avdigits", "--gpus-per-trial", "64"], 5, ["--gpus-per-trial", "64"]),
         (["tune", "avdigits", "--cpus-per-trial", "100000"], 5, ["--cpus-per-trial", "100000"]),
         (["tune", "avdigits", "--max-concurrent", "100000"], 5, ["--max-concurrent"]),
@@ -147,3 +155,51 @@ def test_an_interrupted_training_says_how_to_go_on(tmp_path):
     rest = process.stderr.read()
     assert process.wait() == 130
     assert "--resume" in rest
+
+
+def test_an_interrupted_training_that_goes_on_has_no_epoch_twice(tmp_path, small_avdigits, monkeypatch, capfd):
+    """Killed between an epoch's line and its checkpoint, which is where a second copy came from."""
+    from igmsweep.cli import main
+    from igmsweep.train import Training
+
+    given = ["train", "avdigits", "--set", f"data.root={small_avdigits}", *TINY, "--out", str(tmp_path / "r"), "--json"]
+    save, saved = Training.save, []
+
+    def killed(self: Training, path: Path) -> None:
+        saved.append(path)
+        if len(saved) == 2:
+            raise KeyboardInterrupt
+        save(self, path)
+
+    def call(*more: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["igmsweep", *given, *more])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Training, "save", killed)
+        assert call() == 130
+    lines = (tmp_path / "r/metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [1, 2]
+    assert not (tmp_path / "r/result.json").exists()
+    assert call("--resume") == 0
+    lines = (tmp_path / "r/metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [1, 2]
+    assert json.loads(capfd.readouterr().out) == json.loads((tmp_path / "r/result.json").read_text())
+
+
+def test_no_module_of_the_command_line_imports_another_that_imports_it():
+    import igmsweep.cli
+
+    folder = Path(igmsweep.cli.__file__).parent
+    imports = {
+        path.stem: set(re.findall(r"from igmsweep\.cli\.(\w+) import", path.read_text(encoding="utf-8")))
+        for path in folder.glob("*.py")
+        if path.stem != "__init__"
+    }
+
+    def reached(name: str) -> set[str]:
+        return imports[name].union(*(reached(other) for other in imports[name] if other in imports))
+
+    assert not [name for name in imports if name in reached(name)]

@@ -1,0 +1,37 @@
+"""`test_eval.json`: how often the test set was opened for a sweep, and what came out each time."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from igmsweep.disk import exclusive, write_atomically
+from igmsweep.errors import UserError
+from igmsweep.record.paths import SCHEMA, TEST_EVAL
+
+
+def read_openings(sweep: Path) -> dict[str, Any]:
+    """`count`, `openings` (an entry each) and `evaluations` (what came out). Raises UserError for a damaged file."""
+    path = sweep / TEST_EVAL
+    if not path.is_file():
+        return {"schema": SCHEMA, "count": 0, "openings": [], "evaluations": []}
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(value["count"], int) and all(
+            isinstance(value.setdefault(key, []), list) for key in ("openings", "evaluations")
+        ):
+            return dict(value)
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise UserError(f"{path}: cannot be read; it counts how often the test set was opened, so mend it by hand first")
+
+
+def append_opening(sweep: Path, key: Literal["openings", "evaluations"], entry: dict[str, Any]) -> int:
+    """Append an entry and return how many openings there are; safe against a second process."""
+    with exclusive(sweep):  # the folder itself is the lock, so that no file is left behind
+        value = read_openings(sweep)
+        value[key].append(entry)
+        value["count"] = max(value["count"] + (key == "openings"), len(value["openings"]))
+        write_atomically(sweep / TEST_EVAL, json.dumps(value, indent=1))
+    return int(value["count"])

@@ -1,0 +1,176 @@
+"""A results folder that somebody sent: what reads it runs nothing of it, and what trains asks first."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from igmsweep.cli import main
+from igmsweep.sweep import SweepRequest, run_sweep
+
+EVIL = """
+from pathlib import Path
+Path({marker!r}).touch()
+from igmsweep.methods.igm import IGM
+class Evil(IGM):
+    "IGM, but for the line above."
+def train(*_, **__):
+    raise RuntimeError("this is no training of igmsweep")
+"""
+SPACE = "params:\n  method.tau: {type: float, low: 0.01, high: 40.0, log: true}\n"
+TINY = {"stages.cycles": 1, "stages.epochs": 1, "model.width": 4}
+
+
+class Bomb:
+    """A pickle that touches a file when it is loaded."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self):
+        return Path.touch, (self.marker,)
+
+
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished sweep of real, tiny trainings."""
+    from igmsweep.data.avdigits import make
+
+    place = tmp_path_factory.mktemp("honest")
+    make(place / "avdigits", counts=(60, 30, 30))
+    (place / "space.yaml").write_text(SPACE)
+    overrides = {"data.root": str(place / "avdigits"), "data.cache": str(place / "cache"), **TINY}
+    request = SweepRequest(
+        "avdigits",
+        space=place / "space.yaml",
+        trials=2,
+        name="s",
+        out=place,
+        overrides=overrides,
+        local=True,
+        quiet=True,
+    )
+    run_sweep(request)
+    return place / "s"
+
+
+@pytest.fixture
+def marker(tmp_path: Path) -> Path:
+    """There when code of the folder has run."""
+    return tmp_path / "ran"
+
+
+@pytest.fixture
+def hostile(honest: Path, tmp_path: Path, marker: Path) -> Path:
+    """The same sweep, whose files name a Python file wherever one can be named, with checkpoints that are pickles."""
+    folder = Path(shutil.copytree(honest, tmp_path / "s"))
+    code = tmp_path / "evil.py"
+    code.write_text(EVIL.format(marker=str(marker)))
+    spec = yaml.safe_load((folder / "sweep.yaml").read_text())
+    spec |= {"method": f"{code}:Evil", "trainable": f"{code}:train"}
+    spec["base_config"]["method"]["name"] = f"{code}:Evil"
+    (folder / "sweep.yaml").write_text(yaml.safe_dump(spec))
+    for trial in (folder / "trials").iterdir():
+        (trial / "checkpoint.pt").write_bytes(pickle.dumps(Bomb(marker)))
+        result = json.loads((trial / "result.json").read_text())
+        result["config"]["method"]["name"] = f"{code}:Evil"
+        (trial / "result.json").write_text(json.dumps(result))
+        (trial / "config.yaml").write_text(yaml.safe_dump(result["config"]))
+    return folder
+
+
+@pytest.fixture
+def igmsweep(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """`igmsweep("status", folder)`: exit code, stdout and stderr of a command, in this process."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["igmsweep", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return (int(ended.value.code or 0), *capfd.readouterr())
+
+    return call
+
+
+@pytest.mark.parametrize("command", [["status"], ["status", "--json"], ["best"], ["analyze", "--format", "html,csv"]])
+def test_what_only_reads_needs_no_code_at_all(igmsweep, hostile, marker, command):
+    code, _, said = igmsweep(*command, hostile)
+    assert code == 0, said
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("command", [["resume", "--trials", "3"], ["evaluate", "--confirm-test", "--local"]])
+def test_what_trains_says_which_file_and_how_to_allow_it(igmsweep, hostile, marker, command):
+    code, _, said = igmsweep(*command, hostile)
+    assert code == 2
+    (line,) = said.strip().splitlines()
+    name = f"{hostile.parent / 'evil.py'}:Evil"
+    assert f"method.name is {name}, a Python file" in line and f"--method {name}" in line and "--trust" in line
+    assert igmsweep(*command, hostile, "--method", f"{hostile.parent / 'other.py'}:Evil")[0] == 2
+    assert not marker.exists()
+    assert not (hostile / "test_eval.json").exists()
+
+
+@pytest.mark.parametrize("how", ["--trust", "--method"])
+def test_a_folder_that_is_trusted_goes_on_and_its_trainable_is_never_imported(igmsweep, hostile, marker, how):
+    given = [how] if how == "--trust" else [how, f"{hostile.parent / 'evil.py'}:Evil"]
+    code, _, said = igmsweep("resume", hostile, "--trials", "3", *given)
+    assert code == 0, said
+    assert marker.exists()
+    rows = [json.loads(line) for line in (hostile / "trials.jsonl").read_text().splitlines()]
+    assert rows[-1]["trial"] == 2 and rows[-1]["state"] == "complete"  # by igmsweep's own training
+    code, _, said = igmsweep("evaluate", hostile, "--confirm-test", "--local", "--seeds", "1", *given)
+    assert code == 0, said
+
+
+def test_a_trainable_of_an_old_folder_is_passed_over(igmsweep, honest, tmp_path, marker):
+    folder = Path(shutil.copytree(honest, tmp_path / "s"))
+    (tmp_path / "evil.py").write_text(EVIL.format(marker=str(marker)))
+    spec = yaml.safe_load((folder / "sweep.yaml").read_text())
+    assert "trainable" not in spec
+    (folder / "sweep.yaml").write_text(yaml.safe_dump(spec | {"trainable": f"{tmp_path / 'evil.py'}:train"}))
+    code, _, said = igmsweep("resume", folder, "--trials", "3")
+    assert code == 0, said
+    assert not marker.exists()
+
+
+def test_a_checkpoint_that_is_a_pickle_fails_its_trial_and_is_not_loaded(igmsweep, honest, tmp_path, marker):
+    folder = Path(shutil.copytree(honest, tmp_path / "s"))
+    lines = (folder / "trials.jsonl").read_text().splitlines(keepends=True)
+    (folder / "trials.jsonl").write_text("".join(line for line in lines if json.loads(line)["state"] == "running"))
+    (folder / "trials/00000/result.json").unlink()
+    (folder / "trials/00000/checkpoint.pt").write_bytes(pickle.dumps(Bomb(marker)))
+    _, _, said = igmsweep("resume", folder)
+    row = [json.loads(line) for line in (folder / "trials.jsonl").read_text().splitlines()][-1]
+    assert row["trial"] == 0 and "checkpoint.pt cannot be read" in row["error"]["message"], said
+    assert not marker.exists()
+
+
+def test_a_configuration_that_names_a_file_is_trained_when_the_command_names_it(igmsweep, hostile, marker):
+    config, name = hostile / "trials/00000/config.yaml", f"{hostile.parent / 'evil.py'}:Evil"
+    code, _, said = igmsweep("train", "avdigits", "--config", config)
+    assert code == 2 and f"method.name is {name}" in said and "--trust" in said
+    assert igmsweep("train", "avdigits", "--config", config, "--method", "igm")[0] == 2
+    assert igmsweep("train", "cremad", "--config", config, "--trust")[0] == 2
+    assert not marker.exists()
+    for given in (["--method", name], ["--trust"]):
+        code, _, said = igmsweep("train", "avdigits", "--config", config, *given)
+        assert code == 0, said
+    assert marker.exists()
+
+
+def test_a_configuration_whose_data_set_is_a_file_is_named_by_the_command(igmsweep, hostile, marker):
+    config = hostile / "trials/00000/config.yaml"
+    values = yaml.safe_load(config.read_text())
+    values["data"]["name"], values["method"]["name"] = f"{hostile.parent / 'evil.py'}:SET", "igm"
+    config.write_text(yaml.safe_dump(values))
+    code, _, said = igmsweep("train", "avdigits", "--config", config)
+    assert code == 2 and "data: found 'avdigits'" in said.replace("--data", "data")
+    assert not marker.exists()
