@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from igmsweep.analysis.page import render, write_page
 from igmsweep.analysis.panels import Panel
 from igmsweep.analysis.plots import edf_data, edf_figure, history_data
 from igmsweep.analysis.ranking import ranked
-from igmsweep.analysis.report import check_formats
+from igmsweep.analysis.report import check_formats, to_log
 from igmsweep.analysis.style import SERIES, figure, text
 from igmsweep.errors import NothingCompleted, UserError
 from igmsweep.frame import Sweep, find_sweeps, read_sweep
@@ -87,7 +86,7 @@ def compare(
     Raises:
         UserError, NothingCompleted: as `compare_sweeps`.
     """
-    say = say or (lambda line: print(line, file=sys.stderr))
+    say = say or to_log
     formats = check_formats(formats)
     folders = list(dict.fromkeys(found for path in paths for found in find_sweeps(path)))
     found = compare_sweeps([read_sweep(folder) for folder in folders], allow_different)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ from igmsweep.analysis.plots import sweeps_figure
 from igmsweep.analysis.ranking import ranked
 from igmsweep.errors import NothingCompleted, UserError, nearest
 from igmsweep.frame import Sweep, find_sweeps, read_sweep
+from igmsweep.lines import BARE
+
+logger = logging.getLogger(__name__)
 
 PAGES = ("html",)
 TABLES = ("csv", "tex", "md")
@@ -43,13 +46,13 @@ def analyze(
         out: where to write; default `<sweep>/analysis/`. With several sweeps, a folder each inside it and an index.
         formats: any of html, csv, tex, md (tables) and svg, pdf, png (figures as wide as a paper's column).
         top: rows of the best-configuration table.
-        say: receives each line meant for a person; default: standard error.
+        say: receives each line meant for a person; default: the log.
 
     Raises:
         UserError: an unknown format, or a path that is neither a sweep nor a folder of sweeps.
         NothingCompleted: no sweep has a completed trial; everything is written before this is raised.
     """
-    say = say or _to_stderr
+    say = say or to_log
     formats = check_formats(formats)
     given = [Path(path) for path in ([paths] if isinstance(paths, (str, Path)) else paths)]
     found = {path: find_sweeps(path) for path in given}
@@ -195,5 +198,6 @@ def _html_table(table: pd.DataFrame, sweep: Sweep) -> dict[str, Any]:
     return {"heads": list(zip(tables.heads(table, sweep), titles, strict=True)), "rows": tables.cells(table, sweep)}
 
 
-def _to_stderr(line: str) -> None:
-    print(line, file=sys.stderr)
+def to_log(line: str) -> None:
+    """A line for a person, where nobody else is told."""
+    logger.info(line, extra=BARE)
