@@ -56,7 +56,9 @@ class Ledger:
     def read(self) -> tuple[list[dict[str, Any]], int]:
         """Every line in the order written, and how many could not be read: cut, damaged, or no trial's."""
         found, damaged = read_lines(self.path)
-        lines = [line | {"trial": whole(line["trial"])} for line in found if readable(line)]
+        lines = [line for line in found if readable(line)]
+        for line in lines:
+            line["trial"] = whole(line["trial"])
         return lines, damaged + len(found) - len(lines)
 
     def lines(self) -> list[dict[str, Any]]:

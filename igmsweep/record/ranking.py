@@ -7,7 +7,7 @@ score. Equal ones stand in the order in which they were tried.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from igmsweep.record.rows import TrialRow
@@ -36,9 +36,7 @@ def ordered(own: Mapping[int, float], repeats: Mapping[int, Sequence[float]], ma
         own: trial -> its score.
         repeats: trial -> the scores of its repeats; those of a trial that has no score itself count for nothing.
     """
-    sign = -1.0 if maximise else 1.0
-    places = [Place(trial, (score, *repeats.get(trial, ()))) for trial, score in own.items()]
-    return sorted(places, key=lambda place: (not place.repeated, sign * place.mean, place.trial))
+    return sorted((Place(trial, (score, *repeats.get(trial, ()))) for trial, score in own.items()), key=_key(maximise))
 
 
 def scored(rows: Mapping[int, TrialRow], metric: str) -> dict[int, float]:
@@ -50,19 +48,32 @@ def scored(rows: Mapping[int, TrialRow], metric: str) -> dict[int, float]:
     }
 
 
+def repeated(rows: Mapping[int, TrialRow], metric: str) -> dict[int, list[float]]:
+    """Trial -> the scores of its complete repeats with other seeds."""
+    found: dict[int, list[float]] = {}
+    for row in rows.values():
+        if not row.is_repeat or not row.complete:
+            continue
+        trial, score = row.repeat_of, row.score(metric)
+        if trial is not None and score is not None:
+            found.setdefault(trial, []).append(score)
+    return found
+
+
 def ranking(rows: Mapping[int, TrialRow], metric: str, mode: str) -> list[Place]:
     """The complete configurations of a sweep, best first."""
-    repeats: dict[int, list[float]] = {}
-    for row in rows.values():
-        score, trial = row.score(metric), row.repeat_of
-        if trial is not None and row.complete and score is not None:
-            repeats.setdefault(trial, []).append(score)
-    return ordered(scored(rows, metric), repeats, mode != "min")
+    return ordered(scored(rows, metric), repeated(rows, metric), mode != "min")
 
 
 def best(rows: Mapping[int, TrialRow], metric: str, mode: str) -> Place | None:
-    """The winner by validation, or None when nothing has completed."""
-    return next(iter(ranking(rows, metric, mode)), None)
+    """The first of the ranking, or None when nothing has completed."""
+    own, repeats = scored(rows, metric), repeated(rows, metric)
+    again = [trial for trial in repeats if trial in own]  # one of these, where there are any
+    return min(
+        (Place(trial, (own[trial], *repeats.get(trial, ()))) for trial in again or own),
+        key=_key(mode != "min"),
+        default=None,
+    )
 
 
 def to_repeat(rows: Mapping[int, TrialRow], metric: str, mode: str, top: int) -> list[int]:
@@ -71,3 +82,9 @@ def to_repeat(rows: Mapping[int, TrialRow], metric: str, mode: str, top: int) ->
     Repeats have no say here, so that the choice does not change while they run.
     """
     return [place.trial for place in ordered(scored(rows, metric), {}, mode != "min")[:top]]
+
+
+def _key(maximise: bool) -> Callable[[Place], tuple[bool, float, int]]:
+    """The order of places: repeated ones first, then by mean, then as tried."""
+    sign = -1.0 if maximise else 1.0
+    return lambda place: (not place.repeated, sign * place.mean, place.trial)

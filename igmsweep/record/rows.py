@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from igmsweep.record.failures import Failure
@@ -149,32 +149,41 @@ def merged(row: TrialRow | None, line: Mapping[str, Any]) -> TrialRow:
     outcome (`OUTCOME`) except what the line itself tells, such as the error for which it waits. A value of the wrong type
     says nothing.
     """
-    said: dict[str, Any] = {}
-    other: dict[str, Any] = {}
-    for key, value in line.items():
-        read = _READ.get(key)
-        if read is None:
-            if key not in ("trial", "other") and value is not None:
-                other[key] = value
-        elif value is not None and (found := read(value)) is not None:
-            said[key] = found
-    known = TrialRow(int(line["trial"])) if row is None else row
-    if said.get("state") in UNDER_WAY:
-        said = {name: _EMPTY[name] for name in OUTCOME} | said
-        if said["state"] is State.RUNNING and "report" not in said:
-            said["started"] = said.get("time", "")
-    if other:
-        said["other"] = {**known.other, **other}
-    return replace(known, **said)
+    if row is None:
+        return _row(_add({}, line))
+    return _row(_add({name: getattr(row, name) for name in _FIELDS}, line))
 
 
 def folded(lines: Iterable[Mapping[str, Any]]) -> dict[int, TrialRow]:
-    """Trial number -> row, of a ledger's lines in the order written."""
-    rows: dict[int, TrialRow] = {}
+    """Trial number -> row, of a ledger's lines in the order written: `merged`, without a row for every line."""
+    told: dict[int, dict[str, Any]] = {}
     for line in lines:
-        number = int(line["trial"])
-        rows[number] = merged(rows.get(number), line)
-    return rows
+        _add(told.setdefault(int(line["trial"]), {}), line)
+    return {number: _row(known) for number, known in told.items()}
+
+
+def _add(known: dict[str, Any], line: Mapping[str, Any]) -> dict[str, Any]:
+    """The rule of `merged`, on the fields of a row."""
+    known.setdefault("trial", int(line["trial"]))
+    state = _state(line.get("state"))
+    if state in UNDER_WAY:
+        for name in OUTCOME:
+            known.pop(name, None)
+    for key, value in line.items():
+        read = _READ.get(key)
+        if read is not None:
+            found = None if value is None else read(value)
+            if found is not None:
+                known[key] = found
+        elif value is not None and key not in ("trial", "other"):
+            known["other"] = {**known.get("other", {}), key: value}
+    if state is State.RUNNING and line.get("report") is None:
+        known["started"] = known.get("time", "")
+    return known
+
+
+def _row(known: Mapping[str, Any]) -> TrialRow:
+    return TrialRow(**known)
 
 
 def readable(line: Mapping[str, Any]) -> bool:
@@ -193,15 +202,13 @@ def whole(value: Any) -> int | None:
 
 def finite(value: Any) -> float | None:
     """A finite number, or None."""
-    number = value if isinstance(value, int | float) and not isinstance(value, bool) else None
-    return float(number) if number is not None and math.isfinite(number) else None
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _state(value: Any) -> State | None:
-    try:
-        return State(value)
-    except ValueError:
-        return None
+    return _STATES.get(value) if isinstance(value, str) else None
 
 
 def _text(value: Any) -> str | None:
@@ -209,7 +216,7 @@ def _text(value: Any) -> str | None:
 
 
 def _mapping(value: Any) -> dict[str, Any] | None:
-    return {str(key): item for key, item in value.items()} if isinstance(value, Mapping) else None
+    return value if isinstance(value, dict) else dict(value) if isinstance(value, Mapping) else None
 
 
 def _folds(value: Any) -> tuple[dict[str, Any], ...] | None:
@@ -234,6 +241,7 @@ def _written(value: Any) -> Any:
     return {str(key): item for key, item in value.items()} if isinstance(value, Mapping) else value
 
 
+_STATES = {str(state): state for state in State}
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "state": _state,
     "source": _text,
@@ -257,5 +265,6 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "time": _text,
     "started": _text,
 }
+_FIELDS = (*_READ, "trial", "other")
 _EMPTY: Mapping[str, Any] = {name: getattr(TrialRow(0), name) for name in _READ}
 _OPTIONAL = tuple(name for name in _READ if name not in ("state", "source", "params", "attempt"))

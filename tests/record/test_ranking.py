@@ -63,6 +63,15 @@ def test_without_repeats_it_is_the_order_of_the_scores(own: dict[int, float], ma
     assert found == sorted(own.values(), reverse=maximise)
 
 
+@given(
+    st.lists(st.tuples(st.none() | st.sampled_from([0.1, 0.2, 0.3]), st.sampled_from(["tpe", "repeat:0", "repeat:1"]))),
+    st.sampled_from(["max", "min"]),
+)
+def test_the_best_is_the_first_of_the_ranking(told: list[tuple[float | None, str]], mode: str) -> None:
+    rows = {trial: row(trial, score, source) for trial, (score, source) in enumerate(told)}
+    assert best(rows, "val/acc", mode) == next(iter(ranking(rows, "val/acc", mode)), None)
+
+
 def test_all_who_rank_agree(write_folder: Callable[..., Path]) -> None:
     lines = [ended(trial, 0.1 * trial, **scored(score)) for trial, score in enumerate([0.6, 0.9, 0.8, 0.7])]
     lines += [
