@@ -58,7 +58,8 @@ def outcome(folder: Path) -> dict[int, tuple[Any, ...]]:
 
 def trained_again(folder: Path) -> list[int]:
     """Trials that the ledger starts after it has finished them."""
-    from igmsweep.record.ledger import FINISHED, Ledger
+    from igmsweep.record.ledger import Ledger
+    from igmsweep.record.states import FINISHED
 
     finished: set[int] = set()
     again = []

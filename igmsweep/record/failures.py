@@ -81,9 +81,6 @@ class SweepFailed(UserError):
     exit_code = 1
 
 
-DISK_ERRORS = disk.FULL  # the runners still ask for it by this name
-
-
 def classify(error: BaseException) -> FailureClass:
     """`nan`, `oom`, `data`, `timeout`, `disk` or `bug`; who sees a worker or a node die says so itself."""
     if isinstance(error, Diverged):

@@ -7,15 +7,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-# the names below that are not used here are still imported from here by the runners
-from igmsweep.disk import write_atomically as write_atomically
-from igmsweep.record.json_files import plain as plain
 from igmsweep.record.json_files import read_lines
 from igmsweep.record.paths import SCHEMA
-from igmsweep.record.paths import trial_folder as trial_folder
 from igmsweep.record.rows import TrialRow, folded, readable, whole
 from igmsweep.record.stamps import now
-from igmsweep.record.states import FINISHED as FINISHED
 from igmsweep.record.states import State
 
 

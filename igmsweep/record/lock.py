@@ -13,7 +13,7 @@ from typing import Any
 
 from igmsweep import disk
 from igmsweep.errors import UserError
-from igmsweep.record.paths import LOCK as NAME
+from igmsweep.record.paths import LOCK
 from igmsweep.record.stamps import now
 
 
@@ -45,7 +45,7 @@ def alive(holder: dict[str, Any]) -> bool | None:
 
 def holder_of(folder: Path) -> dict[str, Any] | None:
     """Who drives a sweep, or None when nobody does. A holder on another host counts, as nobody can look there."""
-    found = _read(folder / NAME)
+    found = _read(folder / LOCK)
     return found if found is not None and alive(found) is not False else None
 
 
@@ -53,7 +53,7 @@ class Lock:
     """`driver.lock` in a sweep's folder, held while a driver runs."""
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / NAME
+        self.path = folder / LOCK
 
     def acquire(self) -> None:
         """Take the lock, or a stale one over.
@@ -61,7 +61,7 @@ class Lock:
         Raises:
             UserError: another driver holds it; the message says which.
         """
-        own = self.path.with_name(f".{NAME}.{os.getpid()}.{threading.get_ident()}")
+        own = self.path.with_name(f".{LOCK}.{os.getpid()}.{threading.get_ident()}")
         try:
             with own.open("w", encoding="utf-8") as file:
                 file.write(json.dumps(identity() | {"since": now()}))

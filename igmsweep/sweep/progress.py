@@ -11,8 +11,7 @@ from typing import Any
 from igmsweep.record.failures import Failure
 from igmsweep.record.rows import TrialRow
 from igmsweep.record.states import State
-from igmsweep.record.wording import duration as duration
-from igmsweep.record.wording import shown_params as shown_params
+from igmsweep.record.wording import duration, shown_params
 
 
 class Display:

@@ -26,9 +26,10 @@ from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from igmsweep.disk import FULL
 from igmsweep.errors import ResourceError, UserError, nearest
-from igmsweep.record.failures import DISK_ERRORS, SweepFailed, one_line
-from igmsweep.record.ledger import trial_folder
+from igmsweep.record.failures import SweepFailed, one_line
+from igmsweep.record.paths import trial_folder
 from igmsweep.sweep.resources import Machine, this_machine
 from igmsweep.sweep.runner import Driver, Outline
 from igmsweep.sweep.signals import Signals
@@ -163,7 +164,7 @@ def _trial(task: dict[str, Any]) -> None:
     try:
         result = run_trial({**task, "worker": True, "node": node}, report)
     except OSError as error:
-        if error.errno not in DISK_ERRORS:
+        if error.errno not in FULL:
             raise
         tune.report({metric: float("nan"), "cycle": -1, "state": "disk", "message": str(error.strerror)})
         return
