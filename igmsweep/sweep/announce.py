@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from igmsweep.errors import Diverged, UserError
 from igmsweep.lines import BARE, CLOSING
 from igmsweep.record.failures import summary
 from igmsweep.sweep.controller import Controller
@@ -63,7 +64,11 @@ def dry_run(plan: Plan, request: SweepRequest, allotment: Allotment) -> None:
     """What would run here, and how long it would take, measured on a few steps."""
     for line in described(plan, request, allotment):
         logger.log(CLOSING, line, extra=BARE)
-    for line in estimate(plan.base).lines(request.trials * (request.folds or 1), allotment.concurrent):
+    try:
+        lines = estimate(plan.base).lines(request.trials * (request.folds or 1), allotment.concurrent)
+    except (UserError, Diverged) as error:
+        lines = [f"no estimate: {error}"]  # without data or weights there is a plan all the same
+    for line in lines:
         logger.log(CLOSING, line, extra=BARE)
 
 

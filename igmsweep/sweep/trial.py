@@ -157,7 +157,7 @@ class _Training:
             self.epochs = epochs.count
             self._stage_end(row, fold)
 
-        trained = _trainable(self.task.get("trainable", TRAINABLE))(config, report, **resume)
+        trained = _trainable(self.task.get("trainable") or TRAINABLE)(config, report, **resume)
         value = trained.metrics.get(self.metric)
         if value is None:
             raise KeyError(f"the training reports no '{self.metric}', only {', '.join(trained.metrics)}")
