@@ -184,11 +184,25 @@ class TrainConfig(Section):
         preset = values.get("method.preset")
         if preset is not None and preset != self.method.preset:
             layers.insert(0, _preset(type(self.method), datasets.get(self.data.name), self.method.name, preset))
+            layers.insert(0, self._without_preset(preset))
         modalities = dict.fromkeys(self.modalities, "")
         for layer in layers:
             for path, value in sorted(layer.items(), key=lambda item: item[0].count(".")):
                 merge(everything, nest(path, plain(value)), modalities, type(self.method))
         return TrainConfig(**everything)
+
+    def _without_preset(self, other: str) -> dict[str, Any]:
+        """What has to change under another preset: every value that is still the present preset's own."""
+        old, new = (
+            TrainConfig(data=self.data.name, method={"name": self.method.name, "preset": name}).paths()
+            for name in (self.method.preset, other)
+        )
+        present = self.paths()
+        return {
+            path: new[path]
+            for path, value in old.items()
+            if path in new and new[path] != value and present.get(path) == value and path != "method.preset"
+        }
 
 
 def with_absolute_paths(config: TrainConfig) -> TrainConfig:

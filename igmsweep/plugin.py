@@ -63,10 +63,16 @@ def names_code(name: str) -> bool:
 
 def _same(one: str, other: str) -> bool:
     """Whether two names are of one object, however the path is written."""
-    if one == other or not (names_code(one) and names_code(other)):
-        return one == other
+    if one == other:
+        return True
+    if not (names_code(one) and names_code(other)):  # a CSV file or its folder, or a name
+        return all("/" in name or name.endswith(".csv") for name in (one, other)) and _place(one) == _place(other)
     (path, _, attribute), (path_, _, attribute_) = (re.split(r"\.py(:|$)", name, maxsplit=1) for name in (one, other))
     return attribute == attribute_ and Path(f"{path}.py").resolve() == Path(f"{path_}.py").resolve()
+
+
+def _place(name: str) -> Path:
+    return Path(name).expanduser().resolve()
 
 
 def load_module(path: Path, key: str) -> ModuleType:

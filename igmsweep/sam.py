@@ -26,6 +26,8 @@ def ascent(gradients: Sequence[Tensor], rho: float, norm: str = "global") -> lis
         rho: radius, at least 0.
         norm: `global`, over all tensors together (the paper), or `tensor`, each by its own (the released code).
     """
+    if not gradients:
+        return []
     norms = torch.stack(torch._foreach_norm(list(gradients)))
     if norm == "global":
         norms = norms.norm().expand(len(norms))
@@ -60,10 +62,11 @@ def perturbed(parameters: Sequence[nn.Parameter], rho: float, count: bool = Fals
     moving: list[Tensor] = [parameter for parameter in parameters if parameter.grad is not None]
     with torch.no_grad():
         saved = [parameter.detach().clone() for parameter in moving]
-        add_each(moving, ascent([_gradient(parameter) for parameter in moving], rho))
+        if moving:
+            add_each(moving, ascent([_gradient(parameter) for parameter in moving], rho))
         changed = [(now != old).any() for now, old in zip(moving, saved, strict=True)]
         inert = not changed or not bool(torch.stack(changed).any())  # one wait for the device, against a whole pass
-        moved = share_moved(moving, saved) if count else None
+        moved = share_moved(moving, saved) if count and moving else None
     if not inert:
         for parameter in moving:
             parameter.grad = None
@@ -71,7 +74,8 @@ def perturbed(parameters: Sequence[nn.Parameter], rho: float, count: bool = Fals
         yield Perturbation(moved, inert)
     finally:
         with torch.no_grad():
-            torch._foreach_copy_(moving, saved)
+            if moving:
+                torch._foreach_copy_(moving, saved)
 
 
 def add_each(tensors: Sequence[Tensor], steps: Sequence[Tensor]) -> None:
@@ -86,7 +90,7 @@ def share_moved(parameters: Sequence[Tensor], before: Sequence[Tensor]) -> Tenso
 
 
 @contextmanager
-def second_pass(modules: Sequence[nn.Module], device: torch.device) -> Iterator[None]:
+def second_pass(modules: Sequence[nn.Module]) -> Iterator[None]:
     """A repeated forward pass of one step: batch-norm statistics rest, and dropout draws the first pass's masks again
     when the caller has noted the generator's state with `dropout_state` before the first pass."""
     norms = [

@@ -182,6 +182,16 @@ def test_a_configuration_needs_no_torch():
     assert done.stdout.strip() == "[]", done.stderr
 
 
+@pytest.mark.parametrize("data", ["cremad", "sarcasm", "twitter2015", "nvgesture", "avdigits"])
+def test_a_preset_can_be_left_again(data):
+    paper = TrainConfig(data=data, method="igm").override({"method.tau": 0.7})
+    released = TrainConfig(data=data, method={"name": "igm", "preset": "released"})
+    there = paper.override({"method.preset": "released"})
+    assert there.override({"method.tau": released.get("method.tau")}) == released
+    back = there.override({"method.preset": "paper", "method.tau": 0.7})
+    assert back == paper
+
+
 @pytest.mark.parametrize(
     ("data", "values"),
     [

@@ -79,7 +79,7 @@ def test_batch_norm_statistics_are_updated_once_a_step():
     model = model_with_gradients()
     norm = model[1]
     mean, variance, count = norm.running_mean.clone(), norm.running_var.clone(), norm.num_batches_tracked.clone()
-    with second_pass([model], torch.device("cpu")):
+    with second_pass([model]):
         inside = model(torch.randn(8, 5))
     assert torch.equal(norm.running_mean, mean)
     assert torch.equal(norm.running_var, variance)

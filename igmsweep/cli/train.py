@@ -26,7 +26,9 @@ def train(
             help="A name of `igmsweep methods`, or path/to/file.py:Class; default: igm, or what --config says.",
         ),
     ] = None,
-    preset: Annotated[str, typer.Option(help="paper, or released: the authors' code as it runs.")] = "paper",
+    preset: Annotated[
+        str | None, typer.Option(help="paper (the default), or released: the authors' code as it runs.")
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="A configuration file, such as a sweep's best_config.yaml.")
     ] = None,
@@ -41,15 +43,17 @@ def train(
     """Run one full training, without Ray and without Optuna."""
     from igmsweep.config import TrainConfig
     from igmsweep.record.json_files import plain
-    from igmsweep.record.paths import CHECKPOINT
+    from igmsweep.record.paths import CHECKPOINT, CONFIG
     from igmsweep.record.results import write_result
     from igmsweep.record.training import Epochs, write_config, write_diagnostics
     from igmsweep.train import train as run
 
+    if config is not None and preset is not None:
+        raise UserError("--preset: found with --config, which holds a preset's values already; keep one of the two")
     if config is not None:
         resolved = _from_file(config, dataset, method, trust)
     else:
-        resolved = TrainConfig(data=dataset, method={"name": method or "igm", "preset": preset})
+        resolved = TrainConfig(data=dataset, method={"name": method or "igm", "preset": preset or "paper"})
     overrides = parse_overrides(set_)
     if seed is not None:
         overrides["seed"] = seed
@@ -62,7 +66,8 @@ def train(
     total = _epochs(resolved)
     epochs = None
     if out is not None:
-        write_config(out, resolved.to_yaml())
+        if not (resume and (out / CONFIG).exists()):  # the checkpoint is of the configuration that is there
+            write_config(out, resolved.to_yaml())
         epochs = Epochs(out, every=0.0)
         if not resume:
             epochs.restart()
@@ -113,6 +118,8 @@ def _from_file(file: Path, dataset: str, method: str | None, trust: bool) -> Tra
 
     values = read_yaml(file)
     values.setdefault("data", {"name": dataset})
+    if method is not None:
+        values.setdefault("method", {"name": method})
     trusted(method, dataset, trust).check(values, file)
     return TrainConfig(**values)
 

@@ -257,7 +257,7 @@ def _tokenizer(name: str) -> Any:
                 f"data.options.tokenizer: '{name}' needs transformers (pip install 'igmsweep[text]'); `words` does not"
             ) from None
         try:
-            _tokenizers[name] = AutoTokenizer.from_pretrained(name, local_files_only=True)
+            _tokenizers[name] = AutoTokenizer.from_pretrained(name, local_files_only=True, trust_remote_code=False)
         except Exception as error:
             raise UserError(
                 f"data.options.tokenizer: '{name}' is neither a folder nor in this machine's cache ({reason(error)[:120]})"

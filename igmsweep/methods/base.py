@@ -112,10 +112,12 @@ class Method:
         raise NotImplementedError
 
     def end_epoch(self, run: Run, metrics: Mapping[str, float]) -> None:
-        """Called after each epoch with its metrics, `train/loss`, `val/acc`, `val/<modality>/loss` and so on."""
+        """Called after each epoch with its metrics, `train/loss`, `val/acc`, `val/<modality>/loss` and so on. A method that
+        changes weights here says so, `run.changed_weights()`."""
 
     def end_stage(self, run: Run) -> dict[str, float]:
-        """Called after the last epoch of a stage, on the weights that are handed over. Returns metrics to log."""
+        """Called after the last epoch of a stage, on the weights that are handed over; not after the last stage, which hands
+        over to nobody. Returns metrics to log."""
         return {}
 
     def fuse(self, output: Output) -> Tensor:

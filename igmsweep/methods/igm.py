@@ -185,7 +185,7 @@ class IGM(Method):
     def step(self, run: Run, batch: Batch) -> dict[str, Tensor]:
         (target,) = run.active
         log: dict[str, Tensor] = {}
-        first = run.stage_step == 0
+        first = run.epoch_step == 0
         x, labels = batch.inputs[target], batch.labels
         mixed = self._mixup(run, x, labels)
         if self.params.sam and self.params.sam_form == "released":
@@ -209,9 +209,9 @@ class IGM(Method):
             return loss
         parameters = list(self._branch.parameters())
         plain = [None if p.grad is None else p.grad.clone() for p in parameters] if mix < 1 else []
-        with perturbed(parameters, rho, count=run.stage_step == 0) as found:
+        with perturbed(parameters, rho, count=run.epoch_step == 0) as found:
             if not found.inert:
-                with second_pass([self._branch], run.device):
+                with second_pass([self._branch]):
                     if again is not None:
                         again()
                     mixed.loss(self._logits(run, mixed.x)).backward()
@@ -247,7 +247,7 @@ class IGM(Method):
         total = (1 - mix) * loss + mix * F.cross_entropy(second.float(), mixed.labels)
         total.backward()
         with torch.no_grad():
-            before = [p.detach().clone() for p in parameters] if run.stage_step == 0 else []
+            before = [p.detach().clone() for p in parameters] if run.epoch_step == 0 else []
             add_each(parameters, steps)
             if before:
                 log["sam/moved"] = share_moved(parameters, before)
@@ -329,7 +329,7 @@ class IGM(Method):
         ):  # token ids cannot be mixed, and the released code leaves text alone
             return _Mixed(x, labels)
         share = float(
-            np.random.default_rng(derived_seed(run.seed, "mixup", run.epoch, run.stage_step)).beta(alpha, alpha)
+            np.random.default_rng(derived_seed(run.seed, "mixup", run.epoch, run.epoch_step)).beta(alpha, alpha)
         )
         order = torch.randperm(len(labels), generator=run.generator, device=x.device)
         return _Mixed(share * x + (1 - share) * x[order], labels, labels[order], share)

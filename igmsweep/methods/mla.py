@@ -67,7 +67,7 @@ class MLA(Method):
 
     def step(self, run: Run, batch: Batch) -> dict[str, Tensor]:
         first = self._first_layer(run)
-        share = run.stage_step / max(1, len(run.train))
+        share = run.epoch_step / max(1, len(run.train))
         regulariser = self.params.regulariser * self.params.decay**share
         losses = []
         for name in run.active:

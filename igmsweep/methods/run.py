@@ -7,7 +7,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from igmsweep.errors import nearest
 from igmsweep.late import torch
+from igmsweep.schema.sections import SHARED
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -82,14 +84,16 @@ class Run:
     """Epoch within the stage, from 0."""
     epoch: int = 0
     """Epoch within the whole training, from 0."""
-    stage_step: int = 0
-    """Step within the epoch, from 0."""
+    epoch_step: int = 0
+    """Step within the epoch, from 0; 0 before the first."""
     generator: torch.Generator | None = None
     """Randomness on the device, seeded anew every epoch: mixup draws from it."""
     notes: list[str] = field(default_factory=list)
     """Lines for the person who reads the result; each is said once."""
     scales: dict[str, float] = field(default_factory=dict)
     """Factors that `scale` has set; part of every checkpoint."""
+    rescore: bool = False
+    """Whether `end_epoch` has said that it changed weights; see `changed_weights`."""
     ending: Ending = GOES_ON
     """What the method has asked to end after this epoch."""
 
@@ -178,8 +182,13 @@ class Run:
         Args:
             parts: groups that are moved, modalities or `shared`; None is all of them. What is left out, and a modality
                 whose `scale` is 0, keeps its weights and its momentum as they are.
+
+        Raises:
+            ValueError: a part that the model does not have.
         """
         assert self.optimizer is not None
+        for name in parts or ():
+            self._known(name, "update")
         groups = self.optimizer.param_groups
         before = [group["lr"] for group in groups]
         for group in groups:
@@ -197,16 +206,27 @@ class Run:
         """Multiply the learning rate of a modality, or of `shared`, from now on, beside whatever the schedule does.
 
         A factor on the rate acts under Adam too, where one on the gradient cancels. 0 puts a modality to rest: its
-        weights, its momentum and its batch-norm statistics stay as they are until another factor is set.
+        weights and its momentum stay as they are until another factor is set, its batch-norm statistics until the epoch
+        after that.
 
         Raises:
-            ValueError: a factor below 0, or one that is not finite.
+            ValueError: a factor below 0, one that is not finite, or a part that the model does not have.
         """
+        self._known(part, "scale")
         if not 0 <= factor < float("inf"):
             raise ValueError(f"scale: found {factor} for {part}, expected a finite factor of at least 0")
         self.scales[part] = float(factor)
-        if factor == 0 and part in self.model.modalities:
+        if factor == 0 and part == SHARED:
+            self.model.extra.eval()
+            if self.model.joint is not None:
+                self.model.joint.eval()
+        elif factor == 0:
             self.model.branch(part).eval()
+
+    def changed_weights(self) -> None:
+        """Said in `end_epoch` by a method that has changed weights there, such as put back its best ones: validation is
+        scored again, so that an epoch's metrics are those of the weights that it ends with."""
+        self.rescore = True
 
     def end_stage(self) -> None:
         """End the current stage after this epoch."""
@@ -215,6 +235,11 @@ class Run:
     def end_training(self) -> None:
         """End the whole training after this epoch."""
         self.ending = "training"
+
+    def _known(self, part: str, what: str) -> None:
+        known = [*self.model.modalities, SHARED]
+        if part not in known:
+            raise ValueError(f"{what}: unknown part '{part}', expected one of {', '.join(known)}{nearest(part, known)}")
 
     def note(self, line: str) -> None:
         """Keep a line for the result, once."""

@@ -144,7 +144,9 @@ def _local(kind: Any, name: str, key: str, **keywords: Any) -> Any:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        return kind.from_pretrained(str(folder) if looks_like_path else name, local_files_only=True, **keywords)
+        return kind.from_pretrained(
+            str(folder) if looks_like_path else name, local_files_only=True, trust_remote_code=False, **keywords
+        )
     except (OSError, ValueError) as error:
         if looks_like_path:
             raise UserError(f"{key}: {name} cannot be loaded ({' '.join(str(error).split())[:150]})") from None

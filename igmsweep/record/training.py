@@ -87,10 +87,11 @@ def write_config(folder: Path, text: str) -> None:
     (folder / CONFIG).write_text(text, encoding="utf-8")
 
 
-def write_diagnostics(folder: Path, told: Mapping[str, Any]) -> None:
-    """Write what a method tells besides metrics, on one line; nothing where it tells nothing."""
+def write_diagnostics(folder: Path, told: Mapping[str, Any], fold: int | None = None) -> None:
+    """Write what a method tells besides metrics, on one line; nothing where it tells nothing. A fold has its own file."""
     if told:
-        write_atomically(folder / DIAGNOSTICS, json.dumps(plain(told), separators=(",", ":"), allow_nan=False) + "\n")
+        name = DIAGNOSTICS if fold is None else f"fold{fold}-{DIAGNOSTICS}"
+        write_atomically(folder / name, json.dumps(plain(told), separators=(",", ":"), allow_nan=False) + "\n")
 
 
 _outside: list[TextIO] = []

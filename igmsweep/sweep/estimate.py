@@ -162,10 +162,13 @@ def _measure(training: Training, seconds: dict[str, list[float]], train: int, va
     evaluation = val * forward + _metrics_seconds(training, val)
     step, share, between = {}, {}, []
     for name, epochs in seconds.items():
-        step[name] = max(1e-6, epochs[1] - short_evaluation) / count
+        # a stage of a method's own may be shorter than the three epochs that were asked for
+        timed = epochs[min(1, len(epochs) - 1)]
+        step[name] = max(1e-6, timed - short_evaluation) / count
         run.train.modalities = tuple(name.split("+"))
         share[name] = min(1.0, _input_seconds(run.train, training.device) / step[name])
-        between.append(max(0.0, epochs[2] - epochs[1]))
+        if len(epochs) > 2:
+            between.append(max(0.0, epochs[2] - timed))
     ends = between[:-1] or [0.0]  # the last stage hands over to nobody
     fixed = sum(ends) / len(ends)
     one = forward / max(1, len(training.config.modalities))

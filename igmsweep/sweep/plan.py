@@ -21,6 +21,7 @@ from igmsweep.errors import UserError, nearest
 from igmsweep.plugin import Trust
 from igmsweep.record.paths import SCHEMA, SPEC
 from igmsweep.record.stamps import now
+from igmsweep.schema.paths import leaves
 from igmsweep.spaces.choose import load_space
 from igmsweep.spaces.space import SearchSpace, overlap
 from igmsweep.sweep.options import recorded
@@ -170,10 +171,10 @@ def same_sweep(folder: Path, before: Mapping[str, Any], now_: Mapping[str, Any])
     for path in FIXED_BY_START:
         old, new = _at(before, path), _at(now_, path)
         if path == "base_config" and isinstance(old, Mapping) and isinstance(new, Mapping):
-            old, new = _without_places(old), _without_places(new)
-            for key in old:
-                if old[key] != new.get(key):
-                    raise UserError(f"{folder}: --resume: was started with {key} {old[key]}, now {new.get(key)}")
+            old, new = (dict(leaves(_without_places(each), "")) for each in (old, new))
+            for key in [*old, *new]:
+                if old.get(key) != new.get(key):
+                    raise UserError(f"{folder}: --resume: was started with {key} {old.get(key)}, now {new.get(key)}")
         if old != new:
             raise UserError(f"{folder}: --resume: was started with {path} {old}, now {new}; choose another --name")
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from igmsweep import __version__
 from igmsweep import data as datasets
 from igmsweep.errors import UserError
 from igmsweep.plugin import Trust
@@ -110,6 +111,11 @@ def resume_sweep(request: ResumeRequest) -> SweepResult:
                 f"{folder}: data.{key} was {plan.spec['data'].get(key)} and is now {value}: the data of "
                 f"{plan.base.data.name} has changed, so old and new trials could not be compared"
             )
+    ran = (last_session(folder).get("versions") or {}).get("igmsweep")
+    if ran is not None and ran != __version__:
+        logger.warning(
+            f"{folder.name} ran with igmsweep {ran}, this is {__version__}: new trials may train differently, see CHANGELOG.md"
+        )
     _loggers(options)
     resources = plan.spec.get("resources") or {}
     machine, allotment = _allot(options, plan, asked=resources.get("asked") or {}, before=resources)

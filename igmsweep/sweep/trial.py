@@ -172,7 +172,7 @@ class _Training:
             raise KeyError(f"the training reports no '{self.metric}', only {', '.join(trained.metrics)}")
         if not math.isfinite(value):
             raise Diverged(f"{self.metric} is {value}")
-        write_diagnostics(self.folder, trained.diagnostics)
+        write_diagnostics(self.folder, trained.diagnostics, fold)
         return {
             "state": State.COMPLETE,
             "metrics": {key: float(item) for key, item in trained.metrics.items() if math.isfinite(item)},

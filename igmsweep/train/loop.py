@@ -33,6 +33,7 @@ from igmsweep.methods.run import GOES_ON
 from igmsweep.models.features import with_features
 from igmsweep.models.multimodal import MultimodalModel, build_model
 from igmsweep.models.setup import check_tokens, compile_encoders, evaluation_batch, use_channels_last
+from igmsweep.schema.paths import leaves
 from igmsweep.schema.sections import SHARED
 from igmsweep.seeds import derived_seed
 from igmsweep.train.handover import HandOver
@@ -186,22 +187,25 @@ class Training:
             index, stage_epoch = self._position
             stage = self.stages[index]
             run.stage, run.stage_index, run.stage_epoch, run.epoch = stage, index, stage_epoch, len(self.history)
+            started = time.perf_counter()
+            run.ending = GOES_ON
             if stage_epoch == 0:
                 self._new_optimizer()
                 self._handover.begin_stage()
+            self._prepare_epoch()
+            if stage_epoch == 0:
                 self.method.begin_stage(run)
-            started = time.perf_counter()
-            run.ending = GOES_ON
             row = self._train_epoch()
             self._handover.look(row, run.active, self.model)
             stage_ends = stage_epoch == stage.epochs - 1 or run.ending != GOES_ON
             over = run.ending == "training" or (stage_ends and index == len(self.stages) - 1)
-            row["stage_end"] = stage_ends
-            row["cycle_end"] = stage_ends and (stage.last_of_cycle or over)
             if stage_ends:
                 row |= self._handover.end_stage(self.model)
                 if not over:
                     row |= self.method.end_stage(run)
+                    over = run.ending == "training"
+            row["stage_end"] = stage_ends
+            row["cycle_end"] = stage_ends and (stage.last_of_cycle or over)
             self._position = (
                 (len(self.stages), 0) if over else (index + 1, 0) if stage_ends else (index, stage_epoch + 1)
             )
@@ -246,9 +250,9 @@ class Training:
         run.optimizer = run.new_optimizer(groups, run.stage.rate)
         self._schedule = Schedule(self.config.optim, run.optimizer)
 
-    def _train_epoch(self) -> dict[str, Any]:
+    def _prepare_epoch(self) -> None:
+        """Seeds, what batches carry, and modes: all that an epoch stands on, the same after a resume as without one."""
         run = self.run
-        assert run.stage is not None and run.optimizer is not None and self._schedule is not None
         torch.manual_seed(derived_seed(self.config.seed, "epoch", run.epoch))  # dropout, and whatever a method draws
         run.generator = torch.Generator(device=self.device)
         run.generator.manual_seed(derived_seed(self.config.seed, "method", run.epoch))
@@ -257,13 +261,19 @@ class Training:
         self.model.eval()
         for name in run.awake:
             self.model.branch(name).train()
-        if self.model.joint is not None:
-            self.model.joint.train()
-        self.model.extra.train()
+        if run.scales.get(SHARED) != 0:
+            if self.model.joint is not None:
+                self.model.joint.train()
+            self.model.extra.train()
+        run.epoch_step = 0
+
+    def _train_epoch(self) -> dict[str, Any]:
+        run = self.run
+        assert run.stage is not None and run.optimizer is not None and self._schedule is not None
         totals: dict[str, Tensor] = {}
         counts: dict[str, int] = {}
         for number, batch in enumerate(self.method.begin_epoch(run)):
-            run.stage_step = number
+            run.epoch_step = number
             for name, value in self.method.step(run, batch).items():
                 totals[name] = totals[name] + value if name in totals else value
                 counts[name] = counts.get(name, 0) + 1
@@ -285,7 +295,10 @@ class Training:
             row[f"lr/{group['name']}"] = float(group["lr"]) * run.scales.get(group["name"], 1.0)
         row |= {f"val/{name}": value for name, value in evaluate(self.model, self.method, run.val).items()}
         self._schedule.step(row["train/loss"])
+        run.rescore = False
         self.method.end_epoch(run, row)
+        if run.rescore:  # the row is to say how good the weights are that the model now has
+            row |= {f"val/{name}": value for name, value in evaluate(self.model, self.method, run.val).items()}
         return row
 
     def save(self, path: Path) -> None:
@@ -325,7 +338,7 @@ class Training:
                 f"checkpoint: {path} was written by another version (format {found}, expected {CHECKPOINT_FORMAT})"
             )
         if state["config_hash"] != self.config.hash():
-            theirs = dict(TrainConfig(**state["config"]).paths())
+            theirs = dict(leaves(state["config"], ""))  # plain data: to resolve it would run a file that it names
             changed = [name for name, value in self.config.paths().items() if theirs.get(name) != value]
             raise UserError(f"checkpoint: {path} belongs to another configuration (differs in {', '.join(changed)})")
         if state["split_hash"] != self.data.split_hash:

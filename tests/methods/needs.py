@@ -46,6 +46,12 @@ class Boosting(Method):
         turns = [stage for name in self.modalities for stage in (Stage((name,), epochs[name]), rectify)]
         return [Stage(self.modalities, self.params.pretrain, "pretrain"), *cycles(count, turns)]
 
+    def begin_stage(self, run: Run) -> None:
+        """Draws, and looks at data in evaluation mode: a resumed training must begin its stages like any other."""
+        with torch.no_grad(), run.evaluating():
+            seen = sum(float(run.model(batch.inputs).logits[self.modalities[0]].mean()) for batch in run.clean(0.2))
+        self.state["pace"] = 1.0 + 0.1 * float(torch.rand(())) + 1e-3 * seen
+
     def step(self, run: Run, batch: Batch) -> dict[str, Tensor]:
         output = run.model(batch.inputs)
         assert run.stage is not None
@@ -58,6 +64,7 @@ class Boosting(Method):
             rest = Output({}, {name: z.detach() for name, z in output.logits.items() if name != own})
             q = torch.softmax(self._sum(rest), dim=-1).gather(1, batch.labels[:, None])[:, 0].detach()
             loss = ((2 - q) * F.cross_entropy(output.logits[own], batch.labels, reduction="none")).mean()
+        loss = self.state["pace"] * loss
         loss.backward()
         run.update()
         return {"loss": loss.detach()}
@@ -193,6 +200,7 @@ class Stopping(Method):
                 best["weights"] = {key: x.clone() for key, x in run.model.branch(name).state_dict().items()}
             elif run.epoch - best["epoch"] > self.params.patience:
                 run.model.branch(name).load_state_dict(best["weights"])
+                run.changed_weights()
                 run.scale(name, 0.0)
             else:
                 run.scale(name, self.params.pace)

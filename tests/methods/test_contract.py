@@ -29,6 +29,16 @@ def test_every_method_learns_with_finite_losses(toy_config, variant, modalities)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("handover", ["last", "best_val", "best_fused"])
+def test_a_results_scores_are_those_of_the_weights_it_ends_with(toy_config, variant, handover):
+    result = train(toy_config(2, VARIANTS[variant], stages__cycles=1, stages__handover=handover, optim__lr=0.2))
+    again = result.evaluate(load_search(result.config.data).val)
+    assert {f"val/{name}": value for name, value in again.items()} == {
+        name: value for name, value in result.metrics.items() if name.startswith("val/")
+    }
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_prediction_leaves_the_model_as_it_was(toy_config, variant):
     result = train(toy_config(3, VARIANTS[variant], stages__cycles=1, stages__epochs=1))
     before = {name: tensor.clone() for name, tensor in result.model.state_dict().items()}

@@ -87,6 +87,14 @@ def test_an_update_of_some_parts_leaves_the_others_and_forgets_their_gradients(t
     assert all(parameter.grad is None for parameter in training.model.parameters())
 
 
+def test_a_part_that_is_not_there_is_named(toy_config):
+    run = begun(toy_config(2, "joint")).run
+    with pytest.raises(ValueError, match=r"unknown part 'mO', expected one of m0, m1, shared"):
+        run.update(["mO"])
+    with pytest.raises(ValueError, match="scale: unknown part 'audio'"):
+        run.scale("audio", 0.5)
+
+
 @pytest.mark.parametrize("factor", [-0.1, float("nan"), float("inf")])
 def test_an_impossible_factor_is_refused(toy_config, factor):
     with pytest.raises(ValueError, match=r"expected a finite factor of at least 0"):

@@ -231,11 +231,12 @@ def test_a_space_of_version_1_and_one_out_of_a_sweeps_folder_are_read_as_ever(tm
 
 
 def test_a_dry_run_without_the_data_prints_the_plan_and_why_there_is_no_estimate(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "igmsweep")
     request = SweepRequest(data="nvgesture", method="mla", dry_run=True, out=tmp_path, overrides={"device": "cpu"})
     assert run_sweep(request) is None
-    said = capfd.readouterr().err.strip().splitlines()
+    said = caplog.messages
     assert any("optim.lr.flow" in line for line in said)
     assert said[-1].endswith("set IGMSWEEP_DATA to the folder that holds your data sets")
     assert "no estimate: " in said[-1]

@@ -21,6 +21,8 @@ from igmsweep.train import Training, plan, train
         ({"name": "igm", "preset": "released"}, {"m0", "m1"}),
         ("joint", {"m0+m1"}),
         ("mla", {"m0+m1"}),
+        # stages of its own: one epoch of pre-training, then turns and rectification
+        ({"name": f"{Path(__file__).parent.parent / 'methods' / 'needs.py'}:Boosting"}, {"m0+m1", "m0", "m1"}),
     ],
 )
 def test_an_estimate_counts_the_steps_that_a_trial_takes(toy_config, method, keys):

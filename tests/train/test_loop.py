@@ -58,6 +58,34 @@ def test_a_step_without_a_loss_is_one_line(toy_config):
         list(training.epochs())
 
 
+def test_a_forged_checkpoint_runs_no_code(toy_config, tmp_path):
+    """Its configuration is compared as plain data: to resolve it would import the file that it names."""
+    code = tmp_path / "evil.py"
+    code.write_text(f"from pathlib import Path\nPath({str(tmp_path / 'ran')!r}).touch()\n")
+    for epoch in fit(toy_config(2)):
+        epoch.save(tmp_path / "c.pt")
+        break
+    state = torch.load(tmp_path / "c.pt", weights_only=True)
+    state["config_hash"] = "another"
+    state["config"]["method"]["name"] = f"{code}:Evil"
+    torch.save(state, tmp_path / "c.pt")
+    with pytest.raises(UserError, match=r"another configuration \(differs in method\.name\)"):
+        train(toy_config(2), resume=tmp_path / "c.pt")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_stage_may_be_asked_to_end_from_its_beginning_and_a_training_from_a_stages_end(toy_config):
+    training = Training(toy_config(2, "igm"))
+    training.method.begin_stage = lambda run: run.end_stage()
+    training.method.state["inert"] = False
+    assert len([*training.epochs()]) == 4  # an epoch a stage
+    training = Training(toy_config(2, "igm"))
+    training.method.end_stage = lambda run: run.end_training() or {}
+    rows = [epoch.metrics for epoch in training.epochs()]
+    assert len(rows) == 2
+    assert rows[-1]["cycle_end"]
+
+
 def test_a_checkpoint_of_another_version_is_told(toy_config, tmp_path):
     torch.save({"config_hash": "x"}, tmp_path / "c.pt")
     with pytest.raises(OldCheckpoint, match=r"another version \(format 1, expected 2\)"):
