@@ -172,6 +172,7 @@ def test_with_the_test_split_unreadable_only_evaluate_fails(tmp_path: Path) -> N
     assert not (folder / "test_eval.json").exists()  # nothing was seen, so nothing is counted
 
 
+@pytest.mark.slow
 def test_a_poisoned_test_split_changes_no_output_of_a_search(tmp_path: Path) -> None:
     from igmsweep.data.avdigits import make
 

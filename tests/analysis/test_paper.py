@@ -17,6 +17,7 @@ from igmsweep.analysis.paper import COLUMN_CM, write_figures
 LATEX = shutil.which("pdflatex")
 
 
+@pytest.mark.slow
 def test_without_a_chrome_every_figure_is_still_a_vector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("BROWSER_PATH", raising=False)
@@ -34,12 +35,14 @@ def test_without_a_chrome_every_figure_is_still_a_vector(tmp_path: Path, monkeyp
         assert data.startswith(b"%PDF") and b"/Type3" not in data and b"/FontFile2" in data
 
 
+@pytest.mark.slow
 def test_the_same_sweep_gives_the_same_bytes(tmp_path: Path) -> None:
     drawn = [(panel.id, panel.figure) for panel in panels(read_sweep(write_sweep(tmp_path, n=12)))][:3]
     first = [path.read_bytes() for path in write_figures(drawn, tmp_path / "one", ["svg", "pdf"])]
     assert first == [path.read_bytes() for path in write_figures(drawn, tmp_path / "two", ["svg", "pdf"])]
 
 
+@pytest.mark.slow
 def test_hostile_names_do_not_start_mathematics(tmp_path: Path) -> None:
     folder = write_sweep(tmp_path, n=12, failed=0)
     text = (folder / "trials.jsonl").read_text().replace('"head"', '"$\\\\frac{<b>x$_"')

@@ -17,6 +17,7 @@ from igmsweep.analysis.tables import best_table, to_latex, to_markdown
 from igmsweep.errors import NothingCompleted, UserError
 
 
+@pytest.mark.slow
 def test_one_sweep_gives_a_page_tables_and_a_configuration(tmp_path: Path) -> None:
     folder, said = write_sweep(tmp_path), []
     written = analyze(folder, say=said.append)
@@ -37,6 +38,7 @@ def test_one_sweep_gives_a_page_tables_and_a_configuration(tmp_path: Path) -> No
     assert "accuracy" in "".join(said)
 
 
+@pytest.mark.slow
 def test_the_page_fetches_nothing_from_a_network(tmp_path: Path) -> None:
     page = analyze(write_sweep(tmp_path, n=12), say=lambda _: None)[0].read_text()
     assert not re.search(r"""(src|href|url|import)\s*[=(]\s*["']?(https?:)?//""", page)
@@ -63,6 +65,7 @@ def test_best_config_trains_again(tmp_path: Path) -> None:
     assert config.TrainConfig.from_yaml(folder / "analysis" / "best_config.yaml").hash() == resolved.hash()
 
 
+@pytest.mark.slow
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
     folder = write_sweep(tmp_path, n=12, failed=1)
     evil = "</script><script>alert(1)</script>_&%$#{}\\input{x}"
@@ -113,6 +116,7 @@ def test_a_sweep_without_a_finished_trial_still_has_a_report(tmp_path: Path) -> 
         best_config(folder)
 
 
+@pytest.mark.slow
 def test_an_empty_sweep_and_a_running_one(tmp_path: Path) -> None:
     empty = write_sweep(tmp_path, "empty", n=3, failed=0)
     (empty / "trials.jsonl").write_text("")
@@ -131,6 +135,7 @@ def test_an_opened_test_set_is_told(tmp_path: Path) -> None:
     assert "The test set was opened 2 times" in analyze(folder, say=lambda _: None)[0].read_text()
 
 
+@pytest.mark.slow
 def test_a_folder_of_sweeps_gets_an_index_that_links_them(tmp_path: Path) -> None:
     write_sweep(tmp_path, "first", n=12)
     write_sweep(tmp_path, "second & third", n=12, method="joint", seed=1)

@@ -139,6 +139,7 @@ def test_of_pure_noise_it_says_that_nothing_matters(tmp_path: Path, seed: int) -
     assert not any(shape.name == "flat" for shape in sensitivity_figure(data).layout.shapes)
 
 
+@pytest.mark.slow
 def test_grid_and_tpe_points_are_told_apart_and_not_averaged(tmp_path: Path) -> None:
     folder = write_sweep(tmp_path, n=60, failed=0, sampler="tpe")
     lines = [json.loads(line) for line in (folder / "trials.jsonl").read_text().splitlines()]
@@ -190,6 +191,7 @@ def test_parallel_coordinates_give_inactive_values_a_place_of_their_own(tmp_path
     assert "does<br>not act" in parallel_figure(data, sweep).layout.yaxis.ticktext
 
 
+@pytest.mark.slow
 def test_cost_adds_up_over_every_trial(tmp_path: Path) -> None:
     folder = write_sweep(tmp_path, n=20, failed=2)
     text = (folder / "sweep.yaml").read_text()

@@ -89,6 +89,7 @@ def test_an_error_of_a_process_is_one_line_too(tmp_path):
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_dry_run_says_what_would_run_and_writes_nothing(tmp_path):
     done = igmsweep("tune", "avdigits", "--dry-run", "--trials", "7", cwd=tmp_path)
     assert done.returncode == 0
@@ -97,6 +98,7 @@ def test_a_dry_run_says_what_would_run_and_writes_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_train_writes_a_folder_and_goes_on_from_its_checkpoint(tmp_path, small_avdigits):
     out = tmp_path / "run"
     given = ("train", "avdigits", "--set", f"data.root={small_avdigits}", *TINY, "--out", str(out))
@@ -130,6 +132,7 @@ def test_tune_analyze_and_train_the_best_again(tmp_path, small_avdigits):
     assert json.loads(trained.stdout)["metrics"]["val/acc"] == max(scores)
 
 
+@pytest.mark.slow
 def test_lists(tmp_path):
     assert "avdigits: audio, image; 10 classes" in igmsweep("data", "list").stdout
     assert "method.tau = 0.4" in igmsweep("methods").stdout
@@ -138,6 +141,7 @@ def test_lists(tmp_path):
     assert "valid" in igmsweep("space", "validate", "avdigits").stdout
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_says_how_to_go_on(tmp_path):
     import signal
 

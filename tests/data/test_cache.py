@@ -47,6 +47,7 @@ def search(root: Path, folder: Path, log: Path) -> tuple[str, str, float]:
     return found.data_hash, found.split_hash, float(found.train.arrays["audio"].sum())
 
 
+@pytest.mark.slow
 def test_processes_that_start_together_build_once_and_agree(root: Path, tmp_path: Path) -> None:
     logs = [tmp_path / f"log{number}" for number in range(4)]
     with multiprocessing.get_context("spawn").Pool(4) as pool:

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # the methods under test
 from variants import VARIANTS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modalities", [2, 3])
 @pytest.mark.parametrize("variant", [name for name, method in VARIANTS.items() if ".py" not in method["name"]])
 def test_every_method_learns_with_finite_losses(toy_config, variant, modalities):
@@ -28,6 +29,7 @@ def test_every_method_learns_with_finite_losses(toy_config, variant, modalities)
     assert result.history[-1]["train/loss"] < result.history[0]["train/loss"] + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("handover", ["last", "best_val", "best_fused"])
 def test_a_results_scores_are_those_of_the_weights_it_ends_with(toy_config, variant, handover):
@@ -79,6 +81,7 @@ def test_names_and_unknown_methods():
         methods.get("igmm")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_training_cut_after_any_epoch_goes_on_with_the_same_bits(toy_config, tmp_path, variant):
     config = toy_config(2, VARIANTS[variant], optim__schedule="plateau", optim__patience=0)
@@ -91,6 +94,7 @@ def test_a_training_cut_after_any_epoch_goes_on_with_the_same_bits(toy_config, t
         assert (rest.metrics, rest.notes, rest.diagnostics) == (whole.metrics, whole.notes, whole.diagnostics)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", [name for name in VARIANTS if "inert" not in name])
 def test_the_same_configuration_gives_the_same_metrics_and_another_seed_does_not(toy_config, variant):
     one, two = train(toy_config(2, VARIANTS[variant])), train(toy_config(2, VARIANTS[variant]))

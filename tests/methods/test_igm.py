@@ -71,6 +71,7 @@ def test_a_dense_identity_t_gives_the_bits_of_plain_training(toy_config):
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "values",
     [{"tau": 4.0}, {"scope": 1.0}, {"rho": 0.05}, {"covariance": "samples"}, {"gm_targets": ["m0"]}, {"gm": False}],
@@ -132,6 +133,7 @@ def test_a_second_pass_that_is_left_out_would_have_given_the_same_bits(toy_confi
     assert any(left_out)  # or nothing was tested
 
 
+@pytest.mark.slow
 def test_an_inert_second_pass_may_be_left_out(toy_config):
     result = train(toy_config(2, {"name": "igm", "rho": 1e-30, "sam_skip_inert": True}, stages__cycles=3))
     plain = train(toy_config(2, {"name": "igm", "sam": False}, stages__cycles=3))

@@ -47,6 +47,7 @@ def test_a_whole_gpu_is_not_capped() -> None:
     assert memory_fraction(1.0, 80 * GIB) == memory_fraction(2.0, 80 * GIB) == memory_fraction(0.0, 80 * GIB) == 1.0
 
 
+@pytest.mark.slow
 def test_a_real_probe_chooses_the_share(small_avdigits: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     config = TrainConfig(data={"name": "avdigits", "root": small_avdigits, "cache": tmp_path / "cache"})
     caplog.set_level("INFO", "igmsweep")

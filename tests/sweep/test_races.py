@@ -228,6 +228,7 @@ def test_a_kill_between_a_folds_record_and_the_end_of_its_checkpoint(request_of,
     assert len(counter.read_text().splitlines()) - before == 6  # the second fold, whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["local", pytest.param("ray", marks=pytest.mark.slow)])
 def test_a_full_disk_ends_the_sweep_and_costs_no_trial(request_of, tmp_path, where):
     request = request_of(trained_by="no_room", local=where == "local", max_concurrent=None)

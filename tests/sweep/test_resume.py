@@ -65,6 +65,7 @@ def killed_after(monkeypatch, request, lines_written: int) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheduler", ["none", "asha", "median"])
 @pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "cmaes", "grid"])
 def test_a_driver_killed_between_any_two_records_is_replaced_exactly(request_of, monkeypatch, scheduler, sampler):

@@ -46,6 +46,7 @@ def sweep(name: str, root: Path, out: Path, settings: dict[str, object]) -> list
     return results
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["twitter2015", "sarcasm"])
 def test_text_and_pictures(tmp_path, name):
     root = getattr(trees, name)(tmp_path / name)
@@ -66,6 +67,7 @@ def test_text_and_pictures(tmp_path, name):
     assert {"val/acc", "val/f1", "val/text/acc", "val/image/acc"} <= paper["metrics"].keys()
 
 
+@pytest.mark.slow
 def test_three_modalities(tmp_path):
     pytest.importorskip("cv2")
     root = tmp_path / "nvgesture"
@@ -86,6 +88,7 @@ def test_three_modalities(tmp_path):
     assert set(told["spectra"]) == {"depth", "rgb"}  # T after every stage but the last
 
 
+@pytest.mark.slow
 def test_missing_weights_are_one_line_before_a_sweep_starts(tmp_path):
     root = trees.sarcasm(tmp_path / "sarcasm")
     tokenizer = trees.vocabulary(tmp_path / "vocabulary")

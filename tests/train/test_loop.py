@@ -19,6 +19,7 @@ def without_time(history: list[dict]) -> list[dict]:
     return [{key: value for key, value in row.items() if key != "seconds"} for row in history]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("schedule", "handover"), [("step", "best_val"), ("step_early", "best_fused"), ("warmup", "last")]
 )
