@@ -72,6 +72,7 @@ def spoil(data: Path) -> None:
         path.write_bytes(b"\x00 not for reading")
 
 
+@pytest.mark.slow
 def test_without_the_confirmation_nothing_is_opened(sweep: Path) -> None:
     with pytest.raises(UserError, match="--confirm-test: missing"):
         evaluate(sweep)
@@ -158,6 +159,7 @@ def test_other_data_than_the_sweeps_is_refused(sweep: Path) -> None:
     assert not (sweep / "test_eval.json").exists()
 
 
+@pytest.mark.slow
 def test_with_the_test_split_unreadable_only_evaluate_fails(tmp_path: Path) -> None:
     from igmsweep.data.avdigits import make
 

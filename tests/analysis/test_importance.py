@@ -37,6 +37,7 @@ def test_ped_anova_gives_optunas_numbers(log: bool, n: int) -> None:
     assert ped_anova(choices, 3, losses, 0.25, True) == pytest.approx(theirs["c"], rel=1e-9)
 
 
+@pytest.mark.slow
 def test_importance_finds_what_matters_in_its_order(tmp_path: Path) -> None:
     data = importance_data(read_sweep(write_sweep(tmp_path, n=200, sampler="random"))).set_index("param")
     assert list(data.index[:2]) == ["method.tau", "optim.lr.audio"]
@@ -48,6 +49,7 @@ def test_importance_finds_what_matters_in_its_order(tmp_path: Path) -> None:
     assert data["fanova"].nlargest(3).index.isin(["method.tau", "method.scope", "optim.lr.audio"]).all()
 
 
+@pytest.mark.slow
 def test_conditional_parameters_are_judged_where_they_act(tmp_path: Path) -> None:
     sweep = read_sweep(write_sweep(tmp_path, n=120, failed=0, sampler="random"))
     data, done = importance_data(sweep).set_index("param"), sweep.completed()
@@ -56,6 +58,7 @@ def test_conditional_parameters_are_judged_where_they_act(tmp_path: Path) -> Non
     assert data.loc["method.rho.audio", "fanova"] >= 0  # Optuna's own leaves it out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_of_noise_it_says_that_nothing_matters(tmp_path: Path, seed: int) -> None:
     sweep = read_sweep(write_sweep(tmp_path, n=120, failed=0, sampler="random", seed=seed, response=noise_only))
@@ -68,6 +71,7 @@ def test_no_importance_from_nine_trials(tmp_path: Path) -> None:
     assert importance_data(read_sweep(write_sweep(tmp_path, n=9, failed=0))).empty
 
 
+@pytest.mark.slow
 def test_the_figure_shows_both_with_n(tmp_path: Path) -> None:
     data = importance_data(read_sweep(write_sweep(tmp_path, n=40)))
     fig = importance_figure(data)

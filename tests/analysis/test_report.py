@@ -129,6 +129,7 @@ def test_an_empty_sweep_and_a_running_one(tmp_path: Path) -> None:
     assert len(analyze(tmp_path, say=lambda _: None)) == 3  # one of two has completed trials: that is enough
 
 
+@pytest.mark.slow
 def test_an_opened_test_set_is_told(tmp_path: Path) -> None:
     folder = write_sweep(tmp_path, n=4, failed=0)
     (folder / "test_eval.json").write_text('{"count": 2}')

@@ -99,6 +99,7 @@ def test_curves_are_fused_and_per_modality(tmp_path: Path) -> None:
     assert len(data) == 3 * 18
 
 
+@pytest.mark.slow
 def test_each_searched_parameter_has_a_figure_for_each_metric(tmp_path: Path) -> None:
     sweep = read_sweep(write_sweep(tmp_path))
     drawn = [panel for panel in panels(sweep) if panel.group == "sensitivity"]

@@ -20,6 +20,7 @@ def igmsweep(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "igmsweep", *arguments], capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.slow
 def test_names_files_and_expansions_are_printed() -> None:
     assert set(igmsweep("space", "show").stdout.split()) >= {"default", "igm", "joint", "mla", "unimodal"}
     assert igmsweep("space", "show", "mla").stdout == find_space("mla").read_text()
@@ -58,6 +59,7 @@ def test_words_that_yaml_would_read_otherwise_are_quoted() -> None:
     assert yaml.safe_load(text)["params"]["method.projector"]["choices"] == ["exact", "off"]
 
 
+@pytest.mark.slow
 def test_a_file_is_validated_for_a_data_set_and_a_method(tmp_path: Path) -> None:
     assert igmsweep("space", "validate", "igm", "--data", "nvgesture").stdout == "igm: valid, 9 parameters\n"
     (tmp_path / "two.yaml").write_text("version: 2\nparams:\n  optim.lr.*: {type: float, low: 1e-3, high: 1}\n")

@@ -99,6 +99,7 @@ def igmsweep(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str])
     return call
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["status"], ["status", "--json"], ["best"], ["analyze", "--format", "html,csv"]])
 def test_what_only_reads_needs_no_code_at_all(igmsweep, hostile, marker, command):
     code, _, said = igmsweep(*command, hostile)
@@ -153,6 +154,7 @@ def test_a_checkpoint_that_is_a_pickle_fails_its_trial_and_is_not_loaded(igmswee
     assert not marker.exists()
 
 
+@pytest.mark.slow
 def test_a_configuration_that_names_a_file_is_trained_when_the_command_names_it(igmsweep, hostile, marker):
     config, name = hostile / "trials/00000/config.yaml", f"{hostile.parent / 'evil.py'}:Evil"
     code, _, said = igmsweep("train", "avdigits", "--config", config)

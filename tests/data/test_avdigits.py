@@ -38,6 +38,7 @@ def test_files_stand_in_crema_d_layout(root: Path) -> None:
         assert (picture.mode, picture.size) == ("L", (28, 28))
 
 
+@pytest.mark.slow
 def test_equal_seeds_write_equal_bytes_and_other_seeds_do_not(root: Path, tmp_path: Path) -> None:
     make(tmp_path / "again", counts=COUNTS)
     make(tmp_path / "other", counts=COUNTS, seed=1)

@@ -124,6 +124,7 @@ print(part.digest, float(part.arrays["x"].sum()))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
 def test_a_build_that_was_killed_goes_on_where_it_stopped(tmp_path: Path, end: signal.Signals) -> None:
     root, folder, reads = slow_set.write(tmp_path / "data", 200), tmp_path / "cache", tmp_path / "reads"
@@ -154,6 +155,7 @@ def test_a_build_that_was_killed_goes_on_where_it_stopped(tmp_path: Path, end: s
     assert not list(folder.glob(".*.building"))
 
 
+@pytest.mark.slow
 def test_four_processes_on_an_empty_cache_read_every_file_once(tmp_path: Path) -> None:
     root, folder, reads = slow_set.write(tmp_path / "data", 60), tmp_path / "cache", tmp_path / "reads"
     command = [sys.executable, "-c", BUILD, str(root), str(folder), str(Path(__file__).parent)]

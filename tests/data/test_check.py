@@ -156,6 +156,7 @@ def test_the_whole_way_from_a_generated_tree(layout: str, tmp_path: Path) -> Non
     assert not list((tmp_path / "cache").glob("*-test-*"))
 
 
+@pytest.mark.slow
 def test_the_cache_is_listed_and_removed(whole: Path, tmp_path: Path) -> None:
     env = {"IGMSWEEP_CACHE": str(tmp_path / "cache"), "XDG_CONFIG_HOME": str(tmp_path / "config")}
     small = sets(["data.options.size=16", "data.options.crop=16"])

@@ -49,6 +49,7 @@ def test_lists_have_a_byte_order_mark_and_windows_line_ends(prepared: Path) -> N
     assert CREMAD.index(prepared, "val") == []
 
 
+@pytest.mark.slow
 def test_the_raw_tree_gives_labels_by_name_and_frames_from_flash_videos(raw: Path) -> None:
     ids = [{sample.id for sample in CREMAD.index(raw, part)} for part in PARTS]
     assert not ids[0] & ids[2]

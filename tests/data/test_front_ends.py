@@ -24,6 +24,7 @@ def speech(seconds: float, rate: int = 16000) -> np.ndarray:
     return np.round((0.2 * voice + 0.003 * rng.normal(size=len(t))) * 32767).astype(np.int16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [1.27, 2.54, 5.01])
 def test_cremad_spectrogram_agrees_with_librosa(tmp_path: Path, seconds: float) -> None:
     librosa = pytest.importorskip("librosa")

@@ -43,6 +43,7 @@ def kept(arrays: list[np.ndarray], threads: int = 1) -> Jpegs:
     )
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from([(3, 24, 40), (1, 24, 40), (5, 3, 32, 16), (3, 4, 24, 24), (2, 4, 24, 24), (1, 6, 16, 32)]),
     st.lists(st.integers(0, 4), max_size=6),

@@ -22,6 +22,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return kinetics_prepared(tmp_path_factory.mktemp("prepared") / "ks", COUNTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "counts"),
     [
@@ -82,6 +83,7 @@ def test_the_whole_of_kinetics_400_is_narrowed_to_the_31_classes(tmp_path: Path)
     assert any("369 other classes" in note for note in dataset.notes(tmp_path))
 
 
+@pytest.mark.slow
 def test_clips_without_sound_or_with_three_frames_are_left_out_and_named(tmp_path: Path) -> None:
     root = kinetics_folders(tmp_path / "ks", {"train": 6, "test": 3})
     folder = root / "train" / "playing_guitar"

@@ -33,6 +33,7 @@ def test_igm_trains_modalities_in_turn_and_takes_t_from_the_one_before(toy_confi
     assert set(training.method.state["T"]) == {"m0", "m1", "m2"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("plain", "same"),
     [
@@ -99,6 +100,7 @@ def test_a_layer_without_a_twin_is_reported(toy_config):
     assert any("encoder.stem" in note and "no twin" in note for note in training.run.notes)
 
 
+@pytest.mark.slow
 def test_a_tiny_rho_is_said_to_move_nothing_once(toy_config):
     result = train(toy_config(2, {"name": "igm", "rho": 1e-15}, stages__cycles=4))
     notes = [note for note in result.notes if note.startswith("sam: rho")]

@@ -33,6 +33,7 @@ def resnets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "features", "parameters"), [("resnet18", 512, 11_176_512), ("resnet50", 2048, 23_508_032)]
 )
@@ -118,6 +119,7 @@ def test_pretrained_is_taken_from_torch_hubs_folder_and_never_downloaded(resnets
     encoder("resnet18", (3, 32, 32), weights="pretrained", modality="video")
 
 
+@pytest.mark.slow
 def test_bad_weights_are_one_line_that_names_the_key(resnets, tmp_path):
     def refused(match: str, path: Path, name: str = "resnet18", shape: tuple[int, ...] = (3, 32, 32)) -> None:
         with pytest.raises(UserError, match=match) as caught:
@@ -236,6 +238,7 @@ def test_i3d_pads_so_that_every_stride_gives_the_ceiling():
     assert odd.flatten().tolist() == [0, *range(9), 0]
 
 
+@pytest.mark.slow
 def test_the_trainer_imports_without_transformers():
     code = (
         "import sys, igmsweep.train, igmsweep.models.text, igmsweep.models.clip; print('transformers' in sys.modules)"

@@ -83,6 +83,7 @@ def test_frozen_encoders_are_estimated_apart(toy_config, tmp_path):
     assert not any("features" in name for name in before)
 
 
+@pytest.mark.slow
 def test_an_estimate_changes_no_training(toy_config):
     config = toy_config(2, "igm")
     alone = train(config).metrics

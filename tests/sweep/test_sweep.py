@@ -105,6 +105,7 @@ def test_a_ray_sweep_writes_the_same_folder(request_of):
     assert {n: row["params"] for n, row in result.rows.items()} == {n: row["params"] for n, row in local.rows.items()}
 
 
+@pytest.mark.slow
 def test_the_same_seed_proposes_the_same_and_another_does_not(request_of):
     sweeps = [run_sweep(request_of(name=name, seed=seed)) for name, seed in (("a", 0), ("b", 0), ("c", 1))]
     params = [[row["params"] for row in sweep.rows.values()] for sweep in sweeps]
@@ -199,6 +200,7 @@ def test_an_interruption_leaves_a_folder_that_analyze_reads(request_of, tmp_path
     assert analyze([asked.out / "s"])
 
 
+@pytest.mark.slow
 def test_no_output_of_a_search_changes_with_a_poisoned_test_split(request_of, small_avdigits, monkeypatch):
     """Real trainings: everything the search writes is the same after the test files have become garbage."""
     tiny = {"stages.cycles": 1, "stages.epochs": 1, "model.width": 4}
@@ -225,6 +227,7 @@ def test_no_output_of_a_search_changes_with_a_poisoned_test_split(request_of, sm
     assert outcome("poisoned") == clean
 
 
+@pytest.mark.slow
 def test_a_trials_own_record_proves_what_it_trained_with(request_of, monkeypatch):
     """Not the file that was written before the training: what the optimiser and T say of themselves afterwards."""
     tiny = {"stages.cycles": 2, "stages.epochs": 1, "model.width": 4, "optim.schedule": "none"}

@@ -159,6 +159,7 @@ def test_report_sees_every_epoch_and_may_stop_the_training(toy_config):
     assert seen == [(1, 1), (2, 2), (3, 3)]
 
 
+@pytest.mark.slow
 def test_bf16_and_channels_last_train(toy_config):
     result = train(toy_config(2, {"name": "igm", "rho": 0.05}, precision="bf16", channels_last=True))
     assert result.metrics["val/acc"] > 0.5
@@ -186,6 +187,7 @@ def test_reading_a_poisoned_test_split_changes_nothing(small_avdigits, tmp_path,
     assert run() == clean
 
 
+@pytest.mark.slow
 def test_igmsweep_train_imports_without_ray_optuna_or_plotly():
     import subprocess
     import sys
