@@ -2,10 +2,7 @@
 
 from igmsweep.config import TrainConfig
 from igmsweep.train.loop import (
-    Epoch,
-    Report,
     Training,
-    TrainResult,
     fit,
     new_method,
     new_model,
@@ -13,6 +10,7 @@ from igmsweep.train.loop import (
     plan,
     train,
 )
+from igmsweep.train.result import Epoch, Report, TrainResult
 from igmsweep.train.scores import evaluate
 
 __all__ = [
