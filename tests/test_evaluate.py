@@ -99,6 +99,7 @@ def test_winner_and_paper_are_trained_again_scored_and_compared(sweep: Path, cap
     assert "opened, time 1" in said and "30 samples" in said
 
 
+@pytest.mark.slow
 def test_finished_trainings_are_not_run_again_and_every_opening_counts(
     sweep: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

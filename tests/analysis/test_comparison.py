@@ -14,6 +14,7 @@ from igmsweep.analysis.comparison import to_latex
 from igmsweep.errors import UserError
 
 
+@pytest.mark.slow
 def test_methods_at_equal_budget_in_one_table(tmp_path: Path) -> None:
     folders = [write_sweep(tmp_path, "a", n=30), write_sweep(tmp_path, "b", n=30, method="joint", seed=1, gain=-0.2)]
     said: list[str] = []

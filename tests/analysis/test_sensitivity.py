@@ -182,6 +182,7 @@ def test_the_gap_between_modalities_is_that_of_their_own_scores(tmp_path: Path) 
     assert gap["score"].iloc[0] == pytest.approx(part["audio"].iloc[0] - part["image"].iloc[0])
 
 
+@pytest.mark.slow
 def test_parallel_coordinates_give_inactive_values_a_place_of_their_own(tmp_path: Path) -> None:
     sweep = read_sweep(write_sweep(tmp_path, n=700, failed=0))
     data = parallel_data(sweep)

@@ -35,6 +35,7 @@ def test_help_and_version_load_nothing_heavy():
     assert igmsweep("--version").stdout.startswith("igmsweep 0.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -161,6 +162,7 @@ def test_an_interrupted_training_says_how_to_go_on(tmp_path):
     assert "--resume" in rest
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_that_goes_on_has_no_epoch_twice(tmp_path, small_avdigits, monkeypatch, capfd):
     """Killed between an epoch's line and its checkpoint, which is where a second copy came from."""
     from igmsweep.cli import main

@@ -119,6 +119,7 @@ def test_what_trains_says_which_file_and_how_to_allow_it(igmsweep, hostile, mark
     assert not (hostile / "test_eval.json").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["--trust", "--method"])
 def test_a_folder_that_is_trusted_goes_on_and_its_trainable_is_never_imported(igmsweep, hostile, marker, how):
     given = [how] if how == "--trust" else [how, f"{hostile.parent / 'evil.py'}:Evil"]

@@ -26,6 +26,7 @@ def contents(root: Path) -> dict[str, bytes]:
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_files_stand_in_crema_d_layout(root: Path) -> None:
     rows = (root / "annotations" / "train.csv").read_text(encoding="utf-8").splitlines()
     assert len(rows) == COUNTS[0]

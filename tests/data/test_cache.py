@@ -59,6 +59,7 @@ def test_processes_that_start_together_build_once_and_agree(root: Path, tmp_path
     assert sorted(name.split("-")[1] for name in folders) == ["train", "val"]
 
 
+@pytest.mark.slow
 def test_arrays_are_mapped_and_equal_what_the_reader_gives(root: Path, tmp_path: Path) -> None:
     part = cache.partition(AVDIGITS, root, "val", tmp_path / "cache")
     samples = AVDIGITS.index(root, "val")
@@ -200,6 +201,7 @@ def test_a_carved_split_copies_no_row(tmp_path: Path) -> None:
     assert (len(rows), rows.shape, rows.nbytes) == (5, (5, 1, 4, 4), 5 * 64)
 
 
+@pytest.mark.slow
 def test_the_oldest_caches_go_when_the_limit_is_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "cache"
     avdigits = tmp_path / "avdigits"

@@ -78,6 +78,7 @@ def test_frames_of_folder_and_video_are_the_field_s_rate(raw: Path, tmp_path: Pa
     assert np.array_equal(np.asarray(kept[1]), np.asarray(every[29]))
 
 
+@pytest.mark.slow
 def test_without_lists_a_tenth_of_each_emotion_is_the_test_part_on_every_machine(tmp_path: Path) -> None:
     counts = dict.fromkeys(CLASSES, 1271) | {"NEU": 1087}  # as published
     (tmp_path / "AudioWAV").mkdir()

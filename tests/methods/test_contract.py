@@ -40,6 +40,7 @@ def test_a_results_scores_are_those_of_the_weights_it_ends_with(toy_config, vari
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_prediction_leaves_the_model_as_it_was(toy_config, variant):
     result = train(toy_config(3, VARIANTS[variant], stages__cycles=1, stages__epochs=1))
@@ -48,6 +49,7 @@ def test_prediction_leaves_the_model_as_it_was(toy_config, variant):
     assert all(torch.equal(tensor, before[name]) for name, tensor in result.model.state_dict().items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["igm", "igm-released", "unimodal-second"])
 def test_a_stage_changes_nothing_of_a_modality_at_rest(toy_config, variant):
     training = Training(toy_config(3, VARIANTS[variant], stages__epochs=1, stages__handover="last"))

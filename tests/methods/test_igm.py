@@ -49,6 +49,7 @@ def test_gm_with_t_equal_to_i_and_sam_with_rho_0_are_plain_training_bit_for_bit(
         assert torch.equal(one, other)
 
 
+@pytest.mark.slow
 def test_a_dense_identity_t_gives_the_bits_of_plain_training(toy_config):
     from igmsweep.flat import FlatMatrix
 
@@ -86,12 +87,14 @@ def test_each_parameter_of_igm_reaches_the_weights(toy_config, values):
     )
 
 
+@pytest.mark.slow
 def test_unidirectional_modification_touches_one_target_only(toy_config):
     result = train(toy_config(2, {"name": "igm", "gm_targets": ["m1"], "tau": 3.0}))
     seen = {row["active"] for row in result.history if "gm/cosine" in row}
     assert seen == {"m1"}
 
 
+@pytest.mark.slow
 def test_a_layer_without_a_twin_is_reported(toy_config):
     training = Training(toy_config(2, {"name": "igm", "scope": 1.0}))
     stem = training.model.encoders["m1"].stem
@@ -108,6 +111,7 @@ def test_a_tiny_rho_is_said_to_move_nothing_once(toy_config):
     assert result.metrics["sam/moved"] < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rho", [1e-15, 1e-12, 1e-9])
 @pytest.mark.parametrize("mix", [1.0, 0.3])
 def test_a_second_pass_that_is_left_out_would_have_given_the_same_bits(toy_config, monkeypatch, rho, mix):

@@ -130,6 +130,7 @@ def test_mean_losses_weigh_batches_by_their_size(toy_config):
         run.mean_losses([], losses)
 
 
+@pytest.mark.slow
 def test_a_stage_and_a_training_may_end_early(toy_config):
     training = Training(toy_config(2, "igm", stages__epochs=3))
     training.method.end_epoch = lambda run, row: run.end_stage() if row["active"] == "m1" else None

@@ -49,6 +49,7 @@ def test_a_resnet_gives_torchvisions_features_on_torchvisions_weights(resnets, n
     assert feature_size(ours) == features
 
 
+@pytest.mark.slow
 def test_resnet50_logits_keeps_the_imagenet_classifier(resnets):
     ours = encoder("resnet50_logits", (3, 64, 64), weights=str(resnets / "resnet50.pth")).eval()
     original = torchvision.models.resnet50(weights=None)
@@ -201,6 +202,7 @@ def test_i3d_has_the_published_number_of_parameters():
     assert count(rgb) - scales + classifier == 12_689_984
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("counter", [True, False], ids=["with-counters", "older-file"])
 def test_i3d_loads_a_state_dict_with_the_published_names(tmp_path, counter):
     state = published(3, counter)

@@ -46,6 +46,7 @@ def texts(rows: int = 3, tokens: int = 12, vocabulary: int = 60) -> torch.Tensor
     return torch.stack([ids * mask, mask, segments], dim=1).to(torch.int32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["bert", "bert-mlm", "roberta", "distilbert"])
 def test_the_feature_is_the_first_tokens_last_hidden_state(folders, folder):
     ours = encoder("bert", (3, 12), weights=str(folders / folder)).eval()

@@ -120,6 +120,7 @@ def test_pieces_of_rows_are_all_rows():
     assert torch.equal(torch.cat(pieces), input_rows(layer, x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scope", ["head", 0.5, 1.0])
 def test_igm_trains_text_beside_clips_and_names_what_has_no_twin(toy, scope):
     result = train(
@@ -146,6 +147,7 @@ def test_scopes_reach_into_bert_and_i3d(bert):
         assert all(isinstance(layer, torch.nn.Linear | torch.nn.Conv3d) for layer in everything.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["igm", {"name": "igm", "preset": "released"}, "mla", "joint"])
 def test_every_method_trains_on_text_and_clips(toy, method):
     result = train(toy(method, stages__epochs=3))
@@ -166,6 +168,7 @@ def test_tokens_of_another_vocabulary_are_refused_before_training(toy, bert, tmp
         Training(toy(model__encoder__text=f"bert:{tmp_path}"))
 
 
+@pytest.mark.slow
 def test_a_frozen_encoder_runs_once_a_sample_for_all_trainings(toy, bert, tmp_path, monkeypatch):
     calls: list[int] = []
     forward = FrozenEncoder.forward

@@ -15,6 +15,7 @@ from igmsweep.record.rows import TrialRow, merged
 from igmsweep.record.states import State
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(LINES)
 def test_reading_the_file_gives_the_rows_that_the_driver_has_in_memory(told: list[dict[str, Any]]) -> None:

@@ -14,6 +14,7 @@ from igmsweep.sweep.estimate import STEPS, Measured, StepEstimate, estimate, tri
 from igmsweep.train import Training, plan, train
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "keys"),
     [

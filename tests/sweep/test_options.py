@@ -78,6 +78,7 @@ def test_an_option_that_a_resumed_sweep_cannot_be_given_is_an_error(tmp_path):
     assert ResumeRequest(tmp_path, trials=None, retries=3).given == {"retries": 3}
 
 
+@pytest.mark.slow
 def test_what_was_asked_is_recorded_and_stays_when_it_is_not_given_anew(cycles_request):
     sweep = run_sweep(cycles_request(trials=2, local=True, quiet=True, retries=7, trial_timeout_s=50.0))
     spec = yaml.safe_load((sweep.dir / "sweep.yaml").read_text())

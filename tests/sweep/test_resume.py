@@ -103,6 +103,7 @@ def test_a_running_trial_goes_on_from_its_checkpoint(request_of, tmp_path, monke
     assert epochs == [1, 2, 3, 4, 5, 6]
 
 
+@pytest.mark.slow
 def test_a_finished_sweep_is_extended_as_if_it_had_been_longer_from_the_start(request_of):
     first = run_sweep(request_of(trials=14))
     longer = resume_sweep(ResumeRequest(first.dir, trials=20, quiet=True))
@@ -216,6 +217,7 @@ def test_stopping_that_cannot_stop_anything_is_refused(request_of):
         run_sweep(request_of(scheduler="ahsa"))
 
 
+@pytest.mark.slow
 def test_folds_give_means_spread_and_their_own_scores(request_of, monkeypatch):
     request = request_of(folds=3, trials=3)
     whole = run_sweep(replace(request, name="whole"))
@@ -243,6 +245,7 @@ def test_seeds_train_the_best_again_and_rank_by_their_mean(request_of):
     assert len(again.rows) == 10  # nothing is repeated twice
 
 
+@pytest.mark.slow
 def test_a_warm_start_takes_over_what_fits_and_refuses_what_cannot_be_compared(request_of, tmp_path, small_avdigits):
     old = run_sweep(request_of(trials=8))
     (tmp_path / "narrow.yaml").write_text("params:\n  method.tau: {type: float, low: 0.1, high: 5.0, log: true}\n")
@@ -265,6 +268,7 @@ def test_the_same_bug_in_the_first_trials_ends_the_sweep(request_of):
         run_sweep(request_of(trained_by="broken"))
 
 
+@pytest.mark.slow
 def test_a_trial_that_hangs_fails_alone(request_of, tmp_path):
     with (tmp_path / "space.yaml").open("a") as file:
         file.write("enqueue: [{method.tau: 0.1}, {method.tau: 0.9}, {method.tau: 0.2}]\n")
@@ -273,6 +277,7 @@ def test_a_trial_that_hangs_fails_alone(request_of, tmp_path):
     assert sweep.rows[1]["error"] == {"class": "timeout", "message": "not finished after 1 s"}
 
 
+@pytest.mark.slow
 def test_failed_trials_are_trained_again_when_asked(request_of, tmp_path, trained_by):
     with (tmp_path / "space.yaml").open("a") as file:
         file.write("enqueue: [{method.tau: 0.1}, {method.tau: 0.9}]\n")
@@ -367,6 +372,7 @@ def test_the_rebuilt_journal_opens_as_a_study(request_of, monkeypatch):
     assert not [trial for trial in study.trials if not trial.state.is_finished()]
 
 
+@pytest.mark.slow
 def test_an_unknown_logger_or_a_missing_package_is_one_line(request_of):
     with pytest.raises(UserError, match="did you mean 'wandb'"):
         run_sweep(request_of(local=False, loggers={"wandbb": ""}))

@@ -118,6 +118,7 @@ def test_a_metric_that_is_nan_fails_the_trial_and_not_the_sweep(request_of):
     assert {row["error"]["class"] for row in result.rows.values() if row["state"] == "failed"} == {"nan"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["tpe", "random", "grid", "gp"])
 def test_samplers(request_of, sampler):
     pytest.importorskip("scipy")

@@ -34,6 +34,7 @@ def test_every_schedule_and_handover_goes_on_with_the_same_bits(toy_config, tmp_
         assert without_time(rest.history) == without_time(whole.history)
 
 
+@pytest.mark.slow
 def test_a_stage_begins_once_also_when_it_is_resumed_inside(toy_config, tmp_path):
     begun = []
 
@@ -106,6 +107,7 @@ def test_a_checkpoint_of_another_configuration_is_refused_by_naming_the_key(toy_
         train(toy_config(2), resume=tmp_path / "broken.pt")
 
 
+@pytest.mark.slow
 def test_no_partial_checkpoint_is_left(toy_config, tmp_path):
     for epoch in fit(toy_config(2)):
         epoch.save(tmp_path / "c.pt")
@@ -117,12 +119,14 @@ def test_a_loss_that_is_not_finite_is_said_in_one_line(toy_config):
         train(toy_config(2, optim__lr=1e12))
 
 
+@pytest.mark.slow
 def test_each_epoch_reports_the_learning_rates_it_ran_with(toy_config):
     config = toy_config(2, {"name": "igm"}, optim__lr__m0=0.011, optim__lr__m1=0.007)
     seen = {(row["active"], row[f"lr/{row['active']}"]) for row in train(config).history}
     assert seen == {("m0", 0.011), ("m1", 0.007)}
 
 
+@pytest.mark.slow
 def test_schedules_act_within_a_stage_and_start_anew(toy_config):
     config = toy_config(2, "igm", optim__schedule="step", optim__step_size=1, stages__epochs=3)
     rates = [row[f"lr/{row['active']}"] for row in train(config).history[:6]]
@@ -137,6 +141,7 @@ def test_stages_follow_cycles_and_epochs(toy_config):
     assert [(s.active, s.epochs) for s in plan(joint, Training(joint).method)] == [(("m0", "m1", "m2"), 5)] * 2
 
 
+@pytest.mark.slow
 def test_handover_by_best_validation_returns_the_best_epochs_weights(toy_config):
     config = toy_config(2, "joint", stages__cycles=1, stages__epochs=6, stages__handover="best_val", optim__lr=0.1)
     result = train(config)
