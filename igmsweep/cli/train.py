@@ -125,8 +125,6 @@ def _from_file(file: Path, dataset: str, method: str | None, trust: bool) -> Tra
 
 
 def _epochs(config: TrainConfig) -> int:
-    from igmsweep import methods
     from igmsweep.train import plan
 
-    method = methods.get(config.method.name)(config.method, config.modalities)
-    return sum(stage.epochs for stage in plan(config, method))
+    return sum(stage.epochs for stage in plan(config))
