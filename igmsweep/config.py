@@ -79,7 +79,8 @@ class TrainConfig(Section):
         if not isinstance(options, Mapping):
             raise UserError(f"data.options: expected a mapping of keys to values, found {options!r}")
         dataset = datasets.get(data["name"])
-        params = methods.get(method["name"]).Params
+        method_class = methods.get(method["name"])
+        params = method_class.Params
         preset = method.get("preset", "paper")
         if preset not in params.presets:
             raise UserError(
@@ -119,6 +120,11 @@ class TrainConfig(Section):
             filled["method"] = params(**filled["method"])
         except ValidationError as error:
             raise UserError(one_line(error, filled["method"], "method")) from None
+        least = 1 if method_class.about is None else method_class.about.modalities
+        if len(modalities) < least:
+            raise UserError(
+                f"method.name: {method['name']} needs {least} modalities or more, {data['name']} has {len(modalities)}"
+            )
         filled["method"].check(list(modalities))
         return filled
 

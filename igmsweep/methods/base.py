@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from igmsweep.late import F, torch
-from igmsweep.methods.run import Run, Stage, cycles
+from igmsweep.methods.run import Run, Stage, cycles, lead_in
 from igmsweep.schema.sections import MethodParams
 
 if TYPE_CHECKING:
@@ -23,16 +23,25 @@ if TYPE_CHECKING:
     from igmsweep.models.multimodal import MultimodalModel, Output
 
 __all__ = [
+    "About",
+    "ActsOn",
     "Layout",
     "Method",
     "MethodParams",
     "Run",
     "Stage",
+    "cross_entropy",
     "cycles",
     "entropy_weights",
     "fuse_entropy_logits",
     "fuse_entropy_probabilities",
+    "fuse_logits",
     "fuse_mean",
+    "fused_logits",
+    "lead_in",
+    "on_rates",
+    "unimodal_losses",
+    "wide",
 ]
 
 
@@ -53,6 +62,28 @@ class Layout:
     own_hidden: tuple[int, ...] | None = None
 
 
+@dataclass(frozen=True)
+class About:
+    """What `igmsweep methods` tells of a method besides its parameters.
+
+    Attributes:
+        title: the work, in the words of its own title.
+        source: authors and venue.
+        year: of publication.
+        fusion: how the paper joins the modalities; other forms behind it, the default first.
+        modalities: the fewest that it can train, at least 1; none has a most.
+        cost: time of an epoch over that of `joint`'s, on avdigits, as `benchmarks/method_cost.py` measures it; a method
+            that trains one modality at a time is measured over one epoch of each. None: not measured.
+    """
+
+    title: str
+    source: str = ""
+    year: int | None = None
+    fusion: str = "late"
+    modalities: int = 2
+    cost: float | None = None
+
+
 class Method:
     """Base of every method. Only `step` must be written; the rest has defaults.
 
@@ -62,6 +93,8 @@ class Method:
     """
 
     Params: ClassVar[type[MethodParams]] = MethodParams
+    about: ClassVar[About | None] = None
+    """The work it comes from; `igmsweep methods` shows it, and a data set of too few modalities is refused by it."""
     sees: ClassVar[Literal["active", "all"]] = "active"
     """Modalities that batches carry: those the stage trains, or all (for methods that consult resting modalities)."""
     summary: ClassVar[tuple[str, ...]] = ()
@@ -129,6 +162,38 @@ class Method:
         return {}
 
 
+ActsOn = Literal["auto", "gradient", "rate"]
+"""Where a method's factor acts: on the gradient, on the learning rate, or (`auto`) on the rate under Adam, which cancels
+a constant factor on the gradient, and on the gradient under SGD, as the papers have it."""
+
+
+def on_rates(acts_on: ActsOn, run: Run) -> bool:
+    """Whether a method's factors act on learning rates in this run."""
+    return acts_on == "rate" or (acts_on == "auto" and run.adaptive)
+
+
+def wide(x: Tensor) -> Tensor:
+    """The tensor in float32, or as it is where it is wider: losses and softmaxes of bfloat16 logits are taken there."""
+    return x if x.dtype == torch.float64 else x.float()
+
+
+def cross_entropy(logits: Tensor, labels: Tensor, reduction: Literal["mean", "none"] = "mean") -> Tensor:
+    """Softmax cross-entropy of (batch, classes) logits, their mean or (batch,) of them, in float32 or wider."""
+    return F.cross_entropy(wide(logits), labels, reduction=reduction)
+
+
+def fused_logits(output: Output) -> Tensor:
+    """(batch, classes) logits of the fused prediction: those of the model's fused head, else the modalities' sum."""
+    if output.fused is not None:
+        return wide(output.fused)
+    return torch.stack([wide(logits) for logits in output.logits.values()]).sum(0)
+
+
+def unimodal_losses(output: Output, labels: Tensor) -> Tensor:
+    """Sum over the modalities of the cross-entropies of their own heads, 0-d."""
+    return torch.stack([cross_entropy(logits, labels) for logits in output.logits.values()]).sum()
+
+
 def entropy_weights(log_probabilities: Tensor) -> Tensor:
     """Weights per sample over modalities, (modalities, batch), from their entropies (MLA, Zhang et al. 2024).
 
@@ -143,19 +208,24 @@ def entropy_weights(log_probabilities: Tensor) -> Tensor:
 
 def fuse_entropy_logits(output: Output) -> Tensor:
     """Softmax of the modalities' logits, averaged per sample by `entropy_weights`: as MLA fuses."""
-    logits = torch.stack([logits.float() for logits in output.logits.values()])
+    logits = torch.stack([wide(logits) for logits in output.logits.values()])
     weights = entropy_weights(F.log_softmax(logits, dim=-1))
     return torch.softmax((weights.unsqueeze(-1) * logits).sum(0), dim=-1)
 
 
 def fuse_entropy_probabilities(output: Output) -> Tensor:
     """Probabilities of the modalities, averaged per sample by `entropy_weights`."""
-    log_p = torch.stack([F.log_softmax(logits.float(), dim=-1) for logits in output.logits.values()])
+    log_p = torch.stack([F.log_softmax(wide(logits), dim=-1) for logits in output.logits.values()])
     return (entropy_weights(log_p).unsqueeze(-1) * log_p.exp()).sum(0)
 
 
 def fuse_mean(output: Output) -> Tensor:
     """Fused logits' softmax where the model fuses, else the mean of the modalities' softmaxes."""
     if output.fused is not None:
-        return torch.softmax(output.fused.float(), dim=-1)
-    return torch.stack([torch.softmax(logits.float(), dim=-1) for logits in output.logits.values()]).mean(0)
+        return torch.softmax(wide(output.fused), dim=-1)
+    return torch.stack([torch.softmax(wide(logits), dim=-1) for logits in output.logits.values()]).mean(0)
+
+
+def fuse_logits(output: Output) -> Tensor:
+    """Softmax of `fused_logits`: as a method predicts that trains the fused head, or the sum of the logits."""
+    return torch.softmax(fused_logits(output), dim=-1)

@@ -27,15 +27,18 @@ from igmsweep.flat import (
 )
 from igmsweep.late import F, torch
 from igmsweep.methods.base import (
+    About,
     Layout,
     Method,
     MethodParams,
     Run,
     Stage,
+    cross_entropy,
     cycles,
     fuse_entropy_logits,
     fuse_entropy_probabilities,
     fuse_mean,
+    wide,
 )
 from igmsweep.sam import add_each, ascent, dropout_state, perturbed, second_pass, share_moved
 from igmsweep.seeds import derived_seed
@@ -162,6 +165,12 @@ class IGM(Method):
     """Algorithm 1: stages of one modality each, SAM steps, T of the modality trained just before."""
 
     Params = IGMParams
+    about = About(
+        "Interactive multimodal learning via flat gradient modification",
+        "Jiang et al., IJCAI",
+        2025,
+        "late (entropy weights), mean",
+    )
     summary = ("sam/moved", "gm/damped", "gm/cosine")
     params: IGMParams
 
@@ -244,7 +253,7 @@ class IGM(Method):
         with run.autocast():
             second = torch.func.functional_call(tail, weights, (z,))
         # the released code takes the unmixed labels here
-        total = (1 - mix) * loss + mix * F.cross_entropy(second.float(), mixed.labels)
+        total = (1 - mix) * loss + mix * cross_entropy(second, mixed.labels)
         total.backward()
         with torch.no_grad():
             before = [p.detach().clone() for p in parameters] if run.epoch_step == 0 else []
@@ -342,7 +351,7 @@ class _Mixed:
         self.x, self.labels, self.others, self.share = x, labels, others, share
 
     def loss(self, logits: Tensor) -> Tensor:
-        logits = logits.float()
+        logits = wide(logits)
         loss = F.cross_entropy(logits, self.labels)
         if self.others is None:
             return loss

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from igmsweep.late import F, torch
-from igmsweep.methods.base import Layout, Method, MethodParams, Run, fuse_mean
+from pydantic import Field
+
+from igmsweep.methods.base import (
+    About,
+    Layout,
+    Method,
+    MethodParams,
+    Run,
+    cross_entropy,
+    fuse_logits,
+    fuse_mean,
+    fused_logits,
+    unimodal_losses,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,36 +33,37 @@ class JointParams(MethodParams):
     fusion: Literal["sum", "concat", "separate"] = "sum"
     """`sum`: cross-entropy of the summed logits of a head per modality (late fusion); `concat`: one head on the
     concatenated features; `separate`: the sum of the modalities' own losses, mean of probabilities at test."""
+    unimodal_weight: float = Field(0.0, ge=0)
+    """Weight of the modalities' own losses beside the fused one, with heads of their own beside a fused head: the control
+    of every method that adds such losses. `separate` has no other, and no use for it."""
 
 
 class Joint(Method):
     """Cross-entropy on the fused prediction."""
 
     Params = JointParams
+    about = About("Joint training", fusion="late (sum), concat, separate losses", modalities=1, cost=1.0)
     params: JointParams
 
     @classmethod
     def layout(cls, params: MethodParams) -> Layout:
         assert isinstance(params, JointParams)
-        return Layout("concat" if params.fusion == "concat" else "late")
+        if params.fusion == "concat":
+            return Layout("concat", heads=params.unimodal_weight > 0)
+        return Layout("late")
 
     def step(self, run: Run, batch: Batch) -> dict[str, Tensor]:
         with run.autocast():
             output = run.model(batch.inputs)
         if self.params.fusion == "separate":
-            losses = [F.cross_entropy(logits.float(), batch.labels) for logits in output.logits.values()]
-            loss = torch.stack(losses).sum()
+            loss = unimodal_losses(output, batch.labels)
         else:
-            loss = F.cross_entropy(self._fused(output), batch.labels)
+            loss = cross_entropy(fused_logits(output), batch.labels)
+            if self.params.unimodal_weight > 0:
+                loss = loss + self.params.unimodal_weight * unimodal_losses(output, batch.labels)
         loss.backward()
         run.update()
         return {"loss": loss.detach()}
 
     def fuse(self, output: Output) -> Tensor:
-        return fuse_mean(output) if self.params.fusion == "separate" else torch.softmax(self._fused(output), dim=-1)
-
-    @staticmethod
-    def _fused(output: Output) -> Tensor:
-        if output.fused is not None:
-            return output.fused.float()
-        return torch.stack([logits.float() for logits in output.logits.values()]).sum(0)
+        return fuse_mean(output) if self.params.fusion == "separate" else fuse_logits(output)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from igmsweep.late import F, nn, torch
-from igmsweep.methods.base import Layout, Method, MethodParams, Run, fuse_entropy_logits
+from igmsweep.late import nn, torch
+from igmsweep.methods.base import About, Layout, Method, MethodParams, Run, cross_entropy, fuse_entropy_logits, wide
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,6 +59,12 @@ class MLA(Method):
     """Alternating steps through one shared head, with an orthogonal-weight-modification projector."""
 
     Params = MLAParams
+    about = About(
+        "Multimodal representation learning by alternating unimodal adaptation",
+        "Zhang et al., CVPR",
+        2024,
+        "late (shared head, entropy weights)",
+    )
     params: MLAParams
 
     @classmethod
@@ -74,12 +80,12 @@ class MLA(Method):
             with run.autocast():
                 z = run.model.features(name, batch.inputs[name])
                 logits = run.model.logits(name, z)
-            loss = F.cross_entropy(logits.float(), batch.labels)
+            loss = cross_entropy(logits, batch.labels)
             loss.backward()
             if self.params.projector == "exact":
-                mean = z.detach().float().mean(0)
+                mean = wide(z.detach()).mean(0)
                 if "P" not in self.state:
-                    self.state["P"] = torch.eye(len(mean), device=mean.device)
+                    self.state["P"] = torch.eye(len(mean), dtype=mean.dtype, device=mean.device)
                 if self.params.order == "before":
                     self.state["P"] = project(self.state["P"], mean, regulariser)
                 assert first.weight.grad is not None

@@ -53,6 +53,30 @@ def cycles(count: int, stages: Sequence[Stage]) -> list[Stage]:
     ]
 
 
+def lead_in(stages: Sequence[Stage], share: float, name: str) -> list[Stage]:
+    """The same epochs, of which the first `share` are a kind of their own: `pretrain` and the like stay in the budget.
+
+    Args:
+        share: in [0, 1); the epochs are rounded, at least one stays as it was, and above 0 at least one is changed where
+            there are two.
+
+    >>> [(stage.name, stage.epochs) for stage in lead_in(cycles(2, [Stage(("a",), 3)]), 0.7, "pretrain")]
+    [('pretrain', 3), ('pretrain', 1), ('train', 2)]
+    """
+    total = sum(stage.epochs for stage in stages)
+    left = min(total - 1, max(1, round(share * total))) if share > 0 else 0
+    found: list[Stage] = []
+    for stage in stages:
+        first = min(left, stage.epochs)
+        left -= first
+        if first:
+            whole = first == stage.epochs
+            found.append(replace(stage, epochs=first, name=name, last_of_cycle=whole and stage.last_of_cycle))
+        if first < stage.epochs:
+            found.append(replace(stage, epochs=stage.epochs - first))
+    return found
+
+
 Ending = Literal["", "stage", "training"]
 GOES_ON: Ending = ""
 
@@ -84,6 +108,8 @@ class Run:
     """Epoch within the stage, from 0."""
     epoch: int = 0
     """Epoch within the whole training, from 0."""
+    epochs: int = 1
+    """Epochs of the whole training as planned, at least 1."""
     epoch_step: int = 0
     """Step within the epoch, from 0; 0 before the first."""
     generator: torch.Generator | None = None
@@ -176,19 +202,33 @@ class Run:
         """
         return self.make_optimizer(groups, rate)
 
-    def update(self, parts: Sequence[str] | None = None) -> None:
+    @property
+    def progress(self) -> float:
+        """The share of the planned epochs that lie behind, in [0, 1)."""
+        return self.epoch / self.epochs
+
+    @property
+    def adaptive(self) -> bool:
+        """Whether the optimiser divides a gradient by its own size (Adam), so that a constant factor on it cancels."""
+        return isinstance(self.optimizer, torch.optim.Adam)
+
+    def update(self, parts: Sequence[str] | None = None, rates: Mapping[str, float] | None = None) -> None:
         """One optimiser step on the gradients at hand, then forget them (None, so that momentum rests too).
 
         Args:
             parts: groups that are moved, modalities or `shared`; None is all of them. What is left out, and a modality
                 whose `scale` is 0, keeps its weights and its momentum as they are.
+            rates: factors on the learning rates of some groups for this step alone, at least 0.
 
         Raises:
-            ValueError: a part that the model does not have.
+            ValueError: a part that the model does not have, or a factor below 0 or not finite.
         """
         assert self.optimizer is not None
-        for name in parts or ():
+        for name in (*(parts or ()), *(rates or ())):
             self._known(name, "update")
+        for name, factor in (rates or {}).items():
+            if not 0 <= factor < float("inf"):
+                raise ValueError(f"update: found {factor} for {name}, expected a finite factor of at least 0")
         groups = self.optimizer.param_groups
         before = [group["lr"] for group in groups]
         for group in groups:
@@ -196,7 +236,7 @@ class Run:
             if factor == 0 or (parts is not None and group["name"] not in parts):
                 for parameter in group["params"]:
                     parameter.grad = None
-            group["lr"] = group["lr"] * factor
+            group["lr"] = group["lr"] * factor * (rates or {}).get(group["name"], 1.0)
         self.optimizer.step()
         for group, rate in zip(groups, before, strict=True):
             group["lr"] = rate  # the schedule's own, which never sees a factor

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from igmsweep.errors import UserError, nearest
-from igmsweep.late import F, torch
-from igmsweep.methods.base import Method, MethodParams, Run
+from igmsweep.late import torch
+from igmsweep.methods.base import About, Method, MethodParams, Run, cross_entropy, wide
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,6 +35,7 @@ class Unimodal(Method):
     """Cross-entropy on one modality; the others are neither trained nor scored."""
 
     Params = UnimodalParams
+    about = About("One modality alone", fusion="none", modalities=1)
 
     def __init__(self, params: UnimodalParams, modalities: Sequence[str]) -> None:
         super().__init__(params, (params.modality or modalities[0],))
@@ -43,10 +44,10 @@ class Unimodal(Method):
         (name,) = self.modalities
         with run.autocast():
             logits = run.model.one(name, batch.inputs[name])
-        loss = F.cross_entropy(logits.float(), batch.labels)
+        loss = cross_entropy(logits, batch.labels)
         loss.backward()
         run.update()
         return {"loss": loss.detach()}
 
     def fuse(self, output: Output) -> Tensor:
-        return torch.softmax(output.logits[self.modalities[0]].float(), dim=-1)
+        return torch.softmax(wide(output.logits[self.modalities[0]]), dim=-1)

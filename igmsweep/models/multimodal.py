@@ -99,6 +99,11 @@ class MultimodalModel(nn.Module):
             parts["head"] = self.heads[modality]
         return nn.ModuleDict(parts)
 
+    def backbone(self, modality: str) -> list[nn.Parameter]:
+        """A modality's own parameters below its head: of its encoder and its projection."""
+        head = {id(each) for each in self.heads[modality].parameters()} if modality in self.heads else set()
+        return [each for each in self.part(modality) if id(each) not in head]
+
     def part(self, modality: str) -> list[nn.Parameter]:
         """A modality's own parameters."""
         return list(self.branch(modality).parameters())
@@ -130,6 +135,14 @@ class MultimodalModel(nn.Module):
     def _encoded(self, modality: str, x: Tensor) -> Tensor:
         z: Tensor = self.encoders[modality](x)
         return self.projections[modality](z) if modality in self.projections else z
+
+    @staticmethod
+    def blank(x: Tensor) -> Tensor:
+        """A batch of inputs that say nothing: zeros; of texts (token ids) the first token alone, the rest unattended."""
+        empty = torch.zeros_like(x)
+        if not x.is_floating_point():
+            empty[..., 0] = x[..., 0]
+        return empty
 
     def encode(self, inputs: Mapping[str, Tensor], mask: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
         """Features of every modality in `inputs`, (batch, d); `mask` as `forward` has it."""

@@ -133,6 +133,7 @@ class Training:
             seed=config.seed,
             make_optimizer=partial(new_optimizer, config.optim),
             precision=config.precision,
+            epochs=sum(stage.epochs for stage in self.stages),
         )
         self.history: list[dict[str, Any]] = []
         self.seconds = 0.0
