@@ -12,6 +12,16 @@ from igmsweep.plugin import load_attribute
 METHODS = {
     "igm": "igmsweep.methods.igm:IGM",
     "mla": "igmsweep.methods.mla:MLA",
+    "ogr_gb": "igmsweep.methods.ogr_gb:OGRGB",
+    "ogm": "igmsweep.methods.ogm:OGM",
+    "domfn": "igmsweep.methods.domfn:DOMFN",
+    "mses": "igmsweep.methods.mses:MSES",
+    "mslr": "igmsweep.methods.mslr:MSLR",
+    "pmr": "igmsweep.methods.pmr:PMR",
+    "agm": "igmsweep.methods.agm:AGM",
+    "mmpareto": "igmsweep.methods.mmpareto:MMPareto",
+    "smv": "igmsweep.methods.smv:SMV",
+    "reconboost": "igmsweep.methods.reconboost:ReconBoost",
     "joint": "igmsweep.methods.joint:Joint",
     "unimodal": "igmsweep.methods.unimodal:Unimodal",
 }

@@ -1,0 +1,166 @@
+"""PMR: prototypical modal rebalance (Fan et al., CVPR 2023).
+
+A modality's class prototypes c_m[k] are the means of its features over part of the training set, in evaluation mode, with
+momentum from epoch to epoch. q_m = softmax(-||z_m - c_m||) over the classes; s_m is the summed q_m of the true class. The
+slower modalities get the prototypical cross-entropy L_m = -log q_m[y] beside the fused loss, weighted by how far they are
+behind: beta_m = clip(max s / s_m - 1, 0, 1). Early in the training the entropy of the leading modality's q is rewarded (PER).
+
+The released code has no PER, and coefficients of 0 or 1 (`preset: released`); the one public extension to three modalities
+drops the prototypes altogether. A class without a sample keeps its old prototype, and one that never had any is out of the
+softmax; the root in a distance has a small constant below it, for its gradient at 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from igmsweep.late import torch
+from igmsweep.methods.base import (
+    About,
+    Layout,
+    Method,
+    MethodParams,
+    Run,
+    cross_entropy,
+    fuse_logits,
+    fused_logits,
+    wide,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from igmsweep.data.loader import Batch
+    from igmsweep.models.multimodal import Output
+
+TINY = 1e-12
+"""Below the root of a distance."""
+
+
+class PMRParams(MethodParams):
+    """Parameters of PMR."""
+
+    presets = {
+        "paper": {"model.head": []},
+        "released": {"model.head": [], "method.coefficients": "hard", "method.entropy": 0.0},
+    }
+
+    name: str = "pmr"
+    fusion: Literal["concat", "sum"] = "concat"
+    alpha: float = Field(1.0, ge=0)
+    """Weight of the prototypical losses."""
+    coefficients: Literal["soft", "hard"] = "soft"
+    """beta_m = clip(max s / s_m - 1, 0, 1), or 1 for whoever is behind (as released)."""
+    momentum: float = Field(0.2, ge=0, lt=1)
+    """Share of the old prototypes in the new ones."""
+    fraction: float = Field(0.1, gt=0, le=1)
+    """Share of the training set that the prototypes are means of."""
+    end: float = Field(0.67, ge=0, le=1)
+    """Share of the training after which the prototypical losses rest (released: 100 of 150 epochs)."""
+    entropy: float = Field(0.1, ge=0)
+    """mu, the weight of the leading modality's prototypical entropy (PER); 0 is none."""
+    entropy_end: float = Field(0.1, ge=0, le=1)
+    """Share of the training after which PER rests."""
+
+
+def distances(z: Tensor, prototypes: Tensor, known: Tensor) -> Tensor:
+    """-||z - c_k||, (batch, classes); minus infinity for classes without a prototype.
+
+    Args:
+        z: (batch, d). prototypes: (classes, d). known: (classes,) bool.
+    """
+    squares = (wide(z)[:, None, :] - prototypes[None, :, :]).square().sum(-1)
+    return (-(squares + TINY).sqrt()).masked_fill(~known, float("-inf"))
+
+
+def behind(scores: Tensor, hard: bool = False) -> Tensor:
+    """beta, (M,), in [0, 1]: how far each modality is behind the one with the largest score.
+
+    Args:
+        scores: (M,) summed prototypical probabilities of the true class.
+    """
+    best = scores.max()
+    if hard:
+        return (scores < best).to(scores.dtype)
+    return (best / scores.clamp_min(1e-8) - 1).clamp(0, 1)
+
+
+class PMR(Method):
+    """Fused cross-entropy, and prototypes to hurry the slower modalities."""
+
+    Params = PMRParams
+    about = About(
+        "PMR: prototypical modal rebalance for multimodal learning", "Fan et al., CVPR", 2023, "concat, late (sum)"
+    )
+    params: PMRParams
+
+    @classmethod
+    def layout(cls, params: MethodParams) -> Layout:
+        assert isinstance(params, PMRParams)
+        return Layout("concat" if params.fusion == "concat" else "late")
+
+    def begin_epoch(self, run: Run) -> Iterable[Batch]:
+        if self._acts(run):
+            self._renew(run)
+        return run.train
+
+    def step(self, run: Run, batch: Batch) -> dict[str, Tensor]:
+        with run.autocast():
+            output = run.model(batch.inputs)
+        loss = cross_entropy(fused_logits(output), batch.labels)
+        log: dict[str, Tensor] = {}
+        if self._acts(run):
+            q = {
+                name: distances(output.features[name], self.state[name], self.state["known"])
+                for name in self.modalities
+            }
+            rows = torch.arange(len(batch.labels), device=run.device)
+            scores = torch.stack([torch.softmax(q[name].detach(), -1)[rows, batch.labels].sum() for name in q])
+            beta = behind(scores, self.params.coefficients == "hard")
+            for name, weight in zip(q, beta, strict=True):
+                loss = loss + self.params.alpha * weight * cross_entropy(q[name], batch.labels)
+                log[f"pmr/beta/{name}"] = weight
+            if self.params.entropy > 0 and run.progress < self.params.entropy_end:
+                for name, leads in zip(q, scores == scores.max(), strict=True):
+                    loss = loss - self.params.entropy * beta.max() * leads * entropy(q[name])
+        loss.backward()
+        run.update()
+        return {"loss": loss.detach(), **log}
+
+    def fuse(self, output: Output) -> Tensor:
+        return fuse_logits(output)
+
+    def _acts(self, run: Run) -> bool:
+        return (self.params.alpha > 0 or self.params.entropy > 0) and run.progress < self.params.end
+
+    def _renew(self, run: Run) -> None:
+        """Prototypes of this epoch: means over a share of every class, mixed with the old ones where there are any."""
+        classes = run.model.classes
+        sums: dict[str, Tensor] = {}
+        counts = torch.zeros(classes, device=run.device)
+        with torch.no_grad(), run.evaluating():
+            for batch in run.clean(self.params.fraction):
+                counts += torch.bincount(batch.labels, minlength=classes)
+                with run.autocast():
+                    features = run.model.encode(batch.inputs)
+                for name, z in features.items():
+                    total = sums.setdefault(name, wide(z).new_zeros(classes, z.shape[1]))
+                    total.index_add_(0, batch.labels, wide(z))
+        found = counts > 0
+        known = self.state.get("known", torch.zeros_like(found))
+        for name, total in sums.items():
+            new = total / counts.clamp_min(1)[:, None].to(total.dtype)
+            old = self.state.get(name, new)
+            share = torch.where(known, self.params.momentum, 0.0)[:, None].to(new.dtype)
+            mixed = (1 - share) * new + share * old
+            self.state[name] = torch.where(found[:, None], mixed, old)
+        self.state["known"] = known | found
+
+
+def entropy(q: Tensor) -> Tensor:
+    """Mean entropy of softmax(q) over a batch, 0-d; a class at minus infinity counts nothing."""
+    log_q = torch.log_softmax(q, dim=-1)
+    return -(log_q.exp() * log_q.masked_fill(log_q == float("-inf"), 0.0)).sum(-1).mean()

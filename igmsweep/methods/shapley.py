@@ -1,0 +1,34 @@
+"""Shapley values of a game between modalities: fair shares of what they reach together (Shapley 1953)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations
+from math import factorial
+from typing import TYPE_CHECKING
+
+from igmsweep.late import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def shapley(values: Mapping[tuple[str, ...], Tensor], modalities: tuple[str, ...]) -> dict[str, Tensor]:
+    """Each modality's Shapley value of a game that is 0 for nobody; they sum to the value of all.
+
+    Args:
+        values: of every subset but the empty one, its modalities in order.
+    """
+    count = len(modalities)
+    shares = {}
+    for name in modalities:
+        others = [each for each in modalities if each != name]
+        share = torch.zeros_like(values[modalities])
+        for size in range(count):
+            weight = factorial(size) * factorial(count - size - 1) / factorial(count)
+            for subset in combinations(others, size):
+                joined = tuple(each for each in modalities if each in subset or each == name)
+                gain = values[joined] - values[subset] if subset else values[joined]
+                share = share + weight * gain
+        shares[name] = share
+    return shares
