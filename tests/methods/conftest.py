@@ -1,0 +1,6 @@
+"""Tests of methods share `plain`, `variants` and throw-away methods."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))

@@ -1,0 +1,167 @@
+"""A tiny model in plain float64 numpy, its gradients written out by hand: what every method is checked against.
+
+An encoder is z = tanh(A x + a). A head is linear, or linear, ReLU, linear. Weights are numpy arrays under the names that the
+model's state has, so that a reference and a training are compared name by name. A reference takes the same batches as the
+training, in the same order, and steps SGD with momentum and weight decay:
+
+    g <- g + decay w;  v <- momentum v + g;  w <- w - rate v
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from igmsweep.config import TrainConfig
+from igmsweep.train import Training
+
+Arrays = dict[str, np.ndarray]
+MOMENTUM, DECAY = 0.9, 1e-4  # as in the paper's Sec. 4.2, and in the toy data's configuration
+RATE = 0.05
+
+
+class Tiny(nn.Module):
+    """z = tanh(A x + a) in float64."""
+
+    def __init__(self, inputs: int, features: int) -> None:
+        super().__init__()
+        self.layer = nn.Linear(inputs, features)
+        self.features = features
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.tanh(self.layer(x.flatten(1).double()))
+
+
+def tiny_training(config: TrainConfig) -> Training:
+    """A training of the configuration whose encoders are tiny ones, in float64."""
+    training = Training(config)
+    torch.manual_seed(1)
+    for name, modality in training.data.dataset.modalities.items():
+        size = training.model.sizes[name]
+        training.model.encoders[name] = Tiny(int(np.prod(modality.shape)), size)
+    training.model.double()
+    return training
+
+
+def weights_of(training: Training) -> Arrays:
+    """Copies of all parameters by name."""
+    return {name: p.detach().numpy().copy() for name, p in training.model.named_parameters()}
+
+
+def train_to_the_end(training: Training) -> list[dict[str, object]]:
+    """Run all epochs; their metrics."""
+    return [epoch.metrics for epoch in training.epochs()]
+
+
+def agree(training: Training, reference: Arrays, tolerance: float = 1e-10) -> None:
+    """Every weight is the reference's to `tolerance`, and has moved from where it began only if the reference's has."""
+    now = weights_of(training)
+    assert set(now) == set(reference)
+    for name, weights in now.items():
+        assert np.abs(weights - reference[name]).max() < tolerance, name
+
+
+@dataclass
+class Batch:
+    """`x` (batch, inputs) per modality, `y` (batch,) labels, `rows` of the partition."""
+
+    x: Arrays
+    y: np.ndarray
+    rows: np.ndarray
+
+
+def batches(training: Training, epoch: int) -> Iterator[Batch]:
+    """The training batches of an epoch, all modalities, as the training's own loader draws them."""
+    loader = training.run.train.only(training.config.modalities)
+    loader.epoch = epoch
+    for batch in loader:
+        x = {name: each.flatten(1).double().numpy() for name, each in batch.inputs.items()}
+        yield Batch(x, batch.labels.numpy(), batch.index.numpy())
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Over the last axis."""
+    e = np.exp(logits - logits.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def onehot(y: np.ndarray, classes: int) -> np.ndarray:
+    """(batch, classes)."""
+    return np.eye(classes)[y]
+
+
+def cross_entropies(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """-log softmax(logits)[y], (batch,)."""
+    return -np.log(softmax(logits)[np.arange(len(y)), y])
+
+
+def slope(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Gradient of the mean cross-entropy with respect to the logits: (softmax - onehot) / batch."""
+    return (softmax(logits) - onehot(y, logits.shape[1])) / len(y)
+
+
+class Net:
+    """Forward and backward passes on a dictionary of weights.
+
+    Every backward function adds to `grads`, a dictionary by name; a weight that is not in it has no gradient.
+    """
+
+    def __init__(self, weights: Mapping[str, np.ndarray]) -> None:
+        self.w: Arrays = {name: each.copy() for name, each in weights.items()}
+
+    def encode(self, modality: str, x: np.ndarray) -> np.ndarray:
+        """z = tanh(A x + a), (batch, d)."""
+        key = f"encoders.{modality}.layer"
+        return np.tanh(x @ self.w[f"{key}.weight"].T + self.w[f"{key}.bias"])
+
+    def encode_back(self, modality: str, x: np.ndarray, z: np.ndarray, dz: np.ndarray, grads: Arrays) -> None:
+        """From the gradient of the loss with respect to z."""
+        key = f"encoders.{modality}.layer"
+        du = dz * (1 - z**2)
+        add(grads, f"{key}.weight", du.T @ x)
+        add(grads, f"{key}.bias", du.sum(0))
+
+    def head(self, key: str, z: np.ndarray) -> np.ndarray:
+        """Logits of the head called `key`: `joint`, or `heads.m0`."""
+        if f"{key}.2.weight" not in self.w:
+            return z @ self.w[f"{key}.0.weight"].T + self.w[f"{key}.0.bias"]
+        h = np.maximum(z @ self.w[f"{key}.0.weight"].T + self.w[f"{key}.0.bias"], 0)
+        return h @ self.w[f"{key}.2.weight"].T + self.w[f"{key}.2.bias"]
+
+    def head_back(self, key: str, z: np.ndarray, dl: np.ndarray, grads: Arrays) -> np.ndarray:
+        """From the gradient with respect to its logits; returns the one with respect to z."""
+        if f"{key}.2.weight" in self.w:
+            h = np.maximum(z @ self.w[f"{key}.0.weight"].T + self.w[f"{key}.0.bias"], 0)
+            add(grads, f"{key}.2.weight", dl.T @ h)
+            add(grads, f"{key}.2.bias", dl.sum(0))
+            dl = (dl @ self.w[f"{key}.2.weight"]) * (h > 0)
+        add(grads, f"{key}.0.weight", dl.T @ z)
+        add(grads, f"{key}.0.bias", dl.sum(0))
+        return dl @ self.w[f"{key}.0.weight"]
+
+
+def add(grads: Arrays, name: str, value: np.ndarray) -> None:
+    """Sum up gradients of the same weight."""
+    grads[name] = grads[name] + value if name in grads else value
+
+
+class SGD:
+    """The optimiser of a stage; a weight without a gradient keeps its value and its velocity."""
+
+    def __init__(self, net: Net, rate: float = RATE) -> None:
+        self.net, self.rate, self.velocity = net, rate, {}
+
+    def step(self, grads: Mapping[str, np.ndarray], factors: Mapping[str, float] | None = None) -> None:
+        """`factors`: on the rates of weights whose name contains `.key.`, such as a modality's."""
+        for name, gradient in grads.items():
+            g = gradient + DECAY * self.net.w[name]
+            v = MOMENTUM * self.velocity[name] + g if name in self.velocity else g
+            self.velocity[name] = v
+            factor = 1.0
+            for key, each in (factors or {}).items():
+                factor *= each if f".{key}." in name else 1.0
+            self.net.w[name] = self.net.w[name] - self.rate * factor * v
