@@ -170,6 +170,7 @@ class IGM(Method):
         "Jiang et al., IJCAI",
         2025,
         "late (entropy weights), mean",
+        modalities=1,
     )
     summary = ("sam/moved", "gm/damped", "gm/cosine")
     params: IGMParams

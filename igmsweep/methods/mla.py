@@ -64,6 +64,7 @@ class MLA(Method):
         "Zhang et al., CVPR",
         2024,
         "late (shared head, entropy weights)",
+        modalities=1,
     )
     params: MLAParams
 

@@ -15,7 +15,7 @@ from igmsweep.errors import UserError
 from igmsweep.schema.paths import plain as as_plain
 from igmsweep.spaces.expand import TunedData, expand
 from igmsweep.spaces.param import Param
-from igmsweep.spaces.shipped import DEFAULT, space_names
+from igmsweep.spaces.shipped import DEFAULT, extended, space_names
 from igmsweep.spaces.space import SearchSpace
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def own_space(name: str) -> Mapping[str, Any] | None:
     found = getattr(methods.get(name), "space", None)
     if found is not None and not isinstance(found, Mapping):
         raise UserError(f"{_short(name)}: space: found {type(found).__name__}, expected a mapping as in a space file")
-    return None if found is None else as_plain(found)
+    return None if found is None else extended(as_plain(found), _short(name))
 
 
 def shipped_for(name: str) -> str:

@@ -112,7 +112,7 @@ def _laid_over(space: Mapping[str, Any], layer: Mapping[str, Any], data: TunedDa
         if key in layer:
             out[key] = _each_rule(layer[key], data, apart=key == "forbid")
     if "metric" in layer:
-        out["metric"] = _merged(space.get("metric"), layer["metric"])
+        out["metric"] = merged_fields(space.get("metric"), layer["metric"])
     params, fixed = space.get("params"), space.get("fixed")
     searched: set[str] = set()
     if isinstance(layer.get("params"), Mapping):
@@ -155,7 +155,7 @@ def _params(
             if entry is None:
                 out.pop(name, None)
             else:
-                out[name] = _merged(out.get(name), entry)
+                out[name] = merged_fields(out.get(name), entry)
     searched = {name for entries in spelt.values() for name, entry in entries.items() if entry is not None}
     return {name: out[name] for name in order if name in out}, searched
 
@@ -168,7 +168,7 @@ def _spelt_out(path: str, entry: Any, data: TunedData, where: str) -> Iterator[t
         _check_kinds(f"{where}: {path}.kinds", path, kinds, data)
     general = {key: value for key, value in entry.items() if key != "kinds"} if plain else entry
     for modality, kind in data.kinds.items() if path.endswith(EVERY) else [(None, None)]:
-        own = _merged(general, kinds[kind]) if kinds and kind in kinds else general
+        own = merged_fields(general, kinds[kind]) if kinds and kind in kinds else general
         if plain:
             own = dict(own)
             if own.get("choices") == MODALITIES:
@@ -218,7 +218,7 @@ def _bound(values: Mapping[str, Any], modalities: tuple[str, ...]) -> dict[str, 
     return out
 
 
-def _merged(old: Any, new: Any) -> Any:
+def merged_fields(old: Any, new: Any) -> Any:
     """A parameter's fields over another's; null takes a field away, and another type replaces the whole."""
     if (
         not isinstance(old, Mapping)

@@ -131,6 +131,11 @@ def planned(**request: object) -> Plan:
 def test_every_method_searches_a_csv_file_without_a_space(
     tmp_path: Path, method: str, columns: tuple[str, ...]
 ) -> None:
+    about = methods.get(method).about
+    if about is not None and about.modalities > len(columns):
+        with pytest.raises(UserError, match=f"method.name: {method} needs 2 modalities or more, .*samples.csv has 1"):
+            planned(data=table(tmp_path, columns), method=method)
+        return
     plan = planned(data=table(tmp_path, columns), method=method)
     params = plan.spec["space"]["params"]
     assert [path for path in params if path.startswith("optim.lr.")] == [f"optim.lr.{name}" for name in columns]

@@ -1,9 +1,10 @@
-"""The shipped spaces: what each method searches on each built-in data set, as it has been since the data set came."""
+"""The shipped spaces: what each method searches on each built-in data set; learning rates and weight decay in all."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,6 +39,7 @@ def span(low: float, high: float, **when: Any) -> dict[str, Any]:
 def expected(method: str, dataset: str) -> tuple[list[tuple[str, dict[str, Any]]], list[str]]:
     """Parameters in order, and what runs first."""
     rates = [(f"optim.lr.{name}", span(*bounds)) for name, bounds in LR[dataset].items()]
+    rates.append(("optim.weight_decay", span(1e-6, 1e-2)))
     if method == "igm":
         rho = [(f"method.rho.{name}", span(1e-15, 0.5, when={"method.sam": True})) for name in LR[dataset]]
         return [
@@ -51,14 +53,13 @@ def expected(method: str, dataset: str) -> tuple[list[tuple[str, dict[str, Any]]
         regulariser = span(1e-3, 10, when={"method.projector": "exact"})
         return [("method.projector", choice("exact", "off")), ("method.regulariser", regulariser), *rates], ["paper"]
     if method == "joint":
-        fusion, decay = choice("sum", "concat", "separate"), span(1e-6, 1e-2)
-        return [("method.fusion", fusion), *rates, ("optim.weight_decay", decay)], ["paper"]
+        return [("method.fusion", choice("sum", "concat", "separate")), *rates], ["paper"]
     return [("method.modality", choice(*LR[dataset])), *rates], []
 
 
 @pytest.mark.parametrize("dataset", LR)
 @pytest.mark.parametrize("method", FOUR)
-def test_a_method_searches_on_a_data_set_what_it_always_did(method: str, dataset: str) -> None:
+def test_a_method_searches_on_a_data_set_what_it_is_known_to(method: str, dataset: str) -> None:
     config = TrainConfig(data=dataset, method=method)
     params, enqueue = expected(method, dataset)
     former = dataset if method == "igm" else f"{dataset}-{method}"
@@ -77,13 +78,12 @@ def test_a_method_searches_on_a_data_set_what_it_always_did(method: str, dataset
 
 
 def test_every_built_in_method_has_a_space_and_every_data_set_is_in_the_table() -> None:
-    assert {*FOUR, "default"} == set(space_names())
-    assert set(methods.names()) <= set(space_names())
+    assert {*methods.names(), "default"} == set(space_names())
     assert list(LR) == list(data.DATASETS)
 
 
 @pytest.mark.parametrize("dataset", LR)
-@pytest.mark.parametrize("method", [*FOUR, "default"])
+@pytest.mark.parametrize("method", [*methods.names(), "default"])
 def test_a_plan_is_made_with_every_preset_that_runs_first(method: str, dataset: str) -> None:
     request = SweepRequest(data=dataset, method="igm" if method == "default" else method, space=method)
     plan = make_plan(request)
@@ -109,3 +109,36 @@ def test_spaces_are_read_without_the_heavy_libraries() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_a_file_that_extends_a_shipped_one_lays_its_own_over_it(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "version: 2\nextends: default\nparams:\n  method.tau: {type: float, low: 0.1, high: 1}\n"
+        "  optim.lr.*: {high: 0.05}\non:\n  avdigits: {params: {method.tau: {high: 2}}}\n"
+    )
+    here = load_space(file, TrainConfig(data="avdigits")).described()["params"]
+    assert list(here) == ["method.tau", "optim.lr.audio", "optim.lr.image", "optim.weight_decay"]
+    assert here["method.tau"] == {"type": "float", "low": 0.1, "high": 2, "log": False}
+    assert here["optim.lr.audio"] == {
+        "type": "float",
+        "low": 1e-3,
+        "high": 0.05,
+        "log": True,
+    }  # low: default's own `on`
+    there = load_space(file, TrainConfig(data="cremad")).described()["params"]
+    assert there["optim.lr.audio"]["low"] == 1e-4
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("version: 2\nextends: defualt\n", "extends: found 'defualt', expected one of .*did you mean 'default'"),
+        ("version: 2\nextends: mla\n", "extends: mla extends default itself"),
+        ("version: 1\nextends: default\n", "extends: it needs version: 2, found 1"),
+    ],
+)
+def test_a_base_that_cannot_be_extended_is_one_line(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(UserError, match=words):
+        load_space(tmp_path / "mine.yaml", TrainConfig(data="avdigits"))
