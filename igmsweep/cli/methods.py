@@ -1,20 +1,72 @@
-"""`igmsweep methods`: what can be tuned."""
+"""`igmsweep methods`: the methods, the works behind them, what they cost and what can be tuned."""
 
 from __future__ import annotations
 
-import sys
+import json
+import textwrap
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 
+WIDTH = 100
 
-def methods() -> None:
-    """List the methods and what their parameters default to."""
-    from igmsweep.methods import get, names
 
-    for name in names():
-        method = get(name)
-        typer.echo(f"{name}: {(sys.modules[method.__module__].__doc__ or '').strip().splitlines()[0]}")
-        for key, field in method.Params.model_fields.items():
-            if key != "name":
-                shown = "per modality" if field.is_required() else field.default
-                typer.echo(f"  method.{key} = {shown}")
+def methods(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Methods to tell all of: names, or path/to/file.py:Class; default: a table."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="All of it as JSON.")] = False,
+) -> None:
+    """List the methods: work, year, cost of an epoch against joint training, fusion, and parameters with their ranges."""
+    from igmsweep.methods import names as built_in
+    from igmsweep.spaces.catalogue import described
+
+    found = [described(name) for name in names or built_in()]
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
+        return
+    rows = [("method", "year", "cost", "modalities", "fusion", "source")]
+    for each in found:
+        cost = "-" if each["cost"] is None else f"{each['cost']:.1f}"
+        rows.append(
+            (
+                each["name"],
+                str(each["year"] or "-"),
+                cost,
+                f"{each['modalities']} or more",
+                each["fusion"] or "-",
+                each["source"] or "-",
+            )
+        )
+    typer.echo("\n".join(_table(rows)))
+    typer.echo("\ncost: time of an epoch over that of joint training (docs/comparison.md)")
+    for each in found:
+        typer.echo("\n" + "\n".join(_parameters(each)))
+
+
+def _parameters(each: dict[str, Any]) -> list[str]:
+    """A method's own parameters, a line each: default, what is allowed, where it is searched."""
+    from igmsweep.spaces.catalogue import searched
+
+    lines = textwrap.wrap(f"{each['name']}: {each['title'] or each['summary']}", WIDTH)
+    lines.append(f"  presets: {', '.join(each['presets'])}")
+    rows = [
+        (f"  method.{key} = {_plain(field['default'])}", field["allowed"], _searched(searched(field["searched"])))
+        for key, field in each["parameters"].items()
+    ]
+    return lines + _table(rows)
+
+
+def _searched(text: str) -> str:
+    return f"searched: {text}" if text else "not searched"
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
 
 from igmsweep.errors import UserError, nearest
@@ -46,6 +47,11 @@ def get(name: str) -> type[Method]:
     if path.endswith(".py"):
         return _from_file(Path(path), attribute)
     raise UserError(f"unknown method '{name}', expected one of {', '.join(METHODS)}{nearest(name, METHODS)}")
+
+
+def summary(name: str) -> str:
+    """The first sentence of what a method's file says of itself. Raises UserError, as `get` does."""
+    return (sys.modules[get(name).__module__].__doc__ or "").strip().partition("\n")[0]
 
 
 def _from_file(path: Path, attribute: str) -> type[Method]:

@@ -118,6 +118,8 @@ class StagesConfig(Section):
 class MethodParams(Section):
     """Base of every method's parameters. Subclasses add typed fields with the paper's defaults."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)  # what a parameter means, for `igmsweep methods`
+
     per_modality: ClassVar[tuple[str, ...]] = ()
     """Names of the fields that hold one value per modality."""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": {}}
