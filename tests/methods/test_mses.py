@@ -83,9 +83,8 @@ def state(training: Training, name: str) -> dict[str, torch.Tensor]:
     return {key: x.clone() for key, x in training.model.branch(name).state_dict().items()}
 
 
-def one_rests(config: TrainConfig, monkeypatch: pytest.MonkeyPatch, losses: list[float]) -> Training:
+def one_rests(training: Training, monkeypatch: pytest.MonkeyPatch, losses: list[float]) -> Training:
     """A training whose modality m0 seems to have these validation losses, m1 ever better ones."""
-    training = Training(config)
     end_epoch = training.method.end_epoch
 
     def told(run, metrics):
@@ -98,7 +97,7 @@ def one_rests(config: TrainConfig, monkeypatch: pytest.MonkeyPatch, losses: list
 def test_nothing_of_a_resting_modality_moves(toy_config, monkeypatch):
     """Weights, batch-norm statistics and momentum: weight decay is strong here, and momentum was there."""
     config = toy_config(2, {"name": "mses", "patience": 1}, stages__cycles=1, stages__epochs=6, optim__weight_decay=0.1)
-    training = one_rests(config, monkeypatch, [1.0, 0.5, 2.0, 3.0, 4.0, 5.0])
+    training = one_rests(Training(config), monkeypatch, [1.0, 0.5, 2.0, 3.0, 4.0, 5.0])
     seen = []
     rows = []
     for epoch in training.epochs():
@@ -116,7 +115,7 @@ def test_nothing_of_a_resting_modality_moves(toy_config, monkeypatch):
 
 def test_metrics_are_those_of_the_weights_that_were_put_back(toy_config, monkeypatch):
     config = toy_config(2, {"name": "mses", "patience": 1}, stages__cycles=1, stages__epochs=4)
-    training = one_rests(config, monkeypatch, [0.5, 1.0, 2.0, 3.0])
+    training = one_rests(tiny_training(config), monkeypatch, [0.5, 1.0, 2.0, 3.0])
     rows = train_to_the_end(training)
     assert rows[2]["val/m0/loss"] == rows[0]["val/m0/loss"]
     assert rows[1]["val/m0/loss"] != rows[0]["val/m0/loss"]
@@ -127,14 +126,14 @@ def test_smoothing_is_over_two_epochs_of_raw_losses(toy_config, monkeypatch, smo
     """Losses 1, 0.5, 0.6, 0.7, 0.8: as they are the best is epoch 2. Smoothed by 0.6 they are 1, 0.8, 0.54, 0.64, 0.74 and
     the best is epoch 3: 0.6 * 0.5 + 0.4 * 0.6 = 0.54, where an average of averages would give 0.72, then 0.712."""
     config = toy_config(2, {"name": "mses", "patience": 1, "smoothing": smoothing}, stages__cycles=1, stages__epochs=5)
-    training = one_rests(config, monkeypatch, [1.0, 0.5, 0.6, 0.7, 0.8])
+    training = one_rests(tiny_training(config), monkeypatch, [1.0, 0.5, 0.6, 0.7, 0.8])
     train_to_the_end(training)
     assert training.run.notes == [f"mses: m0 went back to epoch {best} and rests from epoch {rests} on"]
 
 
 def test_the_training_ends_when_all_rest(toy_config, monkeypatch):
     config = toy_config(2, {"name": "mses", "patience": 1}, stages__cycles=2, stages__epochs=4)
-    training = Training(config)
+    training = tiny_training(config)
     end_epoch = training.method.end_epoch
     worse = {"m0": [1, 2, 3, 4, 5, 6, 7, 8], "m1": [2, 1, 2, 3, 4, 5, 6, 7]}
     monkeypatch.setattr(
@@ -152,7 +151,7 @@ def test_the_training_ends_when_all_rest(toy_config, monkeypatch):
 
 @pytest.mark.parametrize("mu", [0.0, 0.5])
 def test_before_any_stop_it_is_joint_training_bit_for_bit(toy_config, mu):
-    fixed = {"stages__cycles": 1, "stages__epochs": 2, "model__head": []}
+    fixed = {"stages__cycles": 1, "stages__epochs": 1, "model__head": []}
     assert same_bits(
         toy_config(3, {"name": "mses", "mu": mu, "patience": 100}, **fixed),
         toy_config(3, {"name": "joint", "fusion": "sum", "unimodal_weight": mu}, **fixed),

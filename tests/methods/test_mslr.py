@@ -145,7 +145,7 @@ def test_a_pace_acts_under_adam_too(toy_config, monkeypatch, optimizer):
     config = toy_config(2, {"name": "mslr", "window": 1, "pretrain": 0.0}, stages__cycles=1, stages__epochs=3)
     steps = {}
     for accuracy in (0.5, 0.25):
-        training = Training(config.override({"optim.name": optimizer}))
+        training = tiny_training(config.override({"optim.name": optimizer}))
         end_epoch = training.method.end_epoch
         told = {1: accuracy}
 

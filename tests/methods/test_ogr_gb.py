@@ -117,17 +117,21 @@ def test_the_order_of_the_modalities_does_not_matter(toy_config):
 @pytest.mark.parametrize("modalities", [2, 3])
 def test_all_weight_on_the_fused_loss_is_joint_training_bit_for_bit(toy_config, modalities):
     weights = [0.0] * modalities + [1.0]
-    ours = train(toy_config(modalities, {"name": "ogr_gb", "weights": weights}, stages__cycles=1))
-    joint = train(toy_config(modalities, {"name": "joint", "fusion": "concat"}, stages__cycles=1, model__head=[]))
+    ours = train(toy_config(modalities, {"name": "ogr_gb", "weights": weights}, stages__cycles=1, stages__epochs=1))
+    joint = train(
+        toy_config(
+            modalities, {"name": "joint", "fusion": "concat"}, stages__cycles=1, stages__epochs=1, model__head=[]
+        )
+    )
     found = ours.model.state_dict()
     assert all(torch.equal(x, found[name]) for name, x in joint.model.state_dict().items())
     assert ours.history[-1]["val/acc"] == joint.history[-1]["val/acc"]
 
 
 def test_weights_of_one_are_joint_training_with_unimodal_losses(toy_config):
-    ours = train(toy_config(2, {"name": "ogr_gb", "weights": [1, 1, 1]}, stages__cycles=1))
+    ours = train(toy_config(2, {"name": "ogr_gb", "weights": [1, 1, 1]}, stages__cycles=1, stages__epochs=1))
     method = {"name": "joint", "fusion": "concat", "unimodal_weight": 1.0}
-    joint = train(toy_config(2, method, stages__cycles=1, model__head=[]))
+    joint = train(toy_config(2, method, stages__cycles=1, stages__epochs=1, model__head=[]))
     found = ours.model.state_dict()
     assert all(torch.equal(x, found[name]) for name, x in joint.model.state_dict().items())
 
@@ -135,7 +139,7 @@ def test_weights_of_one_are_joint_training_with_unimodal_losses(toy_config):
 @pytest.mark.parametrize("mode", ["offline", "online"])
 def test_an_estimate_leaves_the_model_as_it_was(toy_config, mode):
     """Weights, batch-norm statistics, modes, gradients and the loader's epoch: the copies took it all."""
-    training = Training(toy_config(2, {"name": "ogr_gb", "mode": mode}, stages__cycles=1))
+    training = Training(toy_config(2, {"name": "ogr_gb", "mode": mode}, stages__cycles=1, stages__epochs=1))
     training.run.stage = training.stages[0]
     training._new_optimizer()
     training._prepare_epoch()
@@ -209,7 +213,9 @@ def test_fixed_weights_that_do_not_fit_are_refused(toy_config, weights):
 
 def test_a_loss_of_no_weight_leaves_its_head_as_it_was(toy_config):
     """A head without a loss has no gradient at all, so that neither weight decay nor momentum moves it."""
-    training = Training(toy_config(2, {"name": "ogr_gb", "weights": [0, 0.5, 0.5]}, stages__cycles=1))
+    training = tiny_training(
+        toy_config(2, {"name": "ogr_gb", "weights": [0, 0.5, 0.5]}, stages__cycles=1, stages__epochs=1)
+    )
     before = {name: x.clone() for name, x in training.model.state_dict().items()}
     train_to_the_end(training)
     now = training.model.state_dict()

@@ -69,6 +69,7 @@ def test_texts_under_adam(bert, method, precision):
     assert all(parameter.dtype == torch.float32 for parameter in training.model.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_bfloat16_is_near_float32(toy_config, method):
     """Losses are taken in float32; bfloat16 passes move them by their rounding."""
@@ -82,6 +83,7 @@ def test_bfloat16_is_near_float32(toy_config, method):
     assert found["bf16"] == pytest.approx(found["fp32"], rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_a_frozen_encoder_stays_and_its_head_is_trained(toy_config, tmp_path, method):
     config = toy_config(2, METHODS[method], stages__cycles=1, stages__epochs=2, model__frozen__m0=True)
