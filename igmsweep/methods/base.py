@@ -114,6 +114,11 @@ class Method:
         """The heads of the model that this method trains; may depend on its parameters."""
         return Layout()
 
+    @classmethod
+    def validates(cls, params: MethodParams) -> bool:
+        """Whether the training itself goes by validation scores, so that validation data cannot be trained on."""
+        return False
+
     def modules(self, model: MultimodalModel) -> Mapping[str, nn.Module]:
         """Modules of the method's own, such as a learnable rate. They are trained in the optimiser's group `shared`,
         are handed over and saved with the model, and are `self.own` from then on. Called once, after seeding."""
