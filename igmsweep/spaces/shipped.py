@@ -29,8 +29,8 @@ def space_names() -> list[str]:
 def former(name: str | Path) -> tuple[str, str] | None:
     """`(method, data set)` of a name of version 0.1, when each data set had files of its own.
 
-    >>> former("cremad-mla"), former("cremad"), former("igm")
-    (('mla', 'cremad'), ('igm', 'cremad'), None)
+    >>> former("cremad-joint"), former("cremad"), former("igm")
+    (('joint', 'cremad'), ('igm', 'cremad'), None)
     """
     data, _, method = str(name).partition("-")
     method = method or "igm"
