@@ -6,8 +6,8 @@ slower modalities get the prototypical cross-entropy L_m = -log q_m[y] beside th
 behind: beta_m = clip(max s / s_m - 1, 0, 1). Early in the training the entropy of the leading modality's q is rewarded (PER).
 
 The released code has no PER, and coefficients of 0 or 1 (`preset: released`); the one public extension to three modalities
-drops the prototypes altogether. A class without a sample keeps its old prototype, and one that never had any is out of the
-softmax; the root in a distance has a small constant below it, for its gradient at 0.
+drops the prototypes altogether. A class without a sample keeps its old prototype; one that never had any is out of the
+softmax, and its samples are out of L_m and s_m. The root in a distance has a small constant below it, for its gradient at 0.
 """
 
 from __future__ import annotations
@@ -76,6 +76,17 @@ def distances(z: Tensor, prototypes: Tensor, known: Tensor) -> Tensor:
     return (-(squares + TINY).sqrt()).masked_fill(~known, float("-inf"))
 
 
+def prototypical(u: Tensor, labels: Tensor, known: Tensor) -> Tensor:
+    """L, 0-d: the mean of -log softmax(u)[y] over the samples whose class has a prototype; 0 where there is none.
+
+    Args:
+        u: (batch, classes) of `distances`. labels: (batch,). known: (classes,) bool.
+    """
+    has = known[labels]
+    losses = cross_entropy(u, labels.masked_fill(~has, -100), reduction="none")  # torch skips -100
+    return losses.sum() / has.sum().clamp_min(1)
+
+
 def behind(scores: Tensor, hard: bool = False) -> Tensor:
     """beta, (M,), in [0, 1]: how far each modality is behind the one with the largest score.
 
@@ -121,7 +132,7 @@ class PMR(Method):
             scores = torch.stack([torch.softmax(q[name].detach(), -1)[rows, batch.labels].sum() for name in q])
             beta = behind(scores, self.params.coefficients == "hard")
             for name, weight in zip(q, beta, strict=True):
-                loss = loss + self.params.alpha * weight * cross_entropy(q[name], batch.labels)
+                loss = loss + self.params.alpha * weight * prototypical(q[name], batch.labels, self.state["known"])
                 log[f"pmr/beta/{name}"] = weight
             if self.params.entropy > 0 and run.progress < self.params.entropy_end:
                 for name, leads in zip(q, scores == scores.max(), strict=True):
@@ -154,7 +165,7 @@ class PMR(Method):
         for name, total in sums.items():
             new = total / counts.clamp_min(1)[:, None].to(total.dtype)
             old = self.state.get(name, new)
-            share = torch.where(known, self.params.momentum, 0.0)[:, None].to(new.dtype)
+            share = self.params.momentum * known[:, None].to(new.dtype)
             mixed = (1 - share) * new + share * old
             self.state[name] = torch.where(found[:, None], mixed, old)
         self.state["known"] = known | found
