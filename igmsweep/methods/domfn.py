@@ -7,8 +7,9 @@ are taken on the sigmoids, as in the authors' code, which the text does not cont
 
 The code has two numbers, tau and gamma, of which only the product matters: it is `threshold` here. D_m cannot pass
 ((M - 1) / M)^2, a quarter for two modalities, so the code's 0.4 never parts two modalities (`preset: released`). The code
-trains on single samples; here samples are weighted one by one in a batch. `divergence: penalise` turns the sign of eta D_m,
-which in the code rewards divergence among samples that agree. Its `evaluate > best` that never saves is not repeated.
+trains on single samples; here samples are weighted one by one in a batch, and one that diverges gives the fused head no
+gradient. `divergence: penalise` turns the sign of eta D_m, which in the code rewards divergence among samples that agree.
+Its `evaluate > best` that never saves is not repeated.
 """
 
 from __future__ import annotations

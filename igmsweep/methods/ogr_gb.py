@@ -2,8 +2,8 @@
 
 A head per modality stands beside the fused one. For every loss k a copy of the model trains its branch on a cut of the
 training set; G_k is how far its held-out loss falls, O_k how far the gap between held-out and training loss grows, and
-w_k is proportional to G_k / O_k^2 (the work's Proposition 1). Then all are trained together on sum_k w_k CE_k. `offline`
-estimates once, over copies trained for the whole length; `online` anew before every super-epoch.
+w_k is proportional to G_k / O_k^2 (the work's Proposition 1). Then all are trained together, on the whole training set, on
+sum_k w_k CE_k. `offline` estimates once, over copies trained for the whole length; `online` anew before every super-epoch.
 
 The authors released weights, not the estimator, so there is no `released` form. Public re-implementations take absolute
 values (a loss that rises earns weight), sums over batches for means, or the test set for the held-out cut; none of that is
@@ -13,12 +13,13 @@ followed. O_k^2 close to 0 would make a weight infinite: it is bounded below, an
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from igmsweep.errors import UserError
+from igmsweep.errors import Diverged, UserError
 from igmsweep.late import torch
 from igmsweep.methods.base import About, Layout, Method, MethodParams, Run, cross_entropy, fuse_logits
 from igmsweep.schema.sections import SHARED
@@ -53,24 +54,31 @@ class OGRGBParams(MethodParams):
     """Fixed weights in place of estimated ones: the modalities' in order, then the fused loss's."""
 
     def check(self, modalities: Sequence[str]) -> None:
-        if self.weights is not None and (len(self.weights) != len(modalities) + 1 or min(self.weights) < 0):
+        if self.weights is None:
+            return
+        if len(self.weights) != len(modalities) + 1 or min(self.weights) < 0 or max(self.weights) == 0:
             raise UserError(
-                f"method.weights: found {list(self.weights)}, expected {len(modalities) + 1} numbers of at least 0, "
-                f"for {', '.join(modalities)} and the fused loss"
+                f"method.weights: found {list(self.weights)}, expected {len(modalities) + 1} numbers of at least 0, not all "
+                f"of them 0, for {', '.join(modalities)} and the fused loss"
             )
 
 
 def blend(gains: Mapping[str, float], overfits: Mapping[str, float], params: OGRGBParams) -> dict[str, float]:
-    """w_k = max(G_k, least) / max(O_k^2, least), bounded in their ratio, with sum 1.
+    """w_k = max(G_k, least) / max(O_k^2, least), bounded in their ratio, with sum 1. A copy that diverged earns the least.
 
     Args:
         gains: G_k, how far each held-out loss fell.
         overfits: O_k, how far each gap between held-out and training loss grew.
+
+    Raises:
+        Diverged: no copy ended with finite losses.
     """
-    raw = {
-        name: max(gain, params.least_gain) / max(overfits[name] ** 2, params.least_overfit)
-        for name, gain in gains.items()
-    }
+    raw = {}
+    for name, gain in gains.items():
+        finite = math.isfinite(gain) and math.isfinite(overfits[name])
+        raw[name] = max(gain, params.least_gain) / max(overfits[name] ** 2, params.least_overfit) if finite else 0.0
+    if max(raw.values()) == 0:
+        raise Diverged("ogr_gb: the losses of every copy that weighs them became infinite or NaN")
     floor = max(raw.values()) / params.most_ratio
     raised = {name: max(value, floor) for name, value in raw.items()}
     return {name: value / sum(raised.values()) for name, value in raised.items()}
@@ -130,8 +138,9 @@ class OGRGB(Method):
             for number in range(length):
                 train.epoch = run.epoch + number
                 for batch in train:
+                    seen = batch if name == FUSED else batch.only([name])  # a branch needs its own encoder alone
                     with run.autocast():
-                        output = probe(batch.inputs)
+                        output = probe(seen.inputs)
                     probe.zero_grad()
                     _losses(output, batch.labels)[name].backward()
                     optimizer.step()

@@ -9,7 +9,7 @@ training, in the same order, and steps SGD with momentum and weight decay:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from igmsweep.config import TrainConfig
+from igmsweep.data.loader import Loader
 from igmsweep.train import Training
 
 Arrays = dict[str, np.ndarray]
@@ -78,9 +79,21 @@ def batches(training: Training, epoch: int) -> Iterator[Batch]:
     """The training batches of an epoch, all modalities, as the training's own loader draws them."""
     loader = training.run.train.only(training.config.modalities)
     loader.epoch = epoch
+    yield from arrays(loader)
+
+
+def arrays(loader: Loader) -> Iterator[Batch]:
+    """The batches of any loader, such as one of `run.holdout`'s two."""
     for batch in loader:
         x = {name: each.flatten(1).double().numpy() for name, each in batch.inputs.items()}
         yield Batch(x, batch.labels.numpy(), batch.index.numpy())
+
+
+def whole(loader: Loader) -> Batch:
+    """All samples of a loader as one batch."""
+    found = list(arrays(loader))
+    x = {name: np.concatenate([each.x[name] for each in found]) for name in found[0].x}
+    return Batch(x, np.concatenate([each.y for each in found]), np.concatenate([each.rows for each in found]))
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -147,6 +160,37 @@ class Net:
 def add(grads: Arrays, name: str, value: np.ndarray) -> None:
     """Sum up gradients of the same weight."""
     grads[name] = grads[name] + value if name in grads else value
+
+
+def predict(net: Net, names: Sequence[str], batch: Batch) -> Arrays:
+    """(batch, classes) logits by name: each modality's, and `fused`, which are those of the head `joint` on all features
+    where there is one, else the sum of the modalities'."""
+    z = {m: net.encode(m, batch.x[m]) for m in names}
+    logits = {m: net.head(f"heads.{m}", z[m]) for m in names if f"heads.{m}.0.weight" in net.w}
+    if "joint.0.weight" in net.w:
+        return logits | {"fused": net.head("joint", np.concatenate([z[m] for m in names], axis=1))}
+    return logits | {"fused": np.sum([logits[m] for m in names], axis=0)}
+
+
+def gradients(net: Net, names: Sequence[str], batch: Batch, slopes: Mapping[str, np.ndarray]) -> Arrays:
+    """Gradients of all weights from those with respect to logits, which are named as `predict` names them.
+
+    A loss that is left out of `slopes` has no part in it, and what it alone would train has no gradient.
+    """
+    grads: Arrays = {}
+    z = {m: net.encode(m, batch.x[m]) for m in names}
+    dz: Arrays = {}
+    own = {m: slopes[m] for m in names if m in slopes}
+    if "fused" in slopes and "joint.0.weight" in net.w:
+        joined = net.head_back("joint", np.concatenate([z[m] for m in names], axis=1), slopes["fused"], grads)
+        dz = dict(zip(names, np.split(joined, np.cumsum([z[m].shape[1] for m in names])[:-1], axis=1), strict=True))
+    elif "fused" in slopes:  # a sum of logits: each has the slope of the sum
+        own = {m: own.get(m, 0) + slopes["fused"] for m in names}
+    for m, dl in own.items():
+        dz[m] = dz.get(m, 0) + net.head_back(f"heads.{m}", z[m], dl, grads)
+    for m in dz:
+        net.encode_back(m, batch.x[m], z[m], dz[m], grads)
+    return grads
 
 
 class SGD:
