@@ -26,11 +26,12 @@ from plain import (
 
 from igmsweep.config import TrainConfig
 from igmsweep.data.loader import Loader
-from igmsweep.methods.pmr import behind, distances, entropy
+from igmsweep.methods.pmr import behind
+from igmsweep.methods.prototypes import distances, entropy, prototypical
 from igmsweep.train import Training, train
 
 EPOCHS, CLASSES = 3, 3
-SHORT = {"stages__cycles": 1, "stages__epochs": 1}
+SHORT = {"stages__cycles": 1, "stages__epochs": 1, "optim__batch_size": 50}  # three steps
 
 
 @pytest.mark.parametrize("modalities", [2, 3])
@@ -126,7 +127,8 @@ def test_the_order_of_the_modalities_does_not_matter(toy_config, fusion):
     method = {"name": "pmr", "fusion": fusion, "alpha": 3.0}
     config = toy_config(3, method, **SHORT)
     other = TrainConfig(data=f"{Path(__file__).parent / 'reordered_toy.py'}:M2_M0_M1", method=method, device="cpu")
-    one, two = tiny_training(config), tiny_training(other.override({"stages.cycles": 1, "stages.epochs": 1}))
+    other = other.override({key.replace("__", "."): value for key, value in SHORT.items()})
+    one, two = tiny_training(config), tiny_training(other)
     give_weights(one, two)
     train_to_the_end(one), train_to_the_end(two)
     agree_in_any_order(one, two)
@@ -191,8 +193,6 @@ def test_a_fraction_too_small_for_every_class_trains_all_the_same(toy_config):
 
 def test_samples_without_a_prototype_take_no_part_in_the_loss():
     """The mean is over the samples that have one."""
-    from igmsweep.methods.pmr import prototypical
-
     z = torch.randn(6, 4, dtype=torch.float64)
     labels = torch.tensor([0, 1, 2, 0, 1, 2])
     known = torch.tensor([True, True, False])
@@ -234,23 +234,20 @@ def test_beta_is_in_0_to_1_and_0_for_the_leader_also_where_scores_are_0(scores, 
         assert beta[scores.index(0)] == 1
 
 
-def test_the_entropy_is_that_of_q_and_its_reward_raises_it(toy_config):
+def test_the_entropy_is_that_of_q_and_its_reward_raises_that_of_the_leader(toy_config):
+    """One step on L - mu max beta H: the modality with the best score ends with a larger H than without the reward."""
     u = torch.tensor([[-1.0, -1.0, -1.0], [0.0, -50.0, -50.0]])
     assert float(entropy(u)) == pytest.approx(np.log(3) / 2, abs=1e-6)
     reached = {}
-    for mu in (0.0, 10.0):
-        method = {"name": "pmr", "alpha": 0.0, "entropy": mu, "entropy_end": 1.0, "end": 1.0, "fraction": 1.0}
-        training = Training(toy_config(2, {**method, "coefficients": "hard"}, stages__cycles=1, stages__epochs=2))
-        if mu == 0:
-            training.method._acts = lambda run: True  # prototypes are kept, and nothing is made of them
-        for _ in training.epochs():
-            pass
-        with torch.no_grad(), training.run.evaluating():
-            batch = next(iter(training.run.clean()))
-            z = training.model.encode(batch.inputs)
-            state = training.method.state
-            reached[mu] = sum(float(entropy(distances(z[m], state[m], state["known"]))) for m in z)
-    assert reached[10.0] > reached[0.0]
+    for mu in (1e-9, 20.0):
+        method = {"name": "pmr", "alpha": 0.0, "entropy": mu, "coefficients": "hard", "fraction": 1.0}
+        training = tiny_training(toy_config(2, method, **SHORT))
+        batch, state = begun(training), training.method.state
+        beta = {m: float(x) for m, x in training.method.step(training.run, batch).items() if "beta" in m}
+        (leader,) = [m.rpartition("/")[2] for m, x in beta.items() if x == 0]
+        z = training.model.encode(batch.inputs)[leader].detach()
+        reached[mu] = float(entropy(distances(z, state[leader], state["known"])))
+    assert reached[20.0] > reached[1e-9] + 1e-5
 
 
 @pytest.mark.parametrize("fusion", ["concat", "sum"])
