@@ -27,10 +27,10 @@ from igmsweep.methods.base import (
 )
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from igmsweep.data.loader import Batch
-    from igmsweep.models.multimodal import Output
+    from igmsweep.models.multimodal import MultimodalModel, Output
 
 
 class MSESParams(MethodParams):
@@ -80,10 +80,10 @@ class MSES(Method):
             smoothed = self.params.smoothing * best["before"] + (1 - self.params.smoothing) * loss
             best["before"] = loss
             if smoothed < best["loss"]:
-                weights = {key: x.clone() for key, x in run.model.branch(name).state_dict().items()}
+                weights = {key: x.clone() for key, x in _trained(run.model, name).state_dict().items()}
                 best |= {"loss": smoothed, "epoch": run.epoch, "weights": weights}
             elif run.epoch - best["epoch"] > self.params.patience:
-                run.model.branch(name).load_state_dict(best["weights"])
+                _trained(run.model, name).load_state_dict(best.pop("weights"))
                 run.changed_weights()
                 run.scale(name, 0.0)
                 run.note(f"mses: {name} went back to epoch {best['epoch'] + 1} and rests from epoch {run.epoch + 2} on")
@@ -92,3 +92,12 @@ class MSES(Method):
 
     def fuse(self, output: Output) -> Tensor:
         return fuse_logits(output)
+
+
+def _trained(model: MultimodalModel, name: str) -> nn.ModuleDict:
+    """A modality's modules with anything to train: a frozen encoder never changes and is not kept twice."""
+    branch = model.branch(name)
+    for key, module in list(branch.items()):
+        if not any(each.requires_grad for each in module.parameters()):
+            del branch[key]
+    return branch

@@ -52,6 +52,13 @@ class MSLRParams(MethodParams):
     """Share of the epochs that train the modalities alone before."""
 
 
+def pace(accuracy: float, past: float, most: float) -> float:
+    """r_m = accuracy / mean accuracy of the past epochs, in [1 / most, most]; 1 where both are 0."""
+    if past == 0:
+        return most if accuracy > 0 else 1.0
+    return min(max(accuracy / past, 1 / most), most)
+
+
 class MSLR(Method):
     """Sum of logits, a pace per modality."""
 
@@ -99,9 +106,7 @@ class MSLR(Method):
             past: list[float] = self.state.setdefault(name, [])
             accuracy = metrics[f"val/{name}/acc"]
             if len(past) == self.params.window:
-                mean = sum(past) / len(past)
-                ratio = accuracy / mean if mean > 0 else self.params.most
-                run.scale(name, min(max(ratio, 1 / self.params.most), self.params.most))
+                run.scale(name, pace(accuracy, sum(past) / len(past), self.params.most))
             self.state[name] = [*past, accuracy][-self.params.window :]
 
     def fuse(self, output: Output) -> Tensor:
