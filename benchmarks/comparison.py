@@ -81,7 +81,7 @@ def one_row(row: str, data: str, place: Path, trials: int, seeds: int) -> None:
     """Tune a method, retrain its winner, score it on the test split."""
     method, space = ROWS[row]
     folder = place / slug(row)
-    if (folder / "test_eval.json").exists():
+    if evaluations(folder):
         return
     chosen = [] if space is None else ["--space", HERE / "comparison" / f"{space}.yaml"]
     sets = [] if not data.endswith(".csv") else [word for k, v in SMALL.items() for word in ("--set", f"{k}={v}")]
@@ -100,15 +100,22 @@ def run(data: str, place: Path, trials: int, seeds: int, processes: int, rows: l
             done.result()
 
 
+def evaluations(folder: Path) -> list[dict[str, Any]]:
+    """The finished evaluations of a sweep; an interrupted one is an opening without one."""
+    file = folder / "test_eval.json"
+    found: list[dict[str, Any]] = json.loads(file.read_text())["evaluations"] if file.exists() else []
+    return found
+
+
 def collected(place: Path) -> dict[str, Any]:
     """Raw numbers of every finished row: the winner, its validation score, and its test scores by seed."""
     found: dict[str, Any] = {}
     for row in ROWS:
         folder = place / slug(row)
-        if not (folder / "test_eval.json").exists():
+        if not evaluations(folder):
             continue
         opened = json.loads((folder / "test_eval.json").read_text())
-        evaluation = opened["evaluations"][-1]
+        evaluation = evaluations(folder)[-1]
         winner = evaluation["candidates"][0]
         lines = [json.loads(line) for line in (folder / "trials.jsonl").read_text().splitlines()]
         done = [line for line in lines if line.get("state") == "complete"]
