@@ -51,7 +51,7 @@ class MMParetoParams(MethodParams):
     rescale: Literal["encoder", "tensor"] = "encoder"
     """Whether lengths are those of a whole encoder's gradient or of each tensor's."""
     acts_on: ActsOn = "auto"
-    """Where gamma acts; see `ActsOn`."""
+    """Where gamma acts; see `ActsOn`. A rate is a whole modality's: its own head goes with the encoder."""
 
 
 def least_norm(mm: Tensor, u: Tensor, product: Tensor) -> Tensor:

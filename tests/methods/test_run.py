@@ -6,9 +6,11 @@ import math
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from igmsweep.methods.base import Stage
+from igmsweep.methods.base import Stage, cycles, lead_in
 from igmsweep.train import Training
 
 
@@ -150,3 +152,43 @@ def test_a_stage_has_its_own_factor_on_the_rates(toy_config):
     training = Training(toy_config(2, "joint"))
     training.stages = [Stage(("m0", "m1"), 1), Stage(("m0",), 1, rate=0.1)]
     assert [epoch.metrics["lr/m0"] for epoch in training.epochs()] == pytest.approx([0.05, 0.005])
+
+
+@settings(deadline=None)
+@given(
+    st.integers(1, 3),
+    st.lists(st.tuples(st.integers(1, 4), st.sampled_from([0.5, 1.0])), min_size=1, max_size=3),
+    st.floats(0, 0.999),
+)
+def test_a_lead_in_is_the_first_share_of_the_same_epochs(count, turns, share):
+    """Epoch by epoch: modalities, rate and cycle are as they were, only the kind of the first ones is another."""
+    stages = cycles(count, [Stage((f"m{i}",), epochs, rate=rate) for i, (epochs, rate) in enumerate(turns)])
+    found = lead_in(stages, share, "pretrain")
+
+    def epochs(of):
+        return [(stage.active, stage.rate, stage.cycle) for stage in of for _ in range(stage.epochs)]
+
+    names = [stage.name for stage in found for _ in range(stage.epochs)]
+    total = len(names)
+    assert epochs(found) == epochs(stages)
+    assert names == sorted(names)  # `pretrain` comes before `train`
+    first = names.count("pretrain")
+    assert first < total
+    assert first == 0 if share == 0 else abs(first - share * total) <= 0.5 or first in (1, total - 1)
+    assert first >= 1 or share == 0 or total == 1
+    assert all(stage.epochs >= 1 for stage in found)
+    assert sum(stage.last_of_cycle for stage in found) == count  # a cycle ends once, with the last epoch it had
+    assert found[-1].last_of_cycle
+
+
+def test_a_lead_in_by_hand():
+    one, two = Stage(("a",), 2), Stage(("b",), 2, rate=0.1)
+    assert lead_in([one, two], 0.0, "pretrain") == [one, two]
+    assert lead_in([one, two], 0.5, "pretrain") == [Stage(("a",), 2, "pretrain"), two]
+    assert lead_in([one, two], 0.75, "pretrain") == [
+        Stage(("a",), 2, "pretrain"),
+        Stage(("b",), 1, "pretrain", rate=0.1),
+        Stage(("b",), 1, rate=0.1),
+    ]
+    assert lead_in([one], 0.01, "pretrain") == [Stage(("a",), 1, "pretrain"), Stage(("a",), 1)]
+    assert lead_in([Stage(("a",), 1)], 0.9, "pretrain") == [Stage(("a",), 1)]  # something is left to train

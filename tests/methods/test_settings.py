@@ -1,0 +1,93 @@
+"""Methods under what a configuration may ask of any: texts, frozen encoders, bfloat16."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from fused import first_step
+
+from igmsweep.config import TrainConfig
+from igmsweep.train import Training
+
+TEXT_TOY = Path(__file__).parent.parent / "text_toy.py"
+METHODS: dict[str, dict[str, Any]] = {
+    "ogr_gb": {"name": "ogr_gb", "mode": "online", "super_epoch": 1},
+    "domfn": {"name": "domfn", "threshold": 0.01, "pretrain": 0.5},
+    "mses": {"name": "mses", "patience": 1},
+    "mslr": {"name": "mslr", "window": 1, "pretrain": 0.5},
+    "mmpareto": {"name": "mmpareto"},
+}
+
+
+def weights(training: Training) -> dict[str, torch.Tensor]:
+    return {name: x.clone() for name, x in training.model.state_dict().items()}
+
+
+def moved(before: dict[str, torch.Tensor], training: Training, prefix: str) -> bool:
+    now = training.model.state_dict()
+    return any(not torch.equal(x, now[name]) for name, x in before.items() if name.startswith(prefix))
+
+
+def finite_rows(training: Training) -> list[dict[str, Any]]:
+    rows = [epoch.metrics for epoch in training.epochs()]
+    assert all(math.isfinite(value) for row in rows for value in row.values() if isinstance(value, float))
+    return rows
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small BERT's folder, with its dropout."""
+    transformers = pytest.importorskip("transformers")
+    folder = tmp_path_factory.mktemp("bert")
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    config = transformers.BertConfig(**sizes, vocab_size=40, max_position_embeddings=16)
+    transformers.BertModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_texts_under_adam(bert, method, precision):
+    config = TrainConfig(
+        data=f"{TEXT_TOY}:TEXT_TOY",
+        method=METHODS[method],
+        model={"encoder": {"text": f"bert:{bert}"}},
+        precision=precision,
+        device="cpu",
+    )
+    training = Training(config)
+    before = weights(training)
+    finite_rows(training)
+    for part in ("encoders.text", "encoders.clip", "heads.text", "heads.clip"):
+        assert moved(before, training, part)
+    assert all(parameter.dtype == torch.float32 for parameter in training.model.parameters())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_bfloat16_is_near_float32(toy_config, method):
+    """Losses are taken in float32; bfloat16 passes move them by their rounding."""
+    found = {}
+    for precision in ("fp32", "bf16"):
+        config = toy_config(2, METHODS[method], stages__cycles=1, optim__lr=1e-3, precision=precision)
+        change, log = first_step(config)
+        found[precision] = float(log["loss"])
+        assert all(x.isfinite().all() for x in change.values())
+    assert found["bf16"] != found["fp32"]
+    assert found["bf16"] == pytest.approx(found["fp32"], rel=0.02)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_frozen_encoder_stays_and_its_head_is_trained(toy_config, tmp_path, method):
+    config = toy_config(2, METHODS[method], stages__cycles=1, stages__epochs=2, model__frozen__m0=True)
+    training = Training(config.override({"data.cache": str(tmp_path)}))
+    before = weights(training)
+    finite_rows(training)
+    assert not moved(before, training, "encoders.m0")
+    assert moved(before, training, "encoders.m1")
+    assert moved(before, training, "heads.m0")
