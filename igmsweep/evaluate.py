@@ -1,7 +1,7 @@
 """`igmsweep evaluate`: the one place where the test split is opened, and every opening is counted.
 
-The winner by validation and the paper's default are trained again on train and validation data together, with fresh
-seeds, and scored on the test split. Each training is a plain task with its own folder: a finished one is not run again.
+The winner by validation and the paper's default are trained again with fresh seeds, on train and validation data together
+or on train alone, and scored on the test split. Each training is a plain task with its own folder: a finished one is not run again.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from igmsweep import data as datasets
+from igmsweep import methods
 from igmsweep.analysis.ranking import winner
 from igmsweep.analysis.tables import best_config
 from igmsweep.config import TrainConfig
 from igmsweep.data.base import SearchData
-from igmsweep.errors import DataError, NothingCompleted, UserError
+from igmsweep.errors import DataError, NothingCompleted, UserError, nearest
 from igmsweep.frame import Sweep, read_sweep
 from igmsweep.lines import BARE
 from igmsweep.plugin import Trust
@@ -37,6 +38,9 @@ from igmsweep.sweep.trial import prepare_process
 
 logger = logging.getLogger(__name__)
 
+TrainOn = Literal["all", "train"]
+"""`all` is train and validation data together; `train` leaves validation data where it was in the search."""
+
 
 def evaluate(
     folder: Path | str,
@@ -48,9 +52,11 @@ def evaluate(
     gpus_per_trial: float | None = None,
     root: Path | str | None = None,
     trust: Trust | None = None,
+    train_on: TrainOn = "all",
+    winner_only: bool = False,
 ) -> dict[str, Any]:
-    """Train winner and paper's default on train + validation with `seeds` seeds each, score them on the test split,
-    append the outcome to `test_eval.json` and return it.
+    """Train winner and paper's default with `seeds` seeds each, score them on the test split, append the outcome to
+    `test_eval.json` and return it.
 
     Args:
         folder: a sweep's folder with at least one completed trial.
@@ -58,6 +64,9 @@ def evaluate(
         local: one training after the other in this process; else in parallel by Ray.
         root: folder of the data set, where it has moved since the sweep.
         trust: which Python files the sweep's folder may have run; None: none.
+        train_on: the data of these trainings. A method that goes by validation scores while it trains keeps its
+            validation data: `all` is then `train`, which is said.
+        winner_only: leave the paper's default out.
 
     Raises:
         UserError: not confirmed, no sweep, or a Python file is named there that is not trusted.
@@ -72,10 +81,21 @@ def evaluate(
         )
     if seeds < 1:
         raise UserError(f"--seeds: found {seeds}, expected at least 1")
+    if train_on not in ("all", "train"):
+        raise UserError(f"--train-on: found {train_on!r}, expected all or train{nearest(train_on, ['all', 'train'])}")
     sweep = read_sweep(folder)
     place = sweep.dir.resolve()
     read_openings(place)  # before anything is opened: a damaged count must not be written over
-    chosen = candidates(sweep, root, trust)
+    chosen = candidates(sweep, root, trust)[: 1 if winner_only else None]
+    validating = [each for each in chosen if methods.get(each["config"].method.name).validates(each["config"].method)]
+    if train_on == "all" and validating:
+        train_on = "train"
+        logger.warning(
+            f"{chosen[0]['config'].method.name} goes by validation scores while it trains, so these trainings leave "
+            "validation data out of the training set (--train-on train)"
+        )
+    if train_on == "all":  # no validation data is left to choose weights by
+        chosen = [each | {"config": each["config"].override({"stages.handover": "last"})} for each in chosen]
     allotment = allot(_machine(address), cpus_per_trial, gpus_per_trial, None)
     data_config = chosen[0]["config"].data
     found = datasets.load_search(data_config)
@@ -88,8 +108,9 @@ def evaluate(
             "candidate": number,
             "seed": seed,
             "config": (config := candidate["config"].override({"seed": seed})).to_dict(),
-            "key": f"{config.hash()}-{test_hash}",
-            "folder": str(place / EVALUATION / f"{candidate['slug']}-seed{seed}-{config.hash()}-{test_hash}"),
+            "key": (key := f"{config.hash()}-{test_hash}{'' if train_on == 'all' else '-train'}"),
+            "folder": str(place / EVALUATION / f"{candidate['slug']}-seed{seed}-{key}"),
+            "train_on": train_on,
             "threads": max(1, int(cpus_per_trial)),
             "gpus": allotment.gpus,
         }
@@ -117,7 +138,7 @@ def evaluate(
             logger.info(f"{label}: {shown}  ({result['seconds']:.0f} s)", extra=BARE)
         else:
             logger.warning(f"{label}: failed, {result['error']['class']}: {result['error']['message']}", extra=BARE)
-    outcome = {"time": now(), "test_hash": test_hash, **summarise(chosen, tasks, sweep.metric)}
+    outcome = {"time": now(), "test_hash": test_hash, "train_on": train_on, **summarise(chosen, tasks, sweep.metric)}
     if not any(candidate["seeds"] for candidate in outcome["candidates"]):
         raise NothingCompleted(f"{place}: no training of this evaluation has completed")
     append_opening(place, "evaluations", outcome)
@@ -126,8 +147,7 @@ def evaluate(
 
 def candidates(sweep: Sweep, root: Path | str | None = None, trust: Trust | None = None) -> list[dict[str, Any]]:
     """The winner by validation, and the paper's default with the same data and fixed settings, where it is another
-    configuration: `name`, `slug`, `trial` (None: never run), `config`. The validation split is part of the training data here,
-    so a hand-over by validation becomes one of the last weights.
+    configuration: `name`, `slug`, `trial` (None: never run), `config`.
 
     Raises:
         UserError: a configuration names a Python file that is not trusted.
@@ -156,9 +176,7 @@ def candidates(sweep: Sweep, root: Path | str | None = None, trust: Trust | None
                     "config": default,
                 }
             )
-    changes: dict[str, Any] = {"stages.handover": "last"}
-    if root is not None:
-        changes["data.root"] = str(Path(root).expanduser().resolve())
+    changes = {} if root is None else {"data.root": str(Path(root).expanduser().resolve())}
     return [candidate | {"config": candidate["config"].override(changes)} for candidate in out]
 
 
@@ -178,7 +196,8 @@ def run_task(task: Mapping[str, Any]) -> dict[str, Any]:
     with output_to(folder):
         try:
             prepare_process(int(task["threads"]), float(task["gpus"]))
-            trained = train(config, data=everything(datasets.load_search(config.data)))
+            found = datasets.load_search(config.data)
+            trained = train(config, data=everything(found) if task["train_on"] == "all" else found)
             test = trained.evaluate(datasets.load_test(config.data))
             result |= {
                 "state": State.COMPLETE,

@@ -137,6 +137,26 @@ def test_training_takes_train_and_validation_together(sweep: Path) -> None:
     assert len(everything(found).train) == 90
 
 
+@pytest.mark.slow
+def test_validation_data_stays_out_where_it_is_asked_for_or_where_the_method_goes_by_it(
+    sweep: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two sets of trainings that are never taken for one another, and the winner alone."""
+    from igmsweep.methods.igm import IGM
+
+    together = evaluate(sweep, confirm_test=True, seeds=1, local=True, winner_only=True)
+    apart = evaluate(sweep, confirm_test=True, seeds=1, local=True, winner_only=True, train_on="train")
+    assert (together["train_on"], apart["train_on"]) == ("all", "train")
+    assert len(together["candidates"]) == len(apart["candidates"]) == 1 and apart["comparison"]["words"]
+    assert len(list((sweep / "evaluation").iterdir())) == 2
+    monkeypatch.setattr(IGM, "validates", classmethod(lambda cls, params: True))
+    again = evaluate(sweep, confirm_test=True, seeds=1, local=True, winner_only=True)
+    assert again["train_on"] == "train" and "igm goes by validation scores" in caplog.text
+    assert again["candidates"][0]["per_seed"] == apart["candidates"][0]["per_seed"]
+    with pytest.raises(UserError, match="--train-on: found 'al', expected all or train"):
+        evaluate(sweep, confirm_test=True, train_on="al")  # type: ignore[arg-type]
+
+
 def test_a_damaged_counter_is_not_written_over(sweep: Path) -> None:
     (sweep / "test_eval.json").write_text('{"count": 3, ')
     with pytest.raises(UserError, match=r"test_eval\.json: cannot be read; it counts"):

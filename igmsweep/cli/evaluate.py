@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -28,6 +28,15 @@ def evaluate(
         bool, typer.Option("--confirm-test", help="Yes, open the test split; it is counted.")
     ] = False,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each of the two configurations.")] = 5,
+    train_on: Annotated[
+        str,
+        typer.Option(
+            metavar="all|train",
+            help="Train on train + validation, or leave validation out as the search did (to compare methods some of "
+            "which need it).",
+        ),
+    ] = "all",
+    winner_only: Annotated[bool, typer.Option("--winner-only", help="Leave the paper's default out.")] = False,
     local: Annotated[bool, typer.Option("--local", help="One training after the other, without Ray.")] = False,
     address: Address = None,
     cpus_per_trial: Cpus = 1.0,
@@ -38,7 +47,7 @@ def evaluate(
     trust: TrustAll = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train winner and paper's default on train + validation, and score them on the test set, once."""
+    """Train winner and paper's default again, with fresh seeds, and score them on the test set, once."""
     from igmsweep.evaluate import evaluate as run
 
     try:
@@ -52,6 +61,8 @@ def evaluate(
             gpus_per_trial=gpus_per_trial,
             root=root,
             trust=trusted(method, data, trust),
+            train_on=cast(Any, train_on),
+            winner_only=winner_only,
         )
     except KeyboardInterrupt:
         say("igmsweep: interrupted; the same command goes on with what is missing")

@@ -3,6 +3,7 @@
 stft22k   22,050 Hz, repeated to 3 s, STFT n_fft 512 hop 353, log(|.| + 1e-7): 257 x 188 (OGM-GE and IGM on CREMA-D)
 stft35k   35,400 Hz, repeated to 10 s, the same STFT: 257 x 1003 (IGM on Kinetics-Sounds)
 stft16k   16,000 Hz, repeated to 5 s, STFT n_fft 256 hop 128: 129 x 626 (MLA, which takes a random 5 s of 10)
+mel8k      8,000 Hz, repeated or cut to 0.6 s, 40 log-mel bands, n_fft 512 hop 256: 40 x 19 (single words, small encoders)
 fbank128  16,000 Hz, Kaldi's 128 log-mel energies every 10 ms, padded or cut to 1024: 128 x 1024 (MLA, BalanceMM)
 """
 
@@ -22,7 +23,7 @@ from igmsweep.data import audio
 class FrontEnd:
     """`shape` is (bins, frames); `mean` and `std` are what the field normalises by, 0 and 1 where it does not."""
 
-    kind: Literal["stft", "fbank"]
+    kind: Literal["stft", "fbank", "mel"]
     rate: int
     seconds: float
     n_fft: int
@@ -36,6 +37,8 @@ class FrontEnd:
         if self.kind == "fbank":
             return _fit_frames(fbank(wave, self.rate, self.shape[0]), self.shape[1])
         wave = np.clip(audio.fit_length(wave, round(self.seconds * self.rate)), -1, 1)
+        if self.kind == "mel":
+            return audio.log_mel(wave, self.rate, self.n_fft, self.hop, self.shape[0])
         return log_stft(wave, self.n_fft, self.hop)
 
     def recipe(self) -> dict[str, Any]:
@@ -62,6 +65,7 @@ FRONT_ENDS = {
     "stft22k": FrontEnd("stft", 22050, 3.0, 512, 353, (257, 188)),
     "stft35k": FrontEnd("stft", 35400, 10.0, 512, 353, (257, 1003)),
     "stft16k": FrontEnd("stft", 16000, 5.0, 256, 128, (129, 626)),
+    "mel8k": FrontEnd("mel", 8000, 0.6, 512, 256, (40, 19), 0.0, 1.3),
     "fbank128": FrontEnd("fbank", 16000, 10.24, 400, 160, (128, 1024), -4.503877, 2 * 5.141276),
 }
 

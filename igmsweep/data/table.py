@@ -36,7 +36,7 @@ ENCODERS = {"audio": "resnet18", "image": "resnet18", "video": "resnet18", "arra
 class TableOptions(DataOptions):
     """How the columns are read."""
 
-    frontend: Literal["stft22k", "stft35k", "stft16k", "fbank128"] = "stft16k"
+    frontend: Literal["stft22k", "stft35k", "stft16k", "mel8k", "fbank128"] = "stft16k"
     """The spectrogram of sounds, by name; see `igmsweep.data.front_ends`."""
     frames: int = Field(1, ge=1, le=64)
     """Frames of a video or of a folder of frames, at one a second."""

@@ -6,10 +6,11 @@ the shares sum to f(all). Its strength s_m = CE(g_m, y) against the mean over mo
 kappa_m = exp(alpha min(tau_m - r_m, cap)), the head's included; where the fused head's largest gradient passes 1, the
 gradient of the model is clipped to a norm of 1.
 
-`blank: inputs` blanks out inputs, as in the work (zeros; of a text all but its first token); `features` sets features to
-zero. Blanked passes run in evaluation mode, with gradients, as in the authors' CREMA-D code. A public re-implementation has
-the sign of (mean s - s_m) the other way round. The gradient is scaled by the equal loss f(all) + sum_m (kappa_m - 1)
-(g_m - stopgrad g_m), which needs no hooks: with alpha = 0 it is joint training, bit for bit.
+`blank: inputs` blanks out inputs, as in the work (zeros; of a text all but its first token; of a frozen encoder, whose
+features are all there is, those); `features` sets features to zero. Blanked passes run in evaluation mode, with gradients, as
+in the authors' CREMA-D code. A public re-implementation has the sign of (mean s - s_m) the other way round. The gradient is
+scaled by the equal logits f(all) + sum_m (kappa_m - 1) (g_m - stopgrad g_m), which need no hooks: with alpha = 0 and no
+clipping it is joint training, bit for bit.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from igmsweep.methods.base import (
     on_rates,
     wide,
 )
+from igmsweep.methods.clipping import clip_where_loud
 from igmsweep.methods.shapley import shapley
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ class AGMParams(MethodParams):
     name: str = "agm"
     fusion: Literal["concat", "sum"] = "concat"
     alpha: float = Field(1.0, ge=0)
-    """Strength of the modulation; 0 is joint training."""
+    """Strength of the modulation; 0, without clipping, is joint training."""
     cap: float = 10.0
     """tau_m - r_m counts as at most this; 10 for two modalities, 7 for three."""
     start: float = Field(0.0, ge=0, le=1)
@@ -59,6 +61,7 @@ class AGMParams(MethodParams):
     end: float = Field(1.0, ge=0, le=1)
     """Up to which share."""
     blank: Literal["inputs", "features"] = "inputs"
+    """What of a modality outside S is blanked out."""
     clip: float = Field(1.0, ge=0)
     """The norm to which gradients are clipped where the fused head's largest one passes 1; 0 never clips."""
     acts_on: ActsOn = "auto"
@@ -100,12 +103,14 @@ class AGM(Method):
             kappa = self._kappa({name: g.detach() for name, g in shares.items()}, batch.labels)
             log = {f"agm/kappa/{name}": each for name, each in kappa.items()}
             if by_rate:
-                rates = {name: float(each) for name, each in kappa.items()}
+                rates = dict(zip(kappa, torch.stack(list(kappa.values())).tolist(), strict=True))
             else:
                 logits = whole + torch.stack([(kappa[m] - 1) * (g - g.detach()) for m, g in shares.items()]).sum(0)
         loss = cross_entropy(logits, batch.labels)
         loss.backward()
-        self._clip(run)
+        if self.params.clip > 0:
+            heads = run.model.shared() or [p for each in run.model.heads.values() for p in each.parameters()]
+            clip_where_loud(list(run.model.parameters()), heads, self.params.clip)
         run.update(rates=rates)
         return {"loss": loss.detach(), **log}
 
@@ -144,18 +149,6 @@ class AGM(Method):
         self.state["means"] = means + (strengths - means) / (steps + 1)
         kind = next(iter(shares.values())).dtype
         return dict(zip(shares, kappa.to(kind), strict=True))
-
-    def _clip(self, run: Run) -> None:
-        """Clip the norm of all gradients where the fused head's largest passes 1, without waiting for the device."""
-        if self.params.clip == 0:
-            return
-        heads = run.model.shared() or [p for each in run.model.heads.values() for p in each.parameters()]
-        largest = torch.stack([p.grad.abs().max() for p in heads if p.grad is not None]).max()
-        found = [p.grad for p in run.model.parameters() if p.grad is not None]
-        norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in found]))
-        factor = torch.where(largest > 1, (self.params.clip / (norm + 1e-6)).clamp_max(1), torch.ones_like(norm))
-        for gradient in found:
-            gradient.mul_(factor)
 
 
 def _strength(share: Tensor, labels: Tensor) -> Tensor:

@@ -72,8 +72,8 @@ class About:
         year: of publication.
         fusion: how the paper joins the modalities; other forms behind it, the default first.
         modalities: the fewest that it can train, at least 1; none has a most.
-        cost: time of an epoch over that of `joint`'s, on avdigits, as `benchmarks/method_cost.py` measures it; a method
-            that trains one modality at a time is measured over one epoch of each. None: not measured.
+        cost: time of a default training over that of `joint` with as many epochs of each modality, on avdigits, by
+            `benchmarks/method_cost.py`. None: not measured.
     """
 
     title: str
@@ -113,6 +113,11 @@ class Method:
     def layout(cls, params: MethodParams) -> Layout:
         """The heads of the model that this method trains; may depend on its parameters."""
         return Layout()
+
+    @classmethod
+    def validates(cls, params: MethodParams) -> bool:
+        """Whether the training itself goes by validation scores, so that validation data cannot be trained on."""
+        return False
 
     def modules(self, model: MultimodalModel) -> Mapping[str, nn.Module]:
         """Modules of the method's own, such as a learnable rate. They are trained in the optimiser's group `shared`,

@@ -59,6 +59,10 @@ class MSES(Method):
     )
     params: MSESParams
 
+    @classmethod
+    def validates(cls, params: MethodParams) -> bool:
+        return True
+
     def step(self, run: Run, batch: Batch) -> dict[str, Tensor]:
         with run.autocast():
             output = run.model(batch.inputs)

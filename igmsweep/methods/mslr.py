@@ -71,6 +71,11 @@ class MSLR(Method):
     )
     params: MSLRParams
 
+    @classmethod
+    def validates(cls, params: MethodParams) -> bool:
+        assert isinstance(params, MSLRParams)
+        return params.strategy == "dynamic"
+
     def stages(self, count: int, epochs: Mapping[str, int]) -> list[Stage]:
         return lead_in(super().stages(count, epochs), self.params.pretrain, "pretrain")
 

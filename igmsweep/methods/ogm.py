@@ -118,7 +118,9 @@ class OGM(Method):
     def _scores(self, run: Run, output: Output, labels: Tensor) -> Tensor:
         """s_m, (M,): the summed probability of the true class by what each modality adds to the fused logits."""
         with torch.no_grad():
-            logits = run.model.split_logits(output.features) if output.fused is not None else output.logits
+            logits = output.logits
+            if output.fused is not None:  # outside autocast, where bfloat16 features would not meet float32 weights
+                logits = run.model.split_logits({name: wide(z) for name, z in output.features.items()})
             shares = torch.stack([torch.softmax(wide(logits[name]), dim=-1) for name in self.modalities])
         return shares[:, torch.arange(len(labels), device=labels.device), labels].sum(1)
 

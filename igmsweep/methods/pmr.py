@@ -6,8 +6,8 @@ slower modalities get the prototypical cross-entropy L_m = -log q_m[y] beside th
 behind: beta_m = clip(max s / s_m - 1, 0, 1). Early in the training the entropy of the leading modality's q is rewarded (PER).
 
 The released code has no PER, and coefficients of 0 or 1 (`preset: released`); the one public extension to three modalities
-drops the prototypes altogether. A class without a sample keeps its old prototype, and one that never had any is out of the
-softmax; the root in a distance has a small constant below it, for its gradient at 0.
+drops the prototypes altogether. A class without a sample keeps its old prototype; one that never had any is out of the
+softmax, and its samples are out of L_m and s_m.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from igmsweep.late import torch
+from igmsweep.late import F, torch
 from igmsweep.methods.base import (
     About,
     Layout,
@@ -29,15 +29,13 @@ from igmsweep.methods.base import (
     fused_logits,
     wide,
 )
+from igmsweep.methods.prototypes import distances, entropy, prototypical
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from igmsweep.data.loader import Batch
     from igmsweep.models.multimodal import Output
-
-TINY = 1e-12
-"""Below the root of a distance."""
 
 
 class PMRParams(MethodParams):
@@ -64,16 +62,6 @@ class PMRParams(MethodParams):
     """mu, the weight of the leading modality's prototypical entropy (PER); 0 is none."""
     entropy_end: float = Field(0.1, ge=0, le=1)
     """Share of the training after which PER rests."""
-
-
-def distances(z: Tensor, prototypes: Tensor, known: Tensor) -> Tensor:
-    """-||z - c_k||, (batch, classes); minus infinity for classes without a prototype.
-
-    Args:
-        z: (batch, d). prototypes: (classes, d). known: (classes,) bool.
-    """
-    squares = (wide(z)[:, None, :] - prototypes[None, :, :]).square().sum(-1)
-    return (-(squares + TINY).sqrt()).masked_fill(~known, float("-inf"))
 
 
 def behind(scores: Tensor, hard: bool = False) -> Tensor:
@@ -121,7 +109,7 @@ class PMR(Method):
             scores = torch.stack([torch.softmax(q[name].detach(), -1)[rows, batch.labels].sum() for name in q])
             beta = behind(scores, self.params.coefficients == "hard")
             for name, weight in zip(q, beta, strict=True):
-                loss = loss + self.params.alpha * weight * cross_entropy(q[name], batch.labels)
+                loss = loss + self.params.alpha * weight * prototypical(q[name], batch.labels, self.state["known"])
                 log[f"pmr/beta/{name}"] = weight
             if self.params.entropy > 0 and run.progress < self.params.entropy_end:
                 for name, leads in zip(q, scores == scores.max(), strict=True):
@@ -140,27 +128,21 @@ class PMR(Method):
         """Prototypes of this epoch: means over a share of every class, mixed with the old ones where there are any."""
         classes = run.model.classes
         sums: dict[str, Tensor] = {}
-        counts = torch.zeros(classes, device=run.device)
+        counts = torch.zeros(classes, dtype=torch.int64, device=run.device)
         with torch.no_grad(), run.evaluating():
             for batch in run.clean(self.params.fraction):
-                counts += torch.bincount(batch.labels, minlength=classes)
+                members = F.one_hot(batch.labels, classes)
+                counts += members.sum(0)
                 with run.autocast():
                     features = run.model.encode(batch.inputs)
-                for name, z in features.items():
-                    total = sums.setdefault(name, wide(z).new_zeros(classes, z.shape[1]))
-                    total.index_add_(0, batch.labels, wide(z))
+                for name, z in features.items():  # a product, since scattered sums differ from run to run on a GPU
+                    sums[name] = sums.get(name, 0) + members.T.to(wide(z).dtype) @ wide(z)
         found = counts > 0
         known = self.state.get("known", torch.zeros_like(found))
         for name, total in sums.items():
             new = total / counts.clamp_min(1)[:, None].to(total.dtype)
             old = self.state.get(name, new)
-            share = torch.where(known, self.params.momentum, 0.0)[:, None].to(new.dtype)
+            share = self.params.momentum * known[:, None].to(new.dtype)
             mixed = (1 - share) * new + share * old
             self.state[name] = torch.where(found[:, None], mixed, old)
         self.state["known"] = known | found
-
-
-def entropy(q: Tensor) -> Tensor:
-    """Mean entropy of softmax(q) over a batch, 0-d; a class at minus infinity counts nothing."""
-    log_q = torch.log_softmax(q, dim=-1)
-    return -(log_q.exp() * log_q.masked_fill(log_q == float("-inf"), 0.0)).sum(-1).mean()

@@ -6,8 +6,9 @@ all that have had one are rectified together on CE(F, y), F = rate x sum of logi
 
 The released code keeps the true class alone of the second term and divides by the number of classes (`residual:
 true_class`); its alignment term is cut off from both arguments, so that it has no gradient (`alignment: released`);
-both are `preset: released`. The full residual has no lower bound, so log p counts as at least -10 in it. The work runs up
-to 1,000 turns of 4 + 4 epochs; here `stages.epochs` is the budget of each modality in a cycle, rectification within it.
+both are `preset: released`, with its w1 of 5. The full residual has no lower bound, so log p counts as at least -10 in it.
+The work runs up to 1,000 turns of 4 + 4 epochs; here `stages.epochs` is the budget of each modality in a cycle,
+rectification within it.
 """
 
 from __future__ import annotations
@@ -43,12 +44,12 @@ class ReconBoostParams(MethodParams):
 
     presets = {
         "paper": {},
-        "released": {"method.residual": "true_class", "method.alignment": "released"},
+        "released": {"method.residual": "true_class", "method.alignment": "released", "method.w1": 5.0},
     }
 
     name: str = "reconboost"
-    w1: float = Field(5.0, gt=0)
-    """Weight of the cross-entropy with the label."""
+    w1: float = Field(1.0, gt=0)
+    """Weight of the cross-entropy with the label; the released 5 is divided by the number of classes (6 on CREMA-D)."""
     w2_ratio: float = Field(0.2, ge=0, le=1)
     """w2 / w1: weight of the cross-entropy with the others' ensemble, which is taken away."""
     align: float = Field(0.5, ge=0)
@@ -59,7 +60,27 @@ class ReconBoostParams(MethodParams):
     rectify: float = Field(0.67, ge=0, lt=1)
     """Share of a modality's epochs in a cycle that are rectification, which trains all (released: 8 of 12)."""
     pretrain: bool = False
-    """Whether the first cycle trains every modality alone, with the same head."""
+    """Whether the first cycle trains every modality alone, with the same head; a single cycle is not given up for it."""
+
+
+def boosting_loss(
+    logits: Tensor, labels: Tensor, others: Tensor | None, w1: float, w2: float, true_class: bool = False
+) -> Tensor:
+    """What the modality in turn minimises besides the alignment, 0-d; at least -10 w2.
+
+    Args:
+        logits: (batch, classes) of the modality in turn, in float32 or wider. labels: (batch,) int64.
+        others: (batch, classes) probabilities of the ensemble of the others, constants. None where nobody has had a turn:
+            the term is left out, or with `true_class` its probability is 1 (a softmax of width 1, as released).
+    """
+    losses = cross_entropy(logits, labels, "none")
+    if true_class:
+        q = torch.ones_like(losses) if others is None else others.gather(1, labels[:, None]).squeeze(1)
+        return ((w1 - w2 * q) * losses).mean() / logits.shape[1]
+    loss = w1 * losses.mean()
+    if others is not None:
+        loss = loss + w2 * (others * torch.log_softmax(logits, dim=-1).clamp_min(-10)).sum(-1).mean()
+    return loss
 
 
 class ReconBoost(Method):
@@ -133,22 +154,14 @@ class ReconBoost(Method):
         others = [name for name in self.state["present"] if name != own]
         with torch.no_grad(), run.autocast():
             rest = run.model(batch.only(others).inputs).logits if others else {}
+            q = torch.softmax(self._ensemble(rest), dim=-1) if rest else None
         with run.autocast():
             logits = wide(run.model.one(own, batch.inputs[own]))
-        log_p = torch.log_softmax(logits, dim=-1)
-        w1, w2 = self.params.w1, self.params.w1 * self.params.w2_ratio
-        q = torch.softmax(self._ensemble(rest), dim=-1).detach() if rest else None
-        losses = cross_entropy(logits, batch.labels, "none")
-        if self.params.residual == "true_class":
-            rows = torch.arange(len(batch.labels), device=run.device)
-            true = torch.ones_like(losses) if q is None else q[rows, batch.labels]  # nobody there: a softmax of width 1
-            loss = ((w1 - w2 * true) * losses).mean() / run.model.classes
-        else:
-            loss = w1 * losses.mean()
-            if q is not None:
-                loss = loss + w2 * (q * log_p.clamp_min(-10)).sum(-1).mean()
+        p = self.params
+        loss = boosting_loss(logits, batch.labels, q, p.w1, p.w1 * p.w2_ratio, p.residual == "true_class")
         before = self.state["before"]
-        if before and before in rest and self.params.align > 0:
-            mine = log_p.exp() if self.params.alignment == "attached" else log_p.exp().detach()
-            loss = loss + self.params.align * F.mse_loss(mine, torch.softmax(wide(rest[before]), dim=-1))
+        if before and before in rest and p.align > 0:
+            mine = logits if p.alignment == "attached" else logits.detach()
+            theirs = torch.softmax(wide(rest[before]), dim=-1)
+            loss = loss + p.align * F.mse_loss(torch.softmax(mine, dim=-1), theirs)
         return loss

@@ -49,8 +49,11 @@ class SMVParams(MethodParams):
 
 
 def copies_of(phi: np.ndarray, most: int = 3) -> np.ndarray:
-    """How often a sample is drawn again for a contribution phi: 0 from 1 on, 1 above 0.4, 2 above -0.1, else 3."""
-    copies: np.ndarray = np.minimum(np.select([phi >= 1, phi > 0.4, phi > -0.1], [0, 1, 2], 3), most)
+    """How often a sample is drawn again for a contribution phi: 0 from 1 on, 1 above 0.4, 2 above -0.1, else 3.
+
+    Of four modalities or more a sum of shares may miss 1 by round-off; no other contribution is as near to it.
+    """
+    copies: np.ndarray = np.minimum(np.select([phi > 1 - 1e-4, phi > 0.4, phi > -0.1], [0, 1, 2], 3), most)
     return copies
 
 
@@ -81,7 +84,7 @@ class SMV(Method):
         return {"loss": loss.detach(), "smv/samples": self._samples}
 
     def end_epoch(self, run: Run, metrics: Mapping[str, float]) -> None:
-        if run.epoch + 1 >= self.params.warmup * run.epochs:
+        if round(self.params.warmup * run.epochs) <= run.epoch + 1 < run.epochs:  # nothing follows the last epoch
             self._value(run)
 
     def fuse(self, output: Output) -> Tensor:

@@ -15,7 +15,7 @@ from igmsweep.errors import UserError
 from igmsweep.schema.paths import plain as as_plain
 from igmsweep.spaces.expand import TunedData, expand
 from igmsweep.spaces.param import Param
-from igmsweep.spaces.shipped import DEFAULT, extended, space_names
+from igmsweep.spaces.shipped import DEFAULT, below, space_names
 from igmsweep.spaces.space import SearchSpace
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def for_training(config: TrainConfig) -> SearchSpace:
     own = own_space(name)
     if own is not None:
         source = f"{_short(name)} on {data.names[0]}"
-        return fitted(SearchSpace.from_dict(expand(own, data, source), source), config)
+        return fitted(SearchSpace.from_dict(expand(own, data, source, below(own, source)), source), config)
     shipped = shipped_for(name)
     what = "learning rates and weight decay are" if shipped == DEFAULT else f"that of {shipped}, which it builds on, is"
     log.info("%s brings no search space: %s searched (igmsweep space show %s)", _short(name), what, shipped)
@@ -64,7 +64,7 @@ def own_space(name: str) -> Mapping[str, Any] | None:
     found = getattr(methods.get(name), "space", None)
     if found is not None and not isinstance(found, Mapping):
         raise UserError(f"{_short(name)}: space: found {type(found).__name__}, expected a mapping as in a space file")
-    return None if found is None else extended(as_plain(found), _short(name))
+    return None if found is None else as_plain(found)
 
 
 def shipped_for(name: str) -> str:

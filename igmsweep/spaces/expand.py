@@ -66,27 +66,42 @@ def check_keys(source: str, plain: Mapping[str, Any], known: Iterable[str]) -> N
             raise UserError(f"{source}: unknown key '{key}'{hint}")
 
 
-def expand(plain: Mapping[str, Any], data: TunedData, source: str = "space") -> dict[str, Any]:
+def expand(
+    plain: Mapping[str, Any], data: TunedData, source: str = "space", under: Iterable[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
     """The content of a version-1 file, from that of a version-2 file and the data set that is tuned.
+
+    Args:
+        under: the files that it extends, the lowest first. Each is completed by the data set before the next
+            is laid over it. Its own parameters stand before theirs; what it fixes is not searched.
 
     Raises:
         UserError: a key, modality kind or data-set name that cannot be meant; one line that names it. What is wrong
             with a single parameter is left to `SearchSpace.from_dict`.
     """
-    content = {"on" if key is True else str(key): value for key, value in plain.items()}  # YAML 1.1 reads `on` as true
-    check_keys(source, content, (*TOP, "on"))
-    if content.get("version", 2) != 2:
-        raise UserError(f"{source}: version: found {content['version']!r}, expected 2")
-    on = as_plain(content.pop("on", None) or {})
-    if not isinstance(on, dict):
-        raise UserError(f"{source}: on: found {on!r}, expected a mapping of data sets' names to what they change")
-    for name, section in on.items():
-        _check_section(source, name, section, on, data)
-    content = as_plain({key: value for key, value in content.items() if key != "version"})
-    space = _laid_over({}, content, data, source)
-    for name, section in on.items():
-        if name in data.names:
-            space = _laid_over(space, section, data, f"{source}: on.{name}")
+    space: dict[str, Any] = {}
+    for layer in (*under, plain):
+        content = {
+            "on" if key is True else str(key): value for key, value in layer.items()
+        }  # YAML 1.1 reads `on` as true
+        content.pop("extends", None)
+        check_keys(source, content, (*TOP, "on"))
+        if content.get("version", 2) != 2:
+            raise UserError(f"{source}: version: found {content['version']!r}, expected 2")
+        on = as_plain(content.pop("on", None) or {})
+        if not isinstance(on, dict):
+            raise UserError(f"{source}: on: found {on!r}, expected a mapping of data sets' names to what they change")
+        for name, section in on.items():
+            _check_section(source, name, section, on, data)
+        own = as_plain({key: value for key, value in content.items() if key != "version"})
+        former = space.get("params") or {}
+        space = _laid_over(space, own, data, source)
+        if isinstance(space.get("params"), Mapping):
+            mine = {path: entry for path, entry in space["params"].items() if path not in former}
+            space["params"] = {**mine, **space["params"]}
+        for name, section in on.items():
+            if name in data.names:
+                space = _laid_over(space, section, data, f"{source}: on.{name}")
     return {"version": 1, **space}
 
 
@@ -112,7 +127,7 @@ def _laid_over(space: Mapping[str, Any], layer: Mapping[str, Any], data: TunedDa
         if key in layer:
             out[key] = _each_rule(layer[key], data, apart=key == "forbid")
     if "metric" in layer:
-        out["metric"] = merged_fields(space.get("metric"), layer["metric"])
+        out["metric"] = _merged(space.get("metric"), layer["metric"])
     params, fixed = space.get("params"), space.get("fixed")
     searched: set[str] = set()
     if isinstance(layer.get("params"), Mapping):
@@ -155,7 +170,7 @@ def _params(
             if entry is None:
                 out.pop(name, None)
             else:
-                out[name] = merged_fields(out.get(name), entry)
+                out[name] = _merged(out.get(name), entry)
     searched = {name for entries in spelt.values() for name, entry in entries.items() if entry is not None}
     return {name: out[name] for name in order if name in out}, searched
 
@@ -168,7 +183,7 @@ def _spelt_out(path: str, entry: Any, data: TunedData, where: str) -> Iterator[t
         _check_kinds(f"{where}: {path}.kinds", path, kinds, data)
     general = {key: value for key, value in entry.items() if key != "kinds"} if plain else entry
     for modality, kind in data.kinds.items() if path.endswith(EVERY) else [(None, None)]:
-        own = merged_fields(general, kinds[kind]) if kinds and kind in kinds else general
+        own = _merged(general, kinds[kind]) if kinds and kind in kinds else general
         if plain:
             own = dict(own)
             if own.get("choices") == MODALITIES:
@@ -218,7 +233,7 @@ def _bound(values: Mapping[str, Any], modalities: tuple[str, ...]) -> dict[str, 
     return out
 
 
-def merged_fields(old: Any, new: Any) -> Any:
+def _merged(old: Any, new: Any) -> Any:
     """A parameter's fields over another's; null takes a field away, and another type replaces the whole."""
     if (
         not isinstance(old, Mapping)

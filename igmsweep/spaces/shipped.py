@@ -9,7 +9,7 @@ from typing import Any
 from igmsweep import data as datasets
 from igmsweep.errors import UserError, nearest
 from igmsweep.schema.yaml_file import read_yaml
-from igmsweep.spaces.expand import TunedData, expand, merged_fields
+from igmsweep.spaces.expand import TunedData, expand
 
 DEFAULT = "default"
 """The shipped space of methods that bring none: what every training has."""
@@ -29,8 +29,8 @@ def space_names() -> list[str]:
 def former(name: str | Path) -> tuple[str, str] | None:
     """`(method, data set)` of a name of version 0.1, when each data set had files of its own.
 
-    >>> former("cremad-mla"), former("cremad"), former("mla")
-    (('mla', 'cremad'), ('igm', 'cremad'), None)
+    >>> former("cremad-joint"), former("cremad"), former("igm")
+    (('joint', 'cremad'), ('igm', 'cremad'), None)
     """
     data, _, method = str(name).partition("-")
     method = method or "igm"
@@ -55,44 +55,23 @@ def find_space(name: str | Path) -> Path:
     raise UserError(f"--space: no shipped space '{name}', expected a file or one of {', '.join(names)}{hint}")
 
 
-def extended(plain: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """A version-2 file with the shipped one under it that it `extends`: its own parameters come first, entries of both
-    are merged field by field, also under `on:`, and whatever else it says replaces the other's.
+def below(plain: Mapping[str, Any], source: str) -> list[dict[str, Any]]:
+    """The shipped files that a version-2 file extends, the lowest first; none where it extends none.
 
     Raises:
-        UserError: `extends` names no shipped space, or one that extends another.
+        UserError: `extends` names no shipped space.
     """
-    own: dict[str, Any] = {"on" if key is True else str(key): value for key, value in plain.items()}
-    if "extends" not in own:
-        return own
-    name = own.pop("extends")
-    if name not in space_names():
-        names = space_names()
+    if "extends" not in plain:
+        return []
+    name, names = plain["extends"], space_names()
+    if name not in names:
         raise UserError(
             f"{source}: extends: found {name!r}, expected one of {', '.join(names)}{nearest(str(name), names)}"
         )
-    base = {"on" if key is True else str(key): value for key, value in read_yaml(find_space(name)).items()}
-    if "extends" in base:
-        raise UserError(f"{source}: extends: {name} extends {base['extends']} itself; take that one")
-    if own.get("version", 2) != 2:
-        raise UserError(f"{source}: extends: it needs version: 2, found {own['version']!r}")
-    on = {**(base.get("on") or {}), **(own.get("on") or {})}
-    for data in set(base.get("on") or {}) & set(own.get("on") or {}):
-        on[data] = _over(base["on"][data], own["on"][data])
-    return {**_over(base, own), "version": 2, **({"on": on} if on else {})}
-
-
-def _over(base: Any, own: Any) -> Any:
-    """A section over another; what is no mapping is left to the checks that follow."""
-    if not (isinstance(base, Mapping) and isinstance(own, Mapping)):
-        return own
-    merged = {**base, **own}
-    if isinstance(base.get("params"), Mapping) and isinstance(own.get("params"), Mapping):
-        entries = {**own["params"], **{key: each for key, each in base["params"].items() if key not in own["params"]}}
-        for path in set(base["params"]) & set(own["params"]):
-            entries[path] = merged_fields(base["params"][path], own["params"][path])
-        merged["params"] = entries
-    return merged
+    if plain.get("version", 2) != 2:
+        raise UserError(f"{source}: extends: it needs version: 2, found {plain['version']!r}")
+    base = read_yaml(find_space(name))
+    return [*below(base, f"{name}.yaml"), base]
 
 
 def read_space(name: str | Path, data: TunedData | None = None) -> tuple[dict[str, Any], str]:
@@ -106,11 +85,12 @@ def read_space(name: str | Path, data: TunedData | None = None) -> tuple[dict[st
         UserError: there is no such space, or it cannot be read.
     """
     path = find_space(name)
-    plain = extended(read_yaml(path), path.name)
+    plain = read_yaml(path)
+    under = below(plain, path.name)
     was = None if path == Path(name) else former(name)
     if was is not None:
         data = TunedData.named(was[1])
     if plain.get("version") != 2 or data is None:
         return plain, path.name
     source = f"{path.name} on {data.names[0]}"
-    return expand(plain, data, source), source
+    return expand(plain, data, source, under), source

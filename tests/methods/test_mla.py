@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
 import torch
+from plain import SGD, Net, agree, batches, slope, tiny_training, train_to_the_end, weights_of
 
 from igmsweep.methods.mla import project
 from igmsweep.train import Training
@@ -30,3 +33,34 @@ def test_mla_shares_one_head(toy_config):
     assert not training.model.heads
     assert training.model.joint is not None
     assert len(list(training.model.joint.children())) == 1  # a single linear layer, as in MLA
+
+
+@pytest.mark.parametrize("modalities", [2, 3])
+@pytest.mark.parametrize("projector", ["exact", "off"])
+@pytest.mark.parametrize("order", ["after", "before"])
+def test_mla_is_its_equations(toy_config, modalities, projector, order):
+    """In every batch, modality by modality: the gradient of CE(W z_m + b, y), the head's weight gradient times P, a step of
+    this modality and the head; P <- P - P z z' P / (lambda + z' P z) with z the batch's mean feature and
+    lambda = lambda_0 decay^(t / T)."""
+    method = {"name": "mla", "projector": projector, "order": order, "regulariser": 0.2}
+    training = tiny_training(toy_config(modalities, method, stages__cycles=1, stages__epochs=2, model__head=[]))
+    net = Net(weights_of(training))
+    sgd = SGD(net)
+    p = np.eye(net.w["joint.0.weight"].shape[1])
+    for epoch in range(2):
+        found = list(batches(training, epoch))
+        for number, batch in enumerate(found):
+            regulariser = 0.2 * 0.1 ** (number / len(found))
+            for m in training.config.modalities:
+                z = net.encode(m, batch.x[m])
+                grads: dict[str, np.ndarray] = {}
+                dz = net.head_back("joint", z, slope(net.head("joint", z), batch.y), grads)
+                net.encode_back(m, batch.x[m], z, dz, grads)
+                mean = z.mean(0)
+                renewed = p - np.outer(p @ mean, p @ mean) / (regulariser + mean @ p @ mean)
+                if projector == "exact":
+                    grads["joint.0.weight"] = grads["joint.0.weight"] @ (renewed if order == "before" else p)
+                sgd.step(grads)
+                p = renewed
+    train_to_the_end(training)
+    agree(training, net.w)

@@ -130,11 +130,18 @@ def test_a_file_that_extends_a_shipped_one_lays_its_own_over_it(tmp_path: Path) 
     assert there["optim.lr.audio"]["low"] == 1e-4
 
 
+def test_what_an_extending_file_fixes_is_not_searched(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("version: 2\nextends: unimodal\nfixed: {method.modality: image}\nenqueue: [paper]\n")
+    found = load_space(file, TrainConfig(data="avdigits", method="unimodal")).described()
+    assert list(found["params"]) == ["optim.lr.audio", "optim.lr.image", "optim.weight_decay"]
+    assert (found["fixed"], found["enqueue"]) == ({"method.modality": "image"}, ["paper"])
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("version: 2\nextends: defualt\n", "extends: found 'defualt', expected one of .*did you mean 'default'"),
-        ("version: 2\nextends: mla\n", "extends: mla extends default itself"),
         ("version: 1\nextends: default\n", "extends: it needs version: 2, found 1"),
     ],
 )
