@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 import soundfile
 from PIL import Image
 
-from igmsweep.data.avdigits import AVDIGITS, CLASSES, make
+from igmsweep.data.avdigits import AVDIGITS, CLASSES, MARKER, make, settings, spoken
+from igmsweep.data.base import PARTS
+from igmsweep.data.synthesiser import Voice
 from igmsweep.errors import DataError
 
 COUNTS = (30, 20, 20)
@@ -52,6 +55,43 @@ def test_parts_share_no_clip_and_no_speaker(root: Path) -> None:
     for field in ("id", "group"):
         sets = [{getattr(sample, field) for sample in part} for part in parts]
         assert not (sets[0] & sets[1] or sets[0] & sets[2] or sets[1] & sets[2])
+
+
+def test_a_digit_that_comes_again_is_drawn_anew_and_stays_in_its_part_and_with_its_speaker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("igmsweep.data.avdigits.DIGITS", (12, 6, 6))
+    make(tmp_path / "avdigits", counts=(18, 9, 9))
+    owners: dict[str, tuple[str, str]] = {}
+    pictures: dict[str, set[bytes]] = {}
+    for part in PARTS:
+        for sample in AVDIGITS.index(tmp_path / "avdigits", part):
+            assert sample.group is not None
+            digit = sample.id.split("_")[2]
+            assert owners.setdefault(digit, (part, sample.group)) == (part, sample.group)
+            pictures.setdefault(digit, set()).add(AVDIGITS.read(sample)["image"].tobytes())
+    assert len(pictures) == 24
+    assert sum(map(len, pictures.values())) == 36
+
+
+def test_a_clip_whose_word_is_lost_is_noise_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    voice = Voice.draw(np.random.default_rng(0))
+    peaks = []
+    for share in (0.0, 1.0):
+        monkeypatch.setattr("igmsweep.data.avdigits.UNHEARD", share)
+        power = [spoken("six", voice, np.random.default_rng(seed)).reshape(36, -1).var(axis=1) for seed in range(10)]
+        peaks.append(np.mean([p.max() / p.min() for p in power]))
+    assert peaks[0] > 3 * peaks[1]
+
+
+def test_a_folder_of_another_version_is_refused(tmp_path: Path) -> None:
+    old = {"version": 1, "snr_db": 6.0, "pixel_noise": 0.2, "speakers": [36, 8, 8], "size": 28}
+    (tmp_path / MARKER).write_text(json.dumps({"settings": old, "seed": 0, "counts": [1257, 180, 360]}))
+    with pytest.raises(DataError, match="another version of igmsweep") as refused:
+        AVDIGITS.ensure(tmp_path)
+    assert "\n" not in str(refused.value)
+    (tmp_path / MARKER).write_text(json.dumps({"settings": settings(), "seed": 0, "counts": [1, 1, 1]}))
+    AVDIGITS.ensure(tmp_path)  # this version's own settings, as they come back from the file, are accepted
 
 
 def test_a_sample_reads_as_its_modalities_say_and_transforms_to_finite_floats(root: Path) -> None:
