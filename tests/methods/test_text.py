@@ -82,7 +82,7 @@ def trained(method: str, table: Path, bert: str, **changes: Any) -> tuple[Traini
     config = TrainConfig(
         data={
             "name": str(table),
-            "options": {"size": 16, "crop": 16, "tokens": TOKENS, "tokenizer": "words", "vocabulary": VOCABULARY},
+            "options": {"size": 16, "crop": 16, "tokens": TOKENS, "vocabulary": VOCABULARY, "frontend": "mel8k"},
         },
         method={"name": method} | ACTING.get(method, {}),
         model={"encoder": {"text": f"bert:{bert}"}, "width": 4, "head": [8]},
@@ -134,7 +134,6 @@ def test_every_method_trains_beside_a_frozen_text_encoder(tables, bert, method):
     assert moved(training, before) == {"text": False, "image": method != "unimodal"}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("method", methods.names())
 def test_every_method_trains_texts_pictures_and_sounds(tables, bert, method):
     training, before = trained(method, tables[3], bert)
