@@ -31,7 +31,7 @@ HANDOVERS = [
     for rule in ("last", "best_val", "best_fused")
     if rule != "best_fused" or name in STAGED
 ]
-RATES = {"m0": 0.2, "m1": 0.1, "m2": 0.05}
+RATES = {"m0": 0.1, "m1": 0.2, "m2": 0.05}
 
 
 def quick(toy_config, modalities, variant, **changes):
@@ -43,7 +43,7 @@ def quick(toy_config, modalities, variant, **changes):
 @pytest.mark.slow
 @pytest.mark.parametrize(("variant", "modalities"), LEARNS)
 def test_every_method_learns_with_finite_losses(toy_config, variant, modalities):
-    config = toy_config(modalities, VARIANTS[variant], stages__cycles=3)
+    config = toy_config(modalities, VARIANTS[variant], stages__cycles=3, stages__handover="best_fused")
     result = train(config)
     assert result.metrics["val/acc"] > 0.6
     assert all(value == value for value in result.metrics.values())
@@ -124,16 +124,14 @@ def test_the_same_configuration_gives_the_same_metrics_and_another_seed_does_not
 
 
 TELLS = {
-    "ogr_gb-online": "ogr_gb/weight/fused",
     "ogm-sum": "ogm/k/m0",
     "ogm-rate": "ogm/k/m0",
     "domfn-penalise": "domfn/fused",
-    "mses-stops": "lr/m0",
+    "mses-stops": "lr/m1",
     "mslr-smooth": "lr/m0",
     "mslr-window-1": "lr/m1",
     "pmr-sum": "pmr/beta/m1",
     "agm-features": "agm/kappa/m0",
-    "mmpareto-tensor": "mmpareto/conflict/m0",
     "smv-at-once": "smv/samples",
     "smv-modality": "smv/samples",
     "reconboost-pretrained": "stage_name",
@@ -152,8 +150,9 @@ def test_methods_act_within_the_few_epochs_of_these_tests(toy_config, variant):
 @pytest.mark.parametrize("name", methods.names())
 def test_every_method_trains_in_bfloat16(toy_config, name):
     """Weights stay float32, the loss is that of float32 to bfloat16's three digits, and not its very bits."""
-    full = Training(quick(toy_config, 3, name, stages__cycles=1))
-    half = Training(quick(toy_config, 3, name, stages__cycles=1, precision="bf16"))
+    changes = {"stages__cycles": 1, "optim__lr": 0.01}
+    full = Training(toy_config(3, name, optim__batch_size=48, **changes))
+    half = Training(toy_config(3, name, optim__batch_size=48, precision="bf16", **changes))
     (exact, *_), rows = [epoch.metrics for epoch in full.epochs()], [epoch.metrics for epoch in half.epochs()]
     assert all(math.isfinite(value) for row in rows for value in row.values() if isinstance(value, float))
     assert rows[0]["train/loss"] == pytest.approx(exact["train/loss"], rel=0.05)
@@ -162,10 +161,9 @@ def test_every_method_trains_in_bfloat16(toy_config, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", SHIPPED)
-def test_every_method_learns_under_adam(toy_config, variant):
-    changes = {"optim__name": "adam", "optim__lr": 0.01, "stages__cycles": 3}
-    result = train(toy_config(3, VARIANTS[variant], **changes))
+@pytest.mark.parametrize("name", methods.names())
+def test_every_method_learns_under_adam(toy_config, name):
+    result = train(toy_config(2, name, optim__name="adam", optim__lr=0.01))
     assert all(math.isfinite(value) for row in result.history for value in row.values() if isinstance(value, float))
     assert result.metrics["val/acc"] > 0.6
 

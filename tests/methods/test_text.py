@@ -22,7 +22,7 @@ from igmsweep.train import Training
 
 transformers = pytest.importorskip("transformers")
 VOCABULARY, TOKENS = 32, 6
-ACTING: dict[str, dict[str, Any]] = {"smv": {"warmup": 0.0}, "igm": {"rho": 0.05}, "pmr": {"fraction": 0.5}}
+ACTING: dict[str, dict[str, Any]] = {"smv": {"warmup": 0.0}, "igm": {"rho": 0.05}}
 """Settings without which a method does nothing in two epochs on twelve samples."""
 
 

@@ -23,7 +23,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "mses-stops": {"name": "mses", "patience": 1, "smoothing": 0.0},
     "mslr-smooth": {"name": "mslr", "strategy": "smooth"},
     "mslr-window-1": {"name": "mslr", "window": 1, "pretrain": 0.0},
-    "pmr-sum": {"name": "pmr", "fusion": "sum", "end": 1.0, "entropy_end": 0.5},
+    "pmr-sum": {"name": "pmr", "fusion": "sum", "coefficients": "hard"},
     "agm-features": {"name": "agm", "blank": "features", "fusion": "sum", "acts_on": "rate"},
     "mmpareto-tensor": {"name": "mmpareto", "rescale": "tensor"},
     "smv-at-once": {"name": "smv", "warmup": 0.0},
