@@ -76,5 +76,6 @@ class Toy(DataSet):
         }
 
 
+TOY1 = Toy(1)
 TOY2 = Toy(2)
 TOY3 = Toy(3)

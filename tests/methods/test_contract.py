@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
+from functools import partialmethod
 from pathlib import Path
 
 import pytest
@@ -11,18 +13,37 @@ from torch.nn import functional as F
 
 from igmsweep import methods
 from igmsweep.data import load_search
+from igmsweep.errors import UserError
 from igmsweep.methods.base import entropy_weights
 from igmsweep.train import Training, train
 
 sys.path.insert(0, str(Path(__file__).parent))  # the methods under test
 from variants import VARIANTS
 
+SHIPPED = [name for name, method in VARIANTS.items() if ".py" not in method["name"]]
+LEARNS = [(name, count) for name in SHIPPED for count in (2, 3) if name in methods.names() or count == 3]
+"""Every method on two and three modalities as it comes, its further settings on three."""
+STAGED = ["igm", "mslr", "domfn", "mses-stops", "reconboost", "reconboost-pretrained", "boosting", "stopping"]
+"""Where a training has several stages, or its method changes weights: `best_fused` is not `best_val`."""
+HANDOVERS = [
+    (name, rule)
+    for name in VARIANTS
+    for rule in ("last", "best_val", "best_fused")
+    if rule != "best_fused" or name in STAGED
+]
+RATES = {"m0": 0.1, "m1": 0.2, "m2": 0.05}
+
+
+def quick(toy_config, modalities, variant, **changes):
+    """Four steps an epoch, at rates that differ between the modalities: enough for all but learning."""
+    rates = {f"optim__lr__m{number}": RATES[f"m{number}"] for number in range(modalities)}
+    return toy_config(modalities, VARIANTS[variant], **{"optim__batch_size": 48} | rates | changes)
+
 
 @pytest.mark.slow
-@pytest.mark.parametrize("modalities", [2, 3])
-@pytest.mark.parametrize("variant", [name for name, method in VARIANTS.items() if ".py" not in method["name"]])
+@pytest.mark.parametrize(("variant", "modalities"), LEARNS)
 def test_every_method_learns_with_finite_losses(toy_config, variant, modalities):
-    config = toy_config(modalities, VARIANTS[variant], stages__cycles=3)
+    config = toy_config(modalities, VARIANTS[variant], stages__cycles=3, stages__handover="best_fused")
     result = train(config)
     assert result.metrics["val/acc"] > 0.6
     assert all(value == value for value in result.metrics.values())
@@ -30,10 +51,9 @@ def test_every_method_learns_with_finite_losses(toy_config, variant, modalities)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("handover", ["last", "best_val", "best_fused"])
+@pytest.mark.parametrize(("variant", "handover"), HANDOVERS)
 def test_a_results_scores_are_those_of_the_weights_it_ends_with(toy_config, variant, handover):
-    result = train(toy_config(2, VARIANTS[variant], stages__cycles=1, stages__handover=handover, optim__lr=0.2))
+    result = train(quick(toy_config, 2, variant, stages__cycles=1, stages__handover=handover))
     again = result.evaluate(load_search(result.config.data).val)
     assert {f"val/{name}": value for name, value in again.items()} == {
         name: value for name, value in result.metrics.items() if name.startswith("val/")
@@ -43,7 +63,7 @@ def test_a_results_scores_are_those_of_the_weights_it_ends_with(toy_config, vari
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_prediction_leaves_the_model_as_it_was(toy_config, variant):
-    result = train(toy_config(3, VARIANTS[variant], stages__cycles=1, stages__epochs=1))
+    result = train(quick(toy_config, 3, variant, stages__cycles=1, stages__epochs=1))
     before = {name: tensor.clone() for name, tensor in result.model.state_dict().items()}
     result.evaluate(load_search(result.config.data).val)
     assert all(torch.equal(tensor, before[name]) for name, tensor in result.model.state_dict().items())
@@ -76,8 +96,6 @@ def test_entropy_weights_are_per_sample_and_favour_the_surer_modality():
 
 
 def test_names_and_unknown_methods():
-    from igmsweep.errors import UserError
-
     assert {"igm", "mla", "joint", "unimodal"} <= set(methods.names())
     with pytest.raises(UserError, match=r"unknown method 'igmm'.*did you mean 'igm'"):
         methods.get("igmm")
@@ -86,7 +104,7 @@ def test_names_and_unknown_methods():
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_training_cut_after_any_epoch_goes_on_with_the_same_bits(toy_config, tmp_path, variant):
-    config = toy_config(2, VARIANTS[variant], optim__schedule="plateau", optim__patience=0)
+    config = quick(toy_config, 2, variant, optim__schedule="plateau", optim__patience=0)
     whole = train(config, lambda step, row, save: save(tmp_path / f"{step}.pt"))
     assert len(whole.history) > 2
     for cut in range(1, len(whole.history)):
@@ -99,10 +117,92 @@ def test_a_training_cut_after_any_epoch_goes_on_with_the_same_bits(toy_config, t
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", [name for name in VARIANTS if "inert" not in name])
 def test_the_same_configuration_gives_the_same_metrics_and_another_seed_does_not(toy_config, variant):
-    one, two = train(toy_config(2, VARIANTS[variant])), train(toy_config(2, VARIANTS[variant]))
+    one, two = train(quick(toy_config, 2, variant)), train(quick(toy_config, 2, variant))
     assert without_time(one.history) == without_time(two.history)
     assert one.metrics == two.metrics
-    assert without_time(train(toy_config(2, VARIANTS[variant], seed=1)).history) != without_time(one.history)
+    assert without_time(train(quick(toy_config, 2, variant, seed=1)).history) != without_time(one.history)
+
+
+TELLS = {
+    "ogm-sum": "ogm/k/m0",
+    "ogm-rate": "ogm/k/m0",
+    "domfn-penalise": "domfn/fused",
+    "mses-stops": "lr/m1",
+    "mslr-smooth": "lr/m0",
+    "mslr-window-1": "lr/m1",
+    "pmr-sum": "pmr/beta/m1",
+    "agm-features": "agm/kappa/m0",
+    "smv-at-once": "smv/samples",
+    "smv-modality": "smv/samples",
+    "reconboost-pretrained": "stage_name",
+}
+"""A metric that changes from epoch to epoch because the method acts."""
+
+
+@pytest.mark.parametrize("variant", TELLS)
+def test_methods_act_within_the_few_epochs_of_these_tests(toy_config, variant):
+    """Else a training that goes on with the same bits says nothing of their state."""
+    history = train(quick(toy_config, 2, variant)).history
+    assert len({row[TELLS[variant]] for row in history if TELLS[variant] in row}) > 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", methods.names())
+def test_every_method_trains_in_bfloat16(toy_config, name):
+    """Weights stay float32, the loss is that of float32 to bfloat16's three digits, and not its very bits."""
+    changes = {"stages__cycles": 1, "optim__lr": 0.01}
+    full = Training(toy_config(3, name, optim__batch_size=48, **changes))
+    half = Training(toy_config(3, name, optim__batch_size=48, precision="bf16", **changes))
+    (exact, *_), rows = [epoch.metrics for epoch in full.epochs()], [epoch.metrics for epoch in half.epochs()]
+    assert all(math.isfinite(value) for row in rows for value in row.values() if isinstance(value, float))
+    assert rows[0]["train/loss"] == pytest.approx(exact["train/loss"], rel=0.05)
+    assert rows[0]["train/loss"] != exact["train/loss"]
+    assert {x.dtype for x in half.model.parameters()} == {torch.float32}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", methods.names())
+def test_every_method_learns_under_adam(toy_config, name):
+    result = train(toy_config(2, name, optim__name="adam", optim__lr=0.01))
+    assert all(math.isfinite(value) for row in result.history for value in row.values() if isinstance(value, float))
+    assert result.metrics["val/acc"] > 0.6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["agm", "mmpareto", "ogr_gb", "smv"])
+def test_methods_that_run_encoders_out_of_turn_agree_with_themselves_compiled(toy_config, name, monkeypatch):
+    """Passes in evaluation mode, two backward passes through one forward, copies of the model, batches of any length.
+
+    Traced as `compile: true` has it, but run by torch's own kernels: no compiler is needed, and none is waited for.
+    """
+    pytest.importorskip("torch._dynamo")
+    monkeypatch.setattr(torch.nn.Module, "compile", partialmethod(torch.nn.Module.compile, backend="aot_eager"))
+    torch._dynamo.reset()
+    traced = torch._dynamo.utils.counters["stats"]
+    traced.clear()
+    config = quick(toy_config, 2, name, stages__cycles=1, **{"method__warmup": 0.0} if name == "smv" else {})
+    eager = train(config)
+    assert not traced
+    compiled = train(config.override({"compile": True}))
+    assert traced["unique_graphs"] >= 2
+    for one, other in zip(eager.history, compiled.history, strict=True):
+        assert other["train/loss"] == pytest.approx(one["train/loss"], rel=2e-3)
+        assert other["val/loss"] == pytest.approx(one["val/loss"], rel=2e-3)
+    assert list(eager.model.state_dict()) == list(compiled.model.state_dict())
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_a_method_for_two_modalities_refuses_data_of_one_in_one_line(toy_config, name):
+    about = methods.get(name).about
+    assert about is not None
+    if about.modalities == 1:
+        assert toy_config(1, name).modalities == ("m0",)
+        return
+    with pytest.raises(UserError) as caught:
+        toy_config(1, name)
+    assert f"method.name: {name} needs {about.modalities} modalities or more" in str(caught.value)
+    assert str(caught.value).endswith("has 1")
+    assert "\n" not in str(caught.value)
 
 
 def same(one: dict, other: dict) -> bool:

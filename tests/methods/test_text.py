@@ -22,7 +22,7 @@ from igmsweep.train import Training
 
 transformers = pytest.importorskip("transformers")
 VOCABULARY, TOKENS = 32, 6
-ACTING: dict[str, dict[str, Any]] = {"smv": {"warmup": 0.0}, "igm": {"rho": 0.05}, "pmr": {"fraction": 0.5}}
+ACTING: dict[str, dict[str, Any]] = {"smv": {"warmup": 0.0}, "igm": {"rho": 0.05}}
 """Settings without which a method does nothing in two epochs on twelve samples."""
 
 
@@ -82,7 +82,7 @@ def trained(method: str, table: Path, bert: str, **changes: Any) -> tuple[Traini
     config = TrainConfig(
         data={
             "name": str(table),
-            "options": {"size": 16, "crop": 16, "tokens": TOKENS, "tokenizer": "words", "vocabulary": VOCABULARY},
+            "options": {"size": 16, "crop": 16, "tokens": TOKENS, "vocabulary": VOCABULARY, "frontend": "mel8k"},
         },
         method={"name": method} | ACTING.get(method, {}),
         model={"encoder": {"text": f"bert:{bert}"}, "width": 4, "head": [8]},
@@ -134,7 +134,6 @@ def test_every_method_trains_beside_a_frozen_text_encoder(tables, bert, method):
     assert moved(training, before) == {"text": False, "image": method != "unimodal"}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("method", methods.names())
 def test_every_method_trains_texts_pictures_and_sounds(tables, bert, method):
     training, before = trained(method, tables[3], bert)
