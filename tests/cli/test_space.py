@@ -61,7 +61,7 @@ def test_words_that_yaml_would_read_otherwise_are_quoted() -> None:
 
 @pytest.mark.slow
 def test_a_file_is_validated_for_a_data_set_and_a_method(tmp_path: Path) -> None:
-    assert igmsweep("space", "validate", "igm", "--data", "nvgesture").stdout == "igm: valid, 9 parameters\n"
+    assert igmsweep("space", "validate", "igm", "--data", "nvgesture").stdout == "igm: valid, 10 parameters\n"
     (tmp_path / "two.yaml").write_text("version: 2\nparams:\n  optim.lr.*: {type: float, low: 1e-3, high: 1}\n")
     (tmp_path / "one.yaml").write_text("params:\n  optim.lr.image: {type: float, low: 1e-3, high: 1}\n")
     for name, data, code, words in (
