@@ -137,6 +137,7 @@ def test_a_training_is_its_equations(toy_config, modalities, changes):
     assert np.allclose(training.method.state["means"].numpy(), [e_mean[m] for m in names], atol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modalities", [2, 3])
 @pytest.mark.parametrize("changes", [{}, {"fusion": "sum"}, {"blank": "features"}, {"acts_on": "rate"}], ids=str)
 def test_without_strength_and_clipping_it_is_joint_training_to_the_bit(toy_config, changes, modalities):
@@ -154,6 +155,7 @@ def test_outside_its_window_it_is_joint_training_to_the_bit(toy_config):
     assert not same_bits(toy_config(2, {**agm, "end": 1.0}, **SHORT), joint)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fusion", ["concat", "sum"])
 def test_the_order_of_the_modalities_does_not_matter(toy_config, fusion):
     method = {"name": "agm", "fusion": fusion}

@@ -140,6 +140,7 @@ TELLS = {
 """A metric that changes from epoch to epoch because the method acts."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", TELLS)
 def test_methods_act_within_the_few_epochs_of_these_tests(toy_config, variant):
     """Else a training that goes on with the same bits says nothing of their state."""

@@ -81,6 +81,7 @@ def alone(logits: dict[str, np.ndarray], y: np.ndarray) -> dict[str, np.ndarray]
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("modalities", "threshold"), [(2, 0.0005), (3, 0.004)])
 @pytest.mark.parametrize("divergence", ["reward", "penalise"])
 def test_samples_that_agree_are_fused_and_others_train_single_modalities(toy_config, modalities, threshold, divergence):
@@ -109,6 +110,7 @@ def test_samples_that_agree_are_fused_and_others_train_single_modalities(toy_con
     assert "domfn/fused" not in rows[0]
 
 
+@pytest.mark.slow
 def test_the_order_of_the_modalities_does_not_matter(toy_config):
     method = {"name": "domfn", "threshold": 0.004}
     fixed = {"stages__cycles": 1, "stages__epochs": 2}

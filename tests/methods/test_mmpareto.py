@@ -61,6 +61,7 @@ def reconciled(mm: Arrays, u: Arrays, rescale: str) -> tuple[Arrays, bool]:
     return found, conflict
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modalities", [2, 3])
 @pytest.mark.parametrize("rescale", ["encoder", "tensor"])
 def test_two_gradients_an_encoder_are_reconciled(toy_config, modalities, rescale):
@@ -121,6 +122,7 @@ def test_gradients_that_agree_are_summed(toy_config):
     agree(ours, weights_of(joint), 1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modalities", [2, 3])
 def test_equal_weights_and_gamma_one_are_joint_training_bit_for_bit(toy_config, modalities):
     fixed = {"stages__cycles": 1, "stages__epochs": 1, "model__head": []}
@@ -195,6 +197,7 @@ def test_gradients_in_conflict_are_lengthened_to_the_sum(toy_config):
     assert found.norm() <= total.norm() * (1 + 1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weights", ["pareto", "equal"])
 @pytest.mark.parametrize(("optimizer", "acts_on"), [("sgd", "auto"), ("sgd", "rate"), ("adam", "auto")])
 def test_gamma_acts_on_the_step(toy_config, optimizer, acts_on, weights):

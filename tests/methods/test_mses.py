@@ -29,6 +29,7 @@ from igmsweep.train import Training, train
 PATIENCE, SMOOTHING = 1, 0.6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modalities", [2, 3])
 @pytest.mark.parametrize("mu", [0.0, 0.7])
 def test_a_modality_goes_back_to_its_best_epoch_and_rests(toy_config, modalities, mu):
@@ -94,6 +95,7 @@ def one_rests(training: Training, monkeypatch: pytest.MonkeyPatch, losses: list[
     return training
 
 
+@pytest.mark.slow
 def test_nothing_of_a_resting_modality_moves(toy_config, monkeypatch):
     """Weights, batch-norm statistics and momentum: weight decay is strong here, and momentum was there."""
     config = toy_config(2, {"name": "mses", "patience": 1}, stages__cycles=1, stages__epochs=6, optim__weight_decay=0.1)
@@ -149,6 +151,7 @@ def test_the_training_ends_when_all_rest(toy_config, monkeypatch):
     assert "weights" not in training.method.state["m0"]  # they are in the model, and once is enough
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mu", [0.0, 0.5])
 def test_before_any_stop_it_is_joint_training_bit_for_bit(toy_config, mu):
     fixed = {"stages__cycles": 1, "stages__epochs": 1, "model__head": []}

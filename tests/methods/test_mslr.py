@@ -30,6 +30,7 @@ EPOCHS, WINDOW, MOST = 6, 2, 2.0
 RATES = (0.0002, 0.0008, 0.0004)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modalities", [2, 3])
 @pytest.mark.parametrize("strategy", ["keep", "smooth", "dynamic"])
 def test_each_modality_goes_at_its_own_rate(toy_config, modalities, strategy):
@@ -87,6 +88,7 @@ def test_the_order_of_the_modalities_does_not_matter(toy_config):
     assert rows[-1]["lr/m2"] != 0.002
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["keep", "dynamic"])
 def test_until_the_rates_move_it_is_joint_training_bit_for_bit(toy_config, strategy):
     """`dynamic` has no window of accuracies before its second epoch is over (window 1): two epochs are joint ones."""

@@ -91,6 +91,7 @@ def test_a_training_is_its_equations(toy_config, modalities, changes):
     agree(training, net.w)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modalities", [2, 3])
 @pytest.mark.parametrize("fusion", ["concat", "sum"])
 def test_without_strength_and_noise_it_is_joint_training_to_the_bit(toy_config, fusion, modalities):
@@ -162,6 +163,7 @@ def test_tensors_of_one_element_stay_finite(toy_config, ge):
     assert all(training.model.encoders[name].scale != 1 for name in training.model.modalities)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scope", ["conv", "weights", "all"])
 def test_the_scope_says_which_tensors_of_the_encoder_are_slowed(toy_config, scope):
     """k is 0 to the bit, and there is no weight decay: what is in the scope of the leader does not move."""
@@ -188,6 +190,7 @@ def test_under_adam_the_factor_acts_on_rates(toy_config):
     assert steps["auto"][leader] == pytest.approx(k[leader] * steps["gradient"][leader], rel=0.01)
 
 
+@pytest.mark.slow
 def test_under_sgd_the_factor_acts_on_gradients(toy_config):
     configs = {
         acts_on: toy_config(2, {"name": "ogm", "acts_on": acts_on}, **SHORT) for acts_on in ("auto", "gradient", "rate")

@@ -70,6 +70,7 @@ def estimate(training: Training, net: Net, epoch: int, length: int) -> dict[str,
     return {k: value / sum(raw.values()) for k, value in raw.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modalities", [2, 3])
 @pytest.mark.parametrize("mode", ["offline", "online"])
 def test_losses_are_weighted_by_gain_over_squared_overfitting(toy_config, modalities, mode):
@@ -114,6 +115,7 @@ def test_the_order_of_the_modalities_does_not_matter(toy_config):
     agree_in_any_order(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modalities", [2, 3])
 def test_all_weight_on_the_fused_loss_is_joint_training_bit_for_bit(toy_config, modalities):
     weights = [0.0] * modalities + [1.0]
@@ -136,6 +138,7 @@ def test_weights_of_one_are_joint_training_with_unimodal_losses(toy_config):
     assert all(torch.equal(x, found[name]) for name, x in joint.model.state_dict().items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["offline", "online"])
 def test_an_estimate_leaves_the_model_as_it_was(toy_config, mode):
     """Weights, batch-norm statistics, modes, gradients and the loader's epoch: the copies took it all."""

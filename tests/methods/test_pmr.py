@@ -106,6 +106,7 @@ def class_means(net: Net, training: Training, share: float) -> Arrays:
     return {m: np.stack([np.concatenate(each)[labels == k].mean(0) for k in range(CLASSES)]) for m, each in z.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modalities", [2, 3])
 @pytest.mark.parametrize("fusion", ["concat", "sum"])
 def test_without_weights_it_is_joint_training_to_the_bit(toy_config, fusion, modalities):

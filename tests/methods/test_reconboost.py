@@ -185,6 +185,7 @@ def bits(toy_config, **params):
     return train(toy_config(2, method, stages__cycles=1, stages__epochs=3)).model.state_dict()
 
 
+@pytest.mark.slow
 def test_the_alignment_has_a_gradient_attached_and_none_as_released(toy_config):
     attached, released, none = (
         bits(toy_config, alignment="attached"),
@@ -236,6 +237,7 @@ def parts(training):
     return {name: {key: x.clone() for key, x in state.items()} for name, state in found.items()}
 
 
+@pytest.mark.slow
 def test_a_turn_moves_one_modality_and_a_rectification_those_that_have_had_one(toy_config):
     """The others are looked at in evaluation mode: their batch-norm statistics stay; so does the boosting rate."""
     training = Training(toy_config(3, {"name": "reconboost", "rectify": 0.75}, stages__cycles=1, stages__epochs=4))

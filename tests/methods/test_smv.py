@@ -131,6 +131,7 @@ def together(training, expected):
     agree(training, net.w)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("modalities", "most"), [(2, 3), (2, 1), (3, 2)])
 def test_samples_are_drawn_again_with_one_modality_each_by_their_contribution(toy_config, modalities, most):
     method = {"name": "smv", "warmup": 0.0, "copies": most}
@@ -175,6 +176,7 @@ def test_the_modality_with_the_larger_gap_is_drawn_again_by_the_gap(toy_config, 
     assert max(counts) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [{"copies": 0}, {"level": "modality", "alpha": 0.0}, {"warmup": 1.0}])
 def test_without_copies_or_before_the_first_valuation_it_is_joint_training(toy_config, method):
     smv = train(toy_config(2, {"name": "smv"} | method, stages__cycles=1))
@@ -183,6 +185,7 @@ def test_without_copies_or_before_the_first_valuation_it_is_joint_training(toy_c
     assert all(torch.equal(x, weights[name]) for name, x in smv.model.state_dict().items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("warmup", "plain"), [(0.0, 1), (0.25, 1), (0.5, 2), (0.75, 3)])
 def test_the_first_valuation_ends_the_warm_up(toy_config, warmup, plain):
     """Released: after 5 of 60 epochs; the valuation is at the end of the fifth, so that the sixth draws by it."""
@@ -256,6 +259,7 @@ def test_shares_sum_to_the_whole_and_go_with_their_modality(count, seed):
     assert all(found[m][0].item() == pytest.approx(exact[m][0]) for m in names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["sample", "modality"])
 def test_a_valuation_leaves_weights_statistics_and_modes_alone(toy_config, level):
     training = Training(toy_config(3, {"name": "smv", "level": level, "warmup": 0.0}))

@@ -121,6 +121,7 @@ def told(training: Training) -> set[str]:
     return {name for name in training.config.modalities if f"val/{name}/acc" in training.history[-1]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", methods.names())
 def test_every_method_trains_texts_and_pictures_under_adam(tables, bert, method):
     training, before = trained(method, tables[2], bert, optim__name="adam")
@@ -128,12 +129,14 @@ def test_every_method_trains_texts_and_pictures_under_adam(tables, bert, method)
     assert told(training) == ({"text"} if method == "unimodal" else {"text", "image"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", methods.names())
 def test_every_method_trains_beside_a_frozen_text_encoder(tables, bert, method):
     training, before = trained(method, tables[2], bert, model__frozen__text=True)
     assert moved(training, before) == {"text": False, "image": method != "unimodal"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", methods.names())
 def test_every_method_trains_texts_pictures_and_sounds(tables, bert, method):
     training, before = trained(method, tables[3], bert)
