@@ -21,8 +21,8 @@ sys.path.insert(0, str(Path(__file__).parent))  # the methods under test
 from variants import VARIANTS
 
 SHIPPED = [name for name, method in VARIANTS.items() if ".py" not in method["name"]]
-LEARNS = [(name, count) for name in SHIPPED for count in (2, 3) if name in methods.names() or count == 3]
-"""Every method on two and three modalities as it comes, its further settings on three."""
+LEARNS = [(name, 2) for name in SHIPPED if "inert" not in name] + [(name, 3) for name in methods.names()]
+"""Every method on two and on three modalities as it comes, its further settings on two."""
 STAGED = ["igm", "mslr", "domfn", "mses-stops", "reconboost", "reconboost-pretrained", "boosting", "stopping"]
 """Where a training has several stages, or its method changes weights: `best_fused` is not `best_val`."""
 HANDOVERS = [
@@ -117,10 +117,11 @@ def test_a_training_cut_after_any_epoch_goes_on_with_the_same_bits(toy_config, t
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", [name for name in VARIANTS if "inert" not in name])
 def test_the_same_configuration_gives_the_same_metrics_and_another_seed_does_not(toy_config, variant):
-    one, two = train(quick(toy_config, 2, variant)), train(quick(toy_config, 2, variant))
+    config = quick(toy_config, 2, variant, stages__cycles=1)
+    one, two = train(config), train(config)
     assert without_time(one.history) == without_time(two.history)
     assert one.metrics == two.metrics
-    assert without_time(train(quick(toy_config, 2, variant, seed=1)).history) != without_time(one.history)
+    assert without_time(train(config.override({"seed": 1})).history) != without_time(one.history)
 
 
 TELLS = {
@@ -169,9 +170,9 @@ def test_every_method_learns_under_adam(toy_config, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["agm", "mmpareto", "ogr_gb", "smv"])
+@pytest.mark.parametrize("name", ["agm", "mmpareto", "smv"])
 def test_methods_that_run_encoders_out_of_turn_agree_with_themselves_compiled(toy_config, name, monkeypatch):
-    """Passes in evaluation mode, two backward passes through one forward, copies of the model, batches of any length.
+    """Passes in evaluation mode, two backward passes through one forward, batches of any length.
 
     Traced as `compile: true` has it, but run by torch's own kernels: no compiler is needed, and none is waited for.
     """
