@@ -101,7 +101,7 @@ class ReconBoost(Method):
     def stages(self, count: int, epochs: Mapping[str, int]) -> list[Stage]:
         """A cycle gives every modality its epochs: some in its own turn, the rest in the rectifications after turns."""
         names, least = self.modalities, min(epochs.values())
-        shared = min(least - 1, round(self.params.rectify * least))
+        shared = self._rectified = min(least - 1, round(self.params.rectify * least))
         turns: list[Stage] = []
         for place, name in enumerate(names):
             turns.append(Stage((name,), epochs[name] - shared))
@@ -116,6 +116,10 @@ class ReconBoost(Method):
 
     def begin_stage(self, run: Run) -> None:
         assert run.stage is not None
+        if self.params.rectify > 0 and self._rectified == 0:
+            run.note(
+                "reconboost: a cycle of so few epochs has none for rectification; raise stages.epochs to 3 or more"
+            )
         if run.stage.name == "train":
             self.state["before"] = self.state.get("turn", "")
             (self.state["turn"],) = run.active

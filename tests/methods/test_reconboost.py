@@ -266,3 +266,12 @@ def test_presets_name_the_two_forms(toy_config, preset):
     forms = {"paper": ("full", "attached", 1.0), "released": ("true_class", "released", 5.0)}
     assert (method.residual, method.alignment, method.w1) == forms[preset]
     assert method.w1 * method.w2_ratio == pytest.approx({"paper": 0.2, "released": 1.0}[preset])
+
+
+def test_a_cycle_too_short_for_rectification_is_told(toy_config):
+    short = Training(toy_config(2, "reconboost", stages__cycles=1, stages__epochs=1))
+    names = [epoch.metrics["stage_name"] for epoch in short.epochs()]
+    assert set(names) == {"train"}
+    assert [line for line in short.run.notes if "stages.epochs to 3 or more" in line]
+    longer = Training(toy_config(2, "reconboost", stages__cycles=1, stages__epochs=3))
+    assert "rectify" in [epoch.metrics["stage_name"] for epoch in longer.epochs()] and not longer.run.notes
