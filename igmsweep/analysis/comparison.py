@@ -22,6 +22,7 @@ from igmsweep.analysis.report import check_formats, to_log
 from igmsweep.analysis.style import SERIES, figure, text
 from igmsweep.errors import NothingCompleted, UserError
 from igmsweep.frame import Sweep, find_sweeps, read_sweep
+from igmsweep.lines import aligned
 from igmsweep.record.states import FINISHED
 
 
@@ -95,9 +96,8 @@ def compare(
     for warning in found.warnings:
         say(f"warning: {warning}")
     heads, rows = shown(found.table)
-    widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
-    for row in [heads, *rows]:
-        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for line in aligned([heads, *rows]):
+        say(line)
     if "csv" in formats:
         (place / "compare.csv").write_text(tables.to_csv(found.table), "utf-8")
     if "md" in formats:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
+
+from igmsweep.lines import aligned
 
 WIDTH = 100
 
@@ -40,33 +41,24 @@ def methods(
                 each["source"] or "-",
             )
         )
-    typer.echo("\n".join(_table(rows)))
-    typer.echo("\ncost: time of an epoch over that of joint training (docs/comparison.md)")
+    typer.echo("\n".join(aligned(rows)))
+    typer.echo("\ncost: time of a training over that of joint training with as many epochs; -: not measured")
     for each in found:
         typer.echo("\n" + "\n".join(_parameters(each)))
 
 
 def _parameters(each: dict[str, Any]) -> list[str]:
     """A method's own parameters, a line each: default, what is allowed, where it is searched."""
-    from igmsweep.spaces.catalogue import searched
+    from igmsweep.spaces.catalogue import searched, word
 
     lines = textwrap.wrap(f"{each['name']}: {each['title'] or each['summary']}", WIDTH)
     lines.append(f"  presets: {', '.join(each['presets'])}")
     rows = [
-        (f"  method.{key} = {_plain(field['default'])}", field["allowed"], _searched(searched(field["searched"])))
+        (f"  method.{key} = {word(field['default'])}", field["allowed"], _searched(searched(field["searched"])))
         for key, field in each["parameters"].items()
     ]
-    return lines + _table(rows)
+    return lines + aligned(rows)
 
 
 def _searched(text: str) -> str:
     return f"searched: {text}" if text else "not searched"
-
-
-def _plain(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -16,7 +16,6 @@ clipping it is joint training, bit for bit.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
@@ -36,7 +35,7 @@ from igmsweep.methods.base import (
     wide,
 )
 from igmsweep.methods.clipping import clip_where_loud
-from igmsweep.methods.shapley import shapley
+from igmsweep.methods.shapley import shapley, subsets
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -129,10 +128,9 @@ class AGM(Method):
                 else run.model.features(name, run.model.blank(batch.inputs[name][:1])).expand_as(z)
                 for name, z in present.items()
             }
-            for size in range(1, len(names)):
-                for subset in combinations(names, size):
-                    seen = {name: present[name] if name in subset else absent[name] for name in names}
-                    values[subset] = fused_logits(run.model.classify(seen))
+            for subset in subsets(names)[:-1]:  # the last is all of them
+                seen = {name: present[name] if name in subset else absent[name] for name in names}
+                values[subset] = fused_logits(run.model.classify(seen))
         return shapley(values, names)
 
     def _kappa(self, shares: Mapping[str, Tensor], labels: Tensor) -> dict[str, Tensor]:

@@ -38,6 +38,7 @@ __all__ = [
     "fuse_logits",
     "fuse_mean",
     "fused_logits",
+    "fused_loss",
     "lead_in",
     "on_rates",
     "unimodal_losses",
@@ -197,6 +198,12 @@ def fused_logits(output: Output) -> Tensor:
 def unimodal_losses(output: Output, labels: Tensor) -> Tensor:
     """Sum over the modalities of the cross-entropies of their own heads, 0-d."""
     return torch.stack([cross_entropy(logits, labels) for logits in output.logits.values()]).sum()
+
+
+def fused_loss(output: Output, labels: Tensor, unimodal_weight: float = 0.0) -> Tensor:
+    """Cross-entropy of `fused_logits`, 0-d; above a weight of 0 with so much of `unimodal_losses` beside it."""
+    loss = cross_entropy(fused_logits(output), labels)
+    return loss + unimodal_weight * unimodal_losses(output, labels) if unimodal_weight > 0 else loss
 
 
 def entropy_weights(log_probabilities: Tensor) -> Tensor:

@@ -12,10 +12,9 @@ from igmsweep.methods.base import (
     Method,
     MethodParams,
     Run,
-    cross_entropy,
     fuse_logits,
     fuse_mean,
-    fused_logits,
+    fused_loss,
     unimodal_losses,
 )
 
@@ -58,9 +57,7 @@ class Joint(Method):
         if self.params.fusion == "separate":
             loss = unimodal_losses(output, batch.labels)
         else:
-            loss = cross_entropy(fused_logits(output), batch.labels)
-            if self.params.unimodal_weight > 0:
-                loss = loss + self.params.unimodal_weight * unimodal_losses(output, batch.labels)
+            loss = fused_loss(output, batch.labels, self.params.unimodal_weight)
         loss.backward()
         run.update()
         return {"loss": loss.detach()}

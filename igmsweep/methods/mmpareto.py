@@ -25,7 +25,6 @@ from igmsweep.methods.base import (
     MethodParams,
     Run,
     cross_entropy,
-    fuse_logits,
     on_rates,
 )
 
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from igmsweep.data.loader import Batch
-    from igmsweep.models.multimodal import Output
 
 
 class MMParetoParams(MethodParams):
@@ -103,9 +101,6 @@ class MMPareto(Method):
         run.update(rates=rates)
         return {"loss": total.detach(), **log}
 
-    def fuse(self, output: Output) -> Tensor:
-        return fuse_logits(output)
-
     def _reconciled(self, run: Run, fused: Tensor, own: dict[str, Tensor], gamma: float) -> dict[str, Tensor]:
         """One backward pass a loss; each encoder's two gradients combined, the heads' as they are."""
         encoders = {name: [each for each in run.model.backbone(name) if each.requires_grad] for name in self.modalities}
@@ -129,9 +124,10 @@ class MMPareto(Method):
             a = torch.where(conflict, least_norm(mm, u, product), 0.5)
             combined = [2 * a * m + 2 * (1 - a) * g for _, m, g in pairs]
             plain = [m + g for _, m, g in pairs]
-            factors = [_longer([s], [h]) for s, h in zip(plain, combined, strict=True)]
             if self.params.rescale == "encoder":
                 factors = [_longer(plain, combined)] * len(pairs)
+            else:
+                factors = [_longer([s], [h]) for s, h in zip(plain, combined, strict=True)]
             for (parameter, _, _), h, factor in zip(pairs, combined, factors, strict=True):
                 parameter.grad = gamma * factor * h
             log[f"mmpareto/conflict/{name}"] = conflict.to(mm.dtype)

@@ -20,10 +20,8 @@ from igmsweep.methods.base import (
     Method,
     MethodParams,
     Run,
-    cross_entropy,
     fuse_logits,
-    fused_logits,
-    unimodal_losses,
+    fused_loss,
 )
 
 if TYPE_CHECKING:
@@ -66,9 +64,7 @@ class MSES(Method):
     def step(self, run: Run, batch: Batch) -> dict[str, Tensor]:
         with run.autocast():
             output = run.model(batch.inputs)
-        loss = cross_entropy(fused_logits(output), batch.labels)
-        if self.params.mu > 0:
-            loss = loss + self.params.mu * unimodal_losses(output, batch.labels)
+        loss = fused_loss(output, batch.labels, self.params.mu)
         loss.backward()
         run.update()
         return {"loss": loss.detach()}

@@ -23,9 +23,8 @@ from igmsweep.methods.base import (
     MethodParams,
     Run,
     Stage,
-    cross_entropy,
     fuse_logits,
-    fused_logits,
+    fused_loss,
     lead_in,
     unimodal_losses,
 )
@@ -94,7 +93,7 @@ class MSLR(Method):
         if self._alone(run):
             loss = unimodal_losses(output, batch.labels)
         else:
-            loss = cross_entropy(fused_logits(output), batch.labels)
+            loss = fused_loss(output, batch.labels)
         loss.backward()
         run.update()
         return {"loss": loss.detach()}

@@ -24,9 +24,8 @@ from igmsweep.methods.base import (
     Method,
     MethodParams,
     Run,
-    cross_entropy,
     fuse_logits,
-    fused_logits,
+    fused_loss,
     on_rates,
     wide,
 )
@@ -98,7 +97,7 @@ class OGM(Method):
     def step(self, run: Run, batch: Batch) -> dict[str, Tensor]:
         with run.autocast():
             output = run.model(batch.inputs)
-        loss = cross_entropy(fused_logits(output), batch.labels)
+        loss = fused_loss(output, batch.labels)
         loss.backward()
         log = {"loss": loss.detach()}
         rates: dict[str, float] = {}

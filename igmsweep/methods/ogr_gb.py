@@ -21,7 +21,7 @@ from pydantic import Field
 
 from igmsweep.errors import Diverged, UserError
 from igmsweep.late import torch
-from igmsweep.methods.base import About, Layout, Method, MethodParams, Run, cross_entropy, fuse_logits
+from igmsweep.methods.base import About, Layout, Method, MethodParams, Run, cross_entropy
 from igmsweep.schema.sections import SHARED
 
 if TYPE_CHECKING:
@@ -116,9 +116,6 @@ class OGRGB(Method):
         loss.backward()
         run.update()
         return {"loss": loss.detach()}
-
-    def fuse(self, output: Output) -> Tensor:
-        return fuse_logits(output)
 
     def diagnostics(self) -> dict[str, Any]:
         """`weights`: every estimate, with the epoch before which it was made."""

@@ -24,9 +24,8 @@ from igmsweep.methods.base import (
     Method,
     MethodParams,
     Run,
-    cross_entropy,
     fuse_logits,
-    fused_logits,
+    fused_loss,
     wide,
 )
 from igmsweep.methods.prototypes import distances, entropy, prototypical
@@ -98,7 +97,7 @@ class PMR(Method):
     def step(self, run: Run, batch: Batch) -> dict[str, Tensor]:
         with run.autocast():
             output = run.model(batch.inputs)
-        loss = cross_entropy(fused_logits(output), batch.labels)
+        loss = fused_loss(output, batch.labels)
         log: dict[str, Tensor] = {}
         if self._acts(run):
             q = {

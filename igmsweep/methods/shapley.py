@@ -13,11 +13,20 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+def subsets(modalities: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Every subset but the empty one, small ones first, each in the modalities' order.
+
+    >>> subsets(("a", "b"))
+    [('a',), ('b',), ('a', 'b')]
+    """
+    return [subset for size in range(1, len(modalities) + 1) for subset in combinations(modalities, size)]
+
+
 def shapley(values: Mapping[tuple[str, ...], Tensor], modalities: tuple[str, ...]) -> dict[str, Tensor]:
     """Each modality's Shapley value of a game that is 0 for nobody; they sum to the value of all.
 
     Args:
-        values: of every subset but the empty one, its modalities in order.
+        values: of every one of `subsets`.
     """
     count = len(modalities)
     shares = {}

@@ -13,22 +13,20 @@ valuation here sees them as evaluation does. An epoch may grow to 1 + 3 M times 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import combinations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import Field
 
 from igmsweep.late import torch
-from igmsweep.methods.base import About, Layout, Method, MethodParams, Run, cross_entropy, fuse_logits, fused_logits
-from igmsweep.methods.shapley import shapley
+from igmsweep.methods.base import About, Layout, Method, MethodParams, Run, fused_logits, fused_loss
+from igmsweep.methods.shapley import shapley, subsets
 from igmsweep.seeds import derived_seed
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from igmsweep.data.loader import Batch
-    from igmsweep.models.multimodal import Output
 
 
 class SMVParams(MethodParams):
@@ -78,7 +76,7 @@ class SMV(Method):
     def step(self, run: Run, batch: Batch) -> dict[str, Tensor]:
         with run.autocast():
             output = run.model(batch.inputs, batch.mask)
-        loss = cross_entropy(fused_logits(output), batch.labels)
+        loss = fused_loss(output, batch.labels)
         loss.backward()
         run.update()
         return {"loss": loss.detach(), "smv/samples": self._samples}
@@ -86,9 +84,6 @@ class SMV(Method):
     def end_epoch(self, run: Run, metrics: Mapping[str, float]) -> None:
         if round(self.params.warmup * run.epochs) <= run.epoch + 1 < run.epochs:  # nothing follows the last epoch
             self._value(run)
-
-    def fuse(self, output: Output) -> Tensor:
-        return fuse_logits(output)
 
     def _value(self, run: Run) -> None:
         """phi of every training sample that is valued, into the state: rows (n,) and contributions (n, M)."""
@@ -100,8 +95,7 @@ class SMV(Method):
                     features = run.model.encode(batch.inputs)
                     values = {
                         subset: len(subset) * self._right(run, features, subset, batch.labels)
-                        for size in range(1, len(self.modalities) + 1)
-                        for subset in combinations(self.modalities, size)
+                        for subset in subsets(self.modalities)
                     }
                 phi = shapley(values, self.modalities)
                 rows.append(batch.index)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict, fields
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
 from igmsweep import methods
+from igmsweep.methods.base import About
 from igmsweep.spaces.choose import own_space, shipped_for
 from igmsweep.spaces.shipped import read_space
 
@@ -23,17 +25,14 @@ def described(name: str) -> dict[str, Any]:
         UserError: there is no such method.
     """
     method = methods.get(name)
-    about = method.about
+    unknown = dict.fromkeys((each.name for each in fields(About)), None) | {"modalities": 1}
+    told = unknown if method.about is None else asdict(method.about)
     entries = _searched(name)
     return {
         "name": name,
         "summary": methods.summary(name),
-        "title": None if about is None else about.title,
-        "source": None if about is None else about.source or None,
-        "year": None if about is None else about.year,
-        "fusion": None if about is None else about.fusion,
-        "modalities": 1 if about is None else about.modalities,
-        "cost": None if about is None else about.cost,
+        **told,
+        "source": told["source"] or None,
         "presets": list(method.Params.presets),
         "parameters": {
             key: {
@@ -77,7 +76,7 @@ def searched(entry: Mapping[str, Any] | None) -> str:
         return ""
     if "choices" in entry:
         choices = entry["choices"]
-        return choices if isinstance(choices, str) else ", ".join(_word(choice) for choice in choices)
+        return choices if isinstance(choices, str) else ", ".join(word(choice) for choice in choices)
     return f"{entry['low']:g} to {entry['high']:g}{', log' if entry.get('log') else ''}"
 
 
@@ -110,5 +109,6 @@ def _kind(annotation: Any) -> str:
     return {"str": "text", "int": "whole number", "float": "number"}.get(annotation.__name__, annotation.__name__)
 
 
-def _word(choice: Any) -> str:
-    return str(choice).lower() if isinstance(choice, bool) else str(choice)
+def word(value: Any) -> str:
+    """A value as a space file has it: true, none, 0.4."""
+    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
