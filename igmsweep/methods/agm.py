@@ -36,6 +36,7 @@ from igmsweep.methods.base import (
 )
 from igmsweep.methods.clipping import clip_where_loud
 from igmsweep.methods.shapley import shapley, subsets
+from igmsweep.methods.span import Spanned
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from igmsweep.models.multimodal import Output
 
 
-class AGMParams(MethodParams):
+class AGMParams(Spanned):
     """Parameters of AGM."""
 
     presets = {"paper": {"model.head": []}}
@@ -55,10 +56,6 @@ class AGMParams(MethodParams):
     """Strength of the modulation; 0, without clipping, is joint training."""
     cap: float = 10.0
     """tau_m - r_m counts as at most this; 10 for two modalities, 7 for three."""
-    start: float = Field(0.0, ge=0, le=1)
-    """From which share of the training on it acts."""
-    end: float = Field(1.0, ge=0, le=1)
-    """Up to which share."""
     blank: Literal["inputs", "features"] = "inputs"
     """What of a modality outside S is blanked out."""
     clip: float = Field(1.0, ge=0)
@@ -95,7 +92,7 @@ class AGM(Method):
         log: dict[str, Tensor] = {}
         rates: dict[str, float] = {}
         logits = whole
-        if self.params.start <= run.progress < self.params.end:
+        if self.params.acts(run.progress):
             by_rate = on_rates(self.params.acts_on, run)
             with torch.set_grad_enabled(not by_rate):
                 shares = self._shares(run, batch, whole)

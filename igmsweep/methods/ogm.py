@@ -29,6 +29,7 @@ from igmsweep.methods.base import (
     on_rates,
     wide,
 )
+from igmsweep.methods.span import Spanned
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -41,7 +42,7 @@ TINY = 1e-8
 """Added to scores that divide and to the noise's standard deviation, as in the released code."""
 
 
-class OGMParams(MethodParams):
+class OGMParams(Spanned):
     """Parameters of OGM-GE."""
 
     presets = {
@@ -55,10 +56,6 @@ class OGMParams(MethodParams):
     """Strength of the modulation (Eq. 10); 0.8 on CREMA-D, 0.1 on VGGSound."""
     ge: bool = True
     """Generalisation enhancement; false is OGM."""
-    start: float = Field(0.0, ge=0, le=1)
-    """From which share of the training on it acts."""
-    end: float = Field(1.0, ge=0, le=1)
-    """Up to which share; the released runs stop after 50 of 100 epochs."""
     scope: Literal["conv", "weights", "all"] = "weights"
     """Tensors of an encoder that are modulated: of three dimensions or more, of two or more, or all."""
     ratio: Literal["mean", "weakest"] = "mean"
@@ -101,7 +98,7 @@ class OGM(Method):
         loss.backward()
         log = {"loss": loss.detach()}
         rates: dict[str, float] = {}
-        if self.params.start <= run.progress < self.params.end:
+        if self.params.acts(run.progress):
             k = coefficients(self._scores(run, output, batch.labels), self.params.alpha, self.params.ratio)
             log |= {f"ogm/k/{name}": each for name, each in zip(self.modalities, k, strict=True)}
             if on_rates(self.params.acts_on, run):

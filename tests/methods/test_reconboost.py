@@ -147,7 +147,7 @@ def test_pretraining_is_the_sum_of_the_own_losses_and_everybody_is_in_the_ensemb
 
 
 def test_a_released_turn_is_weighted_by_w1_less_w2_times_the_ensembles_probability_of_the_label():
-    """(1 / C) (w1 - w2 q) CE, METHODS-FACTS 10, step 2; nobody there is w1 - w2."""
+    """(1 / C) (w1 - w2 q) CE as released; nobody there is w1 - w2."""
     logits, labels = torch.randn(7, 4, dtype=torch.float64), torch.arange(7) % 4
     q = torch.softmax(torch.randn(7, 4, dtype=torch.float64), -1)
     ce = torch.from_numpy(cross_entropies(logits.numpy(), labels.numpy()))

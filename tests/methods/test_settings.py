@@ -11,6 +11,7 @@ import torch
 from fused import first_step
 
 from igmsweep.config import TrainConfig
+from igmsweep.errors import UserError
 from igmsweep.train import Training
 
 TEXT_TOY = Path(__file__).parent.parent / "text_toy.py"
@@ -93,3 +94,9 @@ def test_a_frozen_encoder_stays_and_its_head_is_trained(toy_config, tmp_path, me
     assert not moved(before, training, "encoders.m0")
     assert moved(before, training, "encoders.m1")
     assert moved(before, training, "heads.m0")
+
+
+@pytest.mark.parametrize("method", ["ogm", "agm"])
+def test_a_span_that_is_empty_is_one_line(toy_config, method):
+    with pytest.raises(UserError, match=r"method\.start: found 0\.6 with method\.end 0\.5"):
+        Training(toy_config(method={"name": method, "start": 0.6, "end": 0.5}))

@@ -210,7 +210,7 @@ def test_a_share_that_is_no_exact_number_of_epochs_is_rounded():
 
 
 def test_contributions_of_two_modalities_and_their_copies():
-    """METHODS-FACTS 11: phi_1 = (v(1) + v(12) - v(2)) / 2 in {-.5, 0, .5, 1, 1.5}, drawn 3, 2, 1, 0, 0 times again."""
+    """The work: phi_1 = (v(1) + v(12) - v(2)) / 2 in {-.5, 0, .5, 1, 1.5}, drawn 3, 2, 1, 0, 0 times again."""
     found = set()
     for one, two, both in product((0, 1), (0, 1), (0, 2)):
         values = {("a",): one, ("b",): two, ("a", "b"): both}
