@@ -254,9 +254,9 @@ class InputCovariance:
         for piece in input_row_pieces(layer, x):
             rows = piece.to(self._sums[name].dtype)
             self._sums[name].addmm_(rows.T, rows)
+            self._rows[name] += rows.shape[0]
             if self.kind == "centered":
                 self._means[name] += rows.sum(dim=0)
-                self._rows[name] += rows.shape[0]
 
     def matrix(self, name: str) -> Tensor:
         """The accumulated (d, d) matrix of a layer; zeros before any batch."""
@@ -267,6 +267,10 @@ class InputCovariance:
             mean = self._means[name]
             return self._sums[name] - torch.outer(mean, mean) / self._rows[name]
         return self._sums[name]
+
+    def rows(self, name: str) -> int:
+        """How many rows a layer's matrix is a sum over, at least 1."""
+        return max(1, self._rows.get(name, 0))
 
     @contextmanager
     def watch(self) -> Iterator[None]:

@@ -150,6 +150,12 @@ class Method:
         `.item()` here)."""
         raise NotImplementedError
 
+    def modify(self, run: Run) -> dict[str, Tensor]:
+        """Change the gradients at hand in place, between a backward pass and the optimiser's step, and return what is worth
+        logging. A method whose surgery is here rather than inside `step` can be looked at from outside
+        (`igmsweep.diagnostics.gradient_change`); `step` calls it."""
+        return {}
+
     def end_epoch(self, run: Run, metrics: Mapping[str, float]) -> None:
         """Called after each epoch with its metrics, `train/loss`, `val/acc`, `val/<modality>/loss` and so on. A method that
         changes weights here says so, `run.changed_weights()`."""

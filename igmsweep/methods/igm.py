@@ -195,18 +195,20 @@ class IGM(Method):
     def step(self, run: Run, batch: Batch) -> dict[str, Tensor]:
         (target,) = run.active
         log: dict[str, Tensor] = {}
-        first = run.epoch_step == 0
         x, labels = batch.inputs[target], batch.labels
         mixed = self._mixup(run, x, labels)
         if self.params.sam and self.params.sam_form == "released":
             loss = self._released_step(run, mixed, log)
         else:
             loss = self._paper_step(run, mixed, log)
-        cosine = modify_gradients(self._layers, self._matrices)
-        if first and cosine is not None:
-            log["gm/cosine"] = cosine
+        log |= self.modify(run)
         run.update()
         return {"loss": loss.detach(), **log}
+
+    def modify(self, run: Run) -> dict[str, Tensor]:
+        """Gradients times T (Eq. 5 and 9)."""
+        cosine = modify_gradients(self._layers, self._matrices)
+        return {"gm/cosine": cosine} if cosine is not None and run.epoch_step == 0 else {}
 
     def _paper_step(self, run: Run, mixed: _Mixed, log: dict[str, Tensor]) -> Tensor:
         """Eq. 7 and 8; with `sam_mix` under 1, that share of the SAM gradient and the rest of the plain one."""

@@ -73,7 +73,6 @@ class MLA(Method):
         return Layout("shared")
 
     def step(self, run: Run, batch: Batch) -> dict[str, Tensor]:
-        first = self._first_layer(run)
         share = run.epoch_step / max(1, len(run.train))
         regulariser = self.params.regulariser * self.params.decay**share
         losses = []
@@ -89,13 +88,19 @@ class MLA(Method):
                     self.state["P"] = torch.eye(len(mean), dtype=mean.dtype, device=mean.device)
                 if self.params.order == "before":
                     self.state["P"] = project(self.state["P"], mean, regulariser)
-                assert first.weight.grad is not None
-                first.weight.grad = first.weight.grad @ self.state["P"]
+                self.modify(run)
                 if self.params.order == "after":
                     self.state["P"] = project(self.state["P"], mean, regulariser)
             run.update()
             losses.append(loss.detach())
         return {"loss": torch.stack(losses).sum()}
+
+    def modify(self, run: Run) -> dict[str, Tensor]:
+        """The shared head's gradient times P."""
+        weight = self._first_layer(run).weight
+        assert weight.grad is not None
+        weight.grad = weight.grad @ self.state["P"]
+        return {}
 
     def fuse(self, output: Output) -> Tensor:
         return fuse_entropy_logits(output)

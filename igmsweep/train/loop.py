@@ -177,6 +177,16 @@ class Training:
             self.history.append(row)
             yield Epoch(len(self.history), row, self.save)
 
+    def begin(self, index: int) -> None:
+        """Stand at the first batch of a stage, with the weights and the method's state as they are: for looking at steps
+        outside `epochs`."""
+        run = self.run
+        run.stage, run.stage_index, run.stage_epoch = self.stages[index], index, 0
+        run.epoch = sum(stage.epochs for stage in self.stages[:index])
+        self._new_optimizer()
+        self._prepare_epoch()
+        self.method.begin_stage(run)
+
     def result(self) -> TrainResult:
         """The outcome so far: metrics are those of the weights the model now has."""
         final = {
