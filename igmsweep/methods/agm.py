@@ -77,6 +77,7 @@ class AGM(Method):
         "Li et al., ICCV",
         2023,
         "concat, late (sum)",
+        cost=1.9,
     )
     params: AGMParams
 

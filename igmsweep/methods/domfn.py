@@ -62,7 +62,11 @@ class DOMFN(Method):
 
     Params = DOMFNParams
     about = About(
-        "DOMFN: a divergence-orientated multi-modal fusion network", "Yang et al., ACM MM", 2022, "concat, per sample"
+        "DOMFN: a divergence-orientated multi-modal fusion network",
+        "Yang et al., ACM MM",
+        2022,
+        "concat, per sample",
+        cost=1.0,
     )
     params: DOMFNParams
 

@@ -65,6 +65,7 @@ class MLA(Method):
         2024,
         "late (shared head, entropy weights)",
         modalities=1,
+        cost=1.0,
     )
     params: MLAParams
 

@@ -54,6 +54,7 @@ class MSES(Method):
         "Fujimori et al., ACPR",
         2019,
         "late (sum)",
+        cost=1.0,
     )
     params: MSESParams
 

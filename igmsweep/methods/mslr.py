@@ -67,6 +67,7 @@ class MSLR(Method):
         "Yao & Mihalcea, Findings of ACL",
         2022,
         "late (sum)",
+        cost=0.9,
     )
     params: MSLRParams
 

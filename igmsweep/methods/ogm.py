@@ -82,7 +82,11 @@ class OGM(Method):
 
     Params = OGMParams
     about = About(
-        "Balanced multimodal learning via on-the-fly gradient modulation", "Peng et al., CVPR", 2022, "concat, sum"
+        "Balanced multimodal learning via on-the-fly gradient modulation",
+        "Peng et al., CVPR",
+        2022,
+        "concat, sum",
+        cost=1.1,
     )
     params: OGMParams
 

@@ -93,6 +93,7 @@ class OGRGB(Method):
         "Wang et al., CVPR",
         2020,
         "concat, with heads per modality",
+        cost=2.8,
     )
     params: OGRGBParams
 

@@ -80,7 +80,11 @@ class PMR(Method):
 
     Params = PMRParams
     about = About(
-        "PMR: prototypical modal rebalance for multimodal learning", "Fan et al., CVPR", 2023, "concat, late (sum)"
+        "PMR: prototypical modal rebalance for multimodal learning",
+        "Fan et al., CVPR",
+        2023,
+        "concat, late (sum)",
+        cost=1.0,
     )
     params: PMRParams
 

@@ -88,7 +88,9 @@ class ReconBoost(Method):
 
     Params = ReconBoostParams
     sees = "all"
-    about = About("ReconBoost: boosting can achieve modality reconcilement", "Hua et al., ICML", 2024, "late (sum)")
+    about = About(
+        "ReconBoost: boosting can achieve modality reconcilement", "Hua et al., ICML", 2024, "late (sum)", cost=1.0
+    )
     params: ReconBoostParams
 
     @classmethod

@@ -60,7 +60,11 @@ class SMV(Method):
 
     Params = SMVParams
     about = About(
-        "Enhancing multimodal cooperation via sample-level modality valuation", "Wei et al., CVPR", 2024, "concat"
+        "Enhancing multimodal cooperation via sample-level modality valuation",
+        "Wei et al., CVPR",
+        2024,
+        "concat",
+        cost=2.1,
     )
     params: SMVParams
 

@@ -25,6 +25,13 @@ def test_every_shipped_method_tells_its_work_and_what_each_parameter_means(name:
     assert (found["year"] is None) == (name in works) == (found["source"] is None)
 
 
+def test_the_costs_shown_are_the_measured_ones() -> None:
+    measured = json.loads((Path(__file__).parents[2] / "docs" / "method-cost.json").read_text())
+    assert {name: described(name)["cost"] for name in methods.names()} == {
+        name: 1.0 if name == "joint" else pytest.approx(measured[name]["ratio"], abs=0.0501) for name in methods.names()
+    }
+
+
 def test_words_for_a_legal_value_and_for_a_range() -> None:
     igm = methods.get("igm").Params.model_fields
     assert allowed(igm["tau"]) == "number > 0"
