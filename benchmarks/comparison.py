@@ -29,6 +29,7 @@ ROWS: dict[str, tuple[str, str | None]] = {
     "audio alone": ("unimodal", "audio_alone"),
     "image alone": ("unimodal", "image_alone"),
     "joint": ("joint", None),
+    "joint + unimodal": ("joint", "joint_unimodal"),
     "OGR-GB": ("ogr_gb", None),
     "OGM-GE": ("ogm", None),
     "DOMFN": ("domfn", None),

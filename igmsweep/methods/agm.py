@@ -62,6 +62,8 @@ class AGMParams(Spanned):
     """The norm to which gradients are clipped where the fused head's largest one passes 1; 0 never clips."""
     acts_on: ActsOn = "auto"
     """Where kappa acts; see `ActsOn`. On rates it acts on the modality's learning rate, the fused head's stays."""
+    most: float = Field(10.0, ge=1)
+    """On rates, kappa counts as at most this and at least its inverse: no clipping bounds a step there."""
 
     @classmethod
     def defaults(cls, kinds: Mapping[str, str]) -> dict[str, Any]:
@@ -86,6 +88,9 @@ class AGM(Method):
         assert isinstance(params, AGMParams)
         return Layout("concat" if params.fusion == "concat" else "late")
 
+    def begin_stage(self, run: Run) -> None:
+        self.params.warn(run)
+
     def step(self, run: Run, batch: Batch) -> dict[str, Tensor]:
         with run.autocast():
             output = run.model(batch.inputs)
@@ -100,7 +105,8 @@ class AGM(Method):
             kappa = self._kappa({name: g.detach() for name, g in shares.items()}, batch.labels)
             log = {f"agm/kappa/{name}": each for name, each in kappa.items()}
             if by_rate:
-                rates = dict(zip(kappa, torch.stack(list(kappa.values())).tolist(), strict=True))
+                factors = torch.stack(list(kappa.values())).clamp(1 / self.params.most, self.params.most)
+                rates = dict(zip(kappa, factors.tolist(), strict=True))
             else:
                 logits = whole + torch.stack([(kappa[m] - 1) * (g - g.detach()) for m, g in shares.items()]).sum(0)
         loss = cross_entropy(logits, batch.labels)

@@ -95,6 +95,11 @@ class OGM(Method):
         assert isinstance(params, OGMParams)
         return Layout("concat", hidden=()) if params.fusion == "concat" else Layout("late")
 
+    def begin_stage(self, run: Run) -> None:
+        self.params.warn(run)
+        if not any(p.requires_grad for name in self.modalities for p in run.model.backbone(name)):
+            run.note("ogm: all encoders are frozen, so there is nothing to slow down: this is joint training")
+
     def step(self, run: Run, batch: Batch) -> dict[str, Tensor]:
         with run.autocast():
             output = run.model(batch.inputs)

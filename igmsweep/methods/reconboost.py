@@ -122,6 +122,8 @@ class ReconBoost(Method):
             run.note(
                 "reconboost: a cycle of so few epochs has none for rectification; raise stages.epochs to 3 or more"
             )
+        if self.params.pretrain and run.stage_index == 0 and run.stage.name != "pretrain":
+            run.note("reconboost: a single cycle is not given up for pre-training; raise stages.cycles to 2 or more")
         if run.stage.name == "train":
             self.state["before"] = self.state.get("turn", "")
             (self.state["turn"],) = run.active

@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import Field
 
 from igmsweep.late import torch
-from igmsweep.methods.base import About, Layout, Method, MethodParams, Run, fused_logits, fused_loss
+from igmsweep.methods.base import About, Layout, Method, MethodParams, Run, cross_entropy, fused_logits, fused_loss
 from igmsweep.methods.shapley import shapley, subsets
 from igmsweep.seeds import derived_seed
 
@@ -83,7 +83,13 @@ class SMV(Method):
         loss = fused_loss(output, batch.labels)
         loss.backward()
         run.update()
-        return {"loss": loss.detach(), "smv/samples": self._samples}
+        log = {"loss": loss.detach(), "smv/samples": self._samples}
+        whole = torch.ones_like(batch.labels, dtype=torch.bool)
+        for present in (batch.mask or {}).values():
+            whole = whole & present
+        if bool(whole.any()):  # samples of one modality are harder, so that drawing some looks like a loss that stalls
+            log["plain"] = cross_entropy(fused_logits(output)[whole], batch.labels[whole]).detach()
+        return log
 
     def end_epoch(self, run: Run, metrics: Mapping[str, float]) -> None:
         if round(self.params.warmup * run.epochs) <= run.epoch + 1 < run.epochs:  # nothing follows the last epoch
