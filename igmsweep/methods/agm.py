@@ -52,6 +52,7 @@ class AGMParams(Spanned):
 
     name: str = "agm"
     fusion: Literal["concat", "sum"] = "concat"
+    """One head on the concatenated features, or the sum of the logits of a head per modality."""
     alpha: float = Field(1.0, ge=0)
     """Strength of the modulation; 0, without clipping, is joint training."""
     cap: float = 10.0

@@ -43,6 +43,7 @@ class MSLRParams(MethodParams):
 
     name: str = "mslr"
     strategy: Literal["keep", "smooth", "dynamic"] = "dynamic"
+    """Rates as they are set, drawn to their mean, or going by validation accuracy."""
     window: int = Field(5, ge=1)
     """Epochs whose mean accuracy `dynamic` compares with."""
     most: float = Field(2.0, ge=1)

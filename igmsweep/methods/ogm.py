@@ -52,6 +52,7 @@ class OGMParams(Spanned):
 
     name: str = "ogm"
     fusion: Literal["concat", "sum"] = "concat"
+    """One head on the concatenated features, or the sum of the logits of a head per modality."""
     alpha: float = Field(0.8, gt=0)
     """Strength of the modulation (Eq. 10); 0.8 on CREMA-D, 0.1 on VGGSound."""
     ge: bool = True

@@ -41,6 +41,7 @@ class OGRGBParams(MethodParams):
 
     name: str = "ogr_gb"
     mode: Literal["offline", "online"] = "offline"
+    """One estimate from copies trained for the whole length, or one before every super-epoch."""
     super_epoch: int = Field(10, ge=1)
     """Epochs between two estimates, where `online`."""
     holdout: float = Field(0.1, gt=0, lt=1)

@@ -48,6 +48,7 @@ class PMRParams(MethodParams):
 
     name: str = "pmr"
     fusion: Literal["concat", "sum"] = "concat"
+    """One head on the concatenated features, or the sum of the logits of a head per modality."""
     alpha: float = Field(1.0, ge=0)
     """Weight of the prototypical losses."""
     coefficients: Literal["soft", "hard"] = "soft"

@@ -55,6 +55,7 @@ class ReconBoostParams(MethodParams):
     align: float = Field(0.5, ge=0)
     """Weight of the mean squared difference from the probabilities of the modality before."""
     residual: Literal["full", "true_class"] = "full"
+    """Over which classes the others' ensemble is taken away: all, or as released the true one."""
     alignment: Literal["attached", "released"] = "attached"
     """`attached`: the modality in turn is drawn to the one before. `released`: the term is a number without a gradient."""
     rectify: float = Field(0.67, ge=0, lt=1)

@@ -36,6 +36,7 @@ class SMVParams(MethodParams):
 
     name: str = "smv"
     level: Literal["sample", "modality"] = "sample"
+    """Whether each sample is drawn again by its own contributions, or a share of all by the mean ones."""
     warmup: float = Field(0.1, ge=0, le=1)
     """Share of the training before the first valuation (released: 5 of 60 epochs)."""
     copies: int = Field(3, ge=0, le=3)

@@ -16,7 +16,7 @@ from igmsweep.schema.paths import plain as as_plain
 from igmsweep.spaces.conditions import holds
 from igmsweep.spaces.expand import TunedData, expand
 from igmsweep.spaces.param import Param
-from igmsweep.spaces.shipped import DEFAULT, below, space_names
+from igmsweep.spaces.shipped import DEFAULT, below, method_of, space_names
 from igmsweep.spaces.space import SearchSpace
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ def load_space(name: str | Path | None, config: TrainConfig) -> SearchSpace:
     """
     if name is None:
         return for_training(config)
+    meant, own = method_of(name), config.method.name
+    if meant is not None and meant != own and own in methods.names():
+        log.warning("--space %s is a space for %s, and the method is %s; --method %s fits it", name, meant, own, meant)
     space = SearchSpace.load(name, TunedData.of(config))
     return fitted(space, config) if str(name) in space_names() and not Path(name).is_file() else space
 

@@ -132,16 +132,19 @@ class SearchSpace:
     def admit(self, values: Mapping[str, Any], where: str) -> dict[str, Any]:
         """The part of `values` that is active, checked against the ranges. Raises UserError."""
         known = {param.path: param for param in self.params}
-        for path in values:
+        for path, value in values.items():
             if path not in known:
                 raise UserError(f"{where}: unknown parameter '{path}'{nearest(str(path), known)}")
+            if not known[path].contains(value):
+                raise UserError(f"{where}: {path}: found {value!r}, outside {known[path].extent}")
+        return self.active(values)
+
+    def active(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The part of `values` whose conditions hold, unchecked."""
         active: dict[str, Any] = {}
         for param in self.params:
             if holds(param.when, active) and param.path in values:
-                value = values[param.path]
-                if not param.contains(value):
-                    raise UserError(f"{where}: {param.path}: found {value!r}, outside {param.extent}")
-                active[param.path] = value
+                active[param.path] = values[param.path]
         return active
 
     def described(self) -> dict[str, Any]:

@@ -225,7 +225,7 @@ def _enqueued(space: SearchSpace, base: TrainConfig, request: SweepRequest) -> t
             and base.paths().get(path) != value
         }
         try:
-            admitted = space.admit(values, where)
+            admitted = space.admit(space.active(values), where)
         except UserError as error:
             if entry != chosen or chosen in space.enqueue:
                 raise

@@ -15,12 +15,13 @@ from igmsweep.spaces.catalogue import allowed, described, searched
 def test_every_shipped_method_tells_its_work_and_what_each_parameter_means(name: str) -> None:
     found = described(name)
     assert found["title"] and found["fusion"] and found["modalities"] in (1, 2)
-    assert found["summary"].endswith((".", ",")) and found["presets"][0] == "paper"
+    assert found["summary"].endswith((".", ",")) and next(iter(found["presets"])) == "paper"
     own = [key for key, each in found["parameters"].items() if each["searched"]]
     assert own, "a method's own space searches something of its own"
     json.dumps(found)
     for each in found["parameters"].values():
         assert each["allowed"]
+        assert each["meaning"], "`igmsweep methods NAME` tells what each parameter means"
     works = {"joint", "unimodal"}
     assert (found["year"] is None) == (name in works) == (found["source"] is None)
 
