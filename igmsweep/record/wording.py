@@ -44,6 +44,6 @@ def said(rows: Iterable[TrialRow]) -> list[str]:
     counts: Counter[str] = Counter()
     for row in finished:
         alike = {re.sub(r"[-+]?\d[\d.]*(e[-+]?\d+)?", "#", note): note for note in row.notes}
-        counts.update(alike)
-        first = alike | first
+        counts.update(alike.keys())
+        first = {**alike, **first}
     return [f"{count} of {len(finished)} trainings noted: {first[key]}" for key, count in counts.most_common()]

@@ -206,8 +206,10 @@ def _enqueued(space: SearchSpace, base: TrainConfig, request: SweepRequest) -> t
     searched = [param.path for param in space.params]
     entries = []
     chosen = base.method.preset
-    wanted = [chosen if entry == "paper" else entry for entry in space.enqueue]
-    for number, entry in enumerate(each for place, each in enumerate(wanted) if each not in wanted[:place]):
+    wanted = [chosen if entry == "paper" and chosen in complete else entry for entry in space.enqueue]
+    for number, entry in enumerate(wanted):
+        if entry == chosen and entry in wanted[:number]:
+            continue  # it stands in the paper's place already
         if isinstance(entry, Mapping):
             entries.append(Enqueued(space.admit(entry, f"{space.source}: enqueue[{number}]"), "enqueue"))
             continue
