@@ -89,7 +89,9 @@ def test_a_plan_is_made_with_every_preset_that_runs_first(method: str, dataset: 
     plan = make_plan(request)
     assert plan.spec["space"]["source"] == f"{method}.yaml on {dataset}"
     assert len(plan.enqueued) == len(plan.space.enqueue)
-    assert method == "unimodal" or plan.enqueued[0].source == "enqueue:paper", "every comparison begins with the paper's own configuration"
+    assert method == "unimodal" or plan.enqueued[0].source == "enqueue:paper", (
+        "every comparison begins with the paper's own configuration"
+    )
 
 
 def preset_plan(method: str) -> Plan:
