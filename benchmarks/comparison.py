@@ -29,6 +29,7 @@ ROWS: dict[str, tuple[str, str | None]] = {
     "audio alone": ("unimodal", "audio_alone"),
     "image alone": ("unimodal", "image_alone"),
     "joint": ("joint", None),
+    "joint + unimodal": ("joint", "joint_unimodal"),
     "OGR-GB": ("ogr_gb", None),
     "OGM-GE": ("ogm", None),
     "DOMFN": ("domfn", None),
@@ -138,14 +139,16 @@ def collected(place: Path) -> dict[str, Any]:
 def table(found: dict[str, Any]) -> str:
     """Markdown: test scores in per cent, mean ± s.d. over seeds, and the difference from joint training."""
     base = found.get("joint", {}).get("test", {}).get("acc")
-    head = "| method | accuracy | − joint [95 %] | MAP | audio head | image head | validation, winner (paper) |"
-    lines = [head, "|---|---|---|---|---|---|---|"]
+    costs = json.loads((HERE.parent / "docs" / "method-cost.json").read_text())
+    head = "| method | accuracy | − joint [95 %] | MAP | audio head | image head | validation, winner (paper) | cost |"
+    lines = [head, "|---|---|---|---|---|---|---|---|"]
     for row, each in found.items():
         cells = [cell(each["test"].get("acc")), difference(each["test"].get("acc"), base if row != "joint" else None)]
         cells += [cell(each["test"].get(name)) for name in ("map", "audio/acc", "image/acc")]
         paper = each["validation"]["paper"]
         known = "–" if paper is None else f"{100 * paper['val/acc']:.1f}"
         cells.append(f"{100 * each['validation']['winner']['val/acc']:.1f} ({known})")
+        cells.append(f"{1.0 if ROWS[row][0] == 'joint' else costs[ROWS[row][0]]['ratio']:.1f}")
         lines.append(f"| {row} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

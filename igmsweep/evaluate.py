@@ -139,6 +139,8 @@ def evaluate(
         else:
             logger.warning(f"{label}: failed, {result['error']['class']}: {result['error']['message']}", extra=BARE)
     outcome = {"time": now(), "test_hash": test_hash, "train_on": train_on, **summarise(chosen, tasks, sweep.metric)}
+    if winner_only:
+        outcome["comparison"] = None
     if not any(candidate["seeds"] for candidate in outcome["candidates"]):
         raise NothingCompleted(f"{place}: no training of this evaluation has completed")
     append_opening(place, "evaluations", outcome)
@@ -167,10 +169,11 @@ def candidates(sweep: Sweep, root: Path | str | None = None, trust: Trust | None
         known = default.paths()
         default = default.override({path: value for path, value in paper.items() if path in known})
         if default.override({"seed": best.seed}).hash() != best.hash():
-            given = sweep.trials.loc[sweep.trials["source"].astype(str) == "enqueue:paper", "trial"]
+            chosen = default.method.preset
+            given = sweep.trials.loc[sweep.trials["source"].astype(str) == f"enqueue:{chosen}", "trial"]
             out.append(
                 {
-                    "name": "paper's default",
+                    "name": "paper's default" if chosen == "paper" else f"preset {chosen}",
                     "slug": "paper",
                     "trial": int(given.iloc[0]) if len(given) else None,
                     "config": default,
@@ -270,7 +273,7 @@ def _compared(candidates: list[dict[str, Any]], name: str) -> dict[str, Any] | N
         out |= {"p": p, "interval": [mean - half, mean + half]}
     share = name in ("acc", "map", "f1")
     shown = f"{100 * mean:+.2f} points of test {name}" if share else f"{mean:+.4g} of test {name}"
-    out["words"] = f"Best trial minus paper's default: {shown} (n = {len(both)} seeds)"
+    out["words"] = f"Best trial minus {paper['name']}: {shown} (n = {len(both)} seeds)"
     if p is None:
         out["words"] += "; one seed says nothing about chance."
     else:

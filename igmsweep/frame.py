@@ -15,6 +15,7 @@ from igmsweep.record.json_files import read_lines
 from igmsweep.record.paths import METRICS, trial_folder
 from igmsweep.record.rows import TrialRow, whole
 from igmsweep.record.states import State
+from igmsweep.record.wording import said
 
 COLUMNS = (
     *("trial", "state", "source", "repeat_of", "seed", "attempt", "rung", "folds", "seconds", "gpu_hours", "epochs"),
@@ -41,8 +42,12 @@ class Sweep:
     """How often `igmsweep evaluate` opened the test set; None: never."""
     test: dict[str, Any] = field(default_factory=dict)
     """The latest entry of `test_eval.json`: `candidates` with their metrics' `mean` and `sd`, `comparison`."""
+    tests: tuple[dict[str, Any], ...] = ()
+    """All such entries, the latest last; each tells in `train_on` what its models were trained on."""
     notes: tuple[str, ...] = field(default=())
     """What could not be read, in plain words."""
+    said: tuple[str, ...] = ()
+    """What methods noted in trainings, such as that they could not act; see `record.wording.said`."""
 
     @property
     def name(self) -> str:
@@ -157,7 +162,9 @@ def read_sweep(path: Path | str) -> Sweep:
         _folds(folder.rows.values()),
         count,
         finished[-1] if finished else {},
+        tuple(finished),
         folder.notes,
+        tuple(said(folder.rows.values())),
     )
     if sweep.gpus_per_trial > 0:
         sweep.trials["gpu_hours"] = sweep.trials["seconds"] * sweep.gpus_per_trial / 3600

@@ -19,11 +19,14 @@ from igmsweep.analysis.panels import Panel
 from igmsweep.analysis.plots import edf_data, edf_figure, history_data
 from igmsweep.analysis.ranking import ranked
 from igmsweep.analysis.report import check_formats, to_log
-from igmsweep.analysis.style import SERIES, figure, text
+from igmsweep.analysis.style import figure, lines, text
 from igmsweep.errors import NothingCompleted, UserError
 from igmsweep.frame import Sweep, find_sweeps, read_sweep
 from igmsweep.lines import aligned
 from igmsweep.record.states import FINISHED
+
+TRAINED_ON = {"all": "train + validation", "train": "train"}
+"""By `train_on` of an evaluation."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ def compare_sweeps(sweeps: Sequence[Sweep], allow_different: bool = False) -> Co
     The table's columns: `data`, `method`, `sweep`, `trials` (the budget), `completed`; of the best configuration each
     validation metric with its standard error `<metric>.se`, and `basis`, what that error is over; `tie`: within noise
     of the best of its data set; `median` and `iqr` of all completed trials' objective; `seconds` in all; `test/<name>`
-    and `test/<name>.sd` where the sweep was evaluated.
+    and `test/<name>.sd` where the sweep was evaluated, and `test_train_on`, what those models were trained on.
 
     Raises:
         UserError: fewer than two sweeps, or (unless `allow_different`) sweeps of one data set that differ in data hash,
@@ -71,7 +74,7 @@ def compare_sweeps(sweeps: Sequence[Sweep], allow_different: bool = False) -> Co
             if sweep.completed().empty:
                 raise NothingCompleted(f"{sweep.dir}: no trial has completed within the first {budget}")
         cut += part
-        rows += _rows(data, part, budget)
+        rows += _rows(data, part, budget, _tests(data, part, allow_different, warnings))
     return Comparison(tuple(cut), pd.DataFrame(rows), tuple(warnings))
 
 
@@ -125,15 +128,17 @@ def compare_panels(found: Comparison) -> list[Panel]:
         scale, suffix = unit(metric)
         n = ", ".join(str(len(sweep.completed())) for sweep in group)
         fig = figure("trials", f"best {metric_label(metric)}{suffix}", f"n = {n}")
-        for sweep, colour in zip(group, SERIES * (1 + len(group) // len(SERIES)), strict=False):
+        for sweep, look in zip(group, lines(len(group)), strict=True):
             line = history_data(sweep)
             name = text(_name(sweep, group))
             fig.add_scatter(
                 x=list(range(1, len(line) + 1)), y=(scale * line["best"]).tolist(), mode="lines", name=name,
-                line={"color": colour, "width": 2.5, "shape": "hv"},
+                line={**look, "width": 2.5, "shape": "hv"},
                 hovertemplate=f"{name}, %{{x}} trials: %{{y:.2f}}<extra></extra>",
             )  # fmt: skip
         fig.update_layout(showlegend=True)
+        if max(len(sweep.completed()) for sweep in group) <= 12:
+            fig.update_xaxes(dtick=1)
         caption = "Best validation score found within so many trials."
         out.append(Panel(f"best-{number}", "compare", f"{data}: best so far", caption, fig))
         parts = {
@@ -141,7 +146,7 @@ def compare_panels(found: Comparison) -> list[Panel]:
             for sweep in group
             for kind, part in edf_data(sweep).groupby("sampler", sort=False)
         }
-        caption = "All completed trials: a line further right is a method that is easier to tune."
+        caption = "All completed trials that a sampler chose: a line further right is a method that is easier to tune."
         out.append(Panel(f"edf-{number}", "compare", f"{data}: all trials", caption, edf_figure(parts, metric)))
     return out
 
@@ -152,6 +157,9 @@ def shown(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     heads = ["data", "method", "sweep", "trials"]
     heads += [f"{name.split('/')[0]} {short_metric(name)}{' %' if tables.is_share(name) else ''}" for name in metrics]
     heads += ["≈", "median (IQR) of trials", "cost"]
+    tested = "test_train_on" in table
+    if tested:
+        heads.append("test: trained on")
     rows = []
     for row in table.to_dict("records"):
         cells = [str(row["data"]), str(row["method"]), str(row["sweep"]), str(row["trials"])]
@@ -161,7 +169,10 @@ def shown(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
             cells.append(cell + (f" ± {tables.score_text(name, error)}" if pd.notna(error) and cell != "–" else ""))
         objective = row["metric"]
         spread = f"{tables.score_text(objective, row['median'])} ({tables.score_text(objective, row['iqr'])})"
-        rows.append([*cells, "≈" if row["tie"] else "", spread, row["cost"]])
+        cells += ["≈" if row["tie"] else "", spread, row["cost"]]
+        if tested:
+            cells.append(TRAINED_ON.get(row["test_train_on"], "–"))
+        rows.append(cells)
     return heads, rows
 
 
@@ -206,7 +217,7 @@ def to_latex(found: Comparison) -> str:
     basis = escape_latex("; ".join(dict.fromkeys(str(basis) for basis in table["basis"] if basis)))
     caption = (
         f"Best configuration of each method at equal budget (trials: {budgets}); validation scores $\\pm$ one standard "
-        f"error{f' (over {basis})' if basis else ''}, test scores $\\pm$ one standard deviation over seeds."
+        f"error{f' (over {basis})' if basis else ''}{_tested(table)}."
     )
     return "\n".join(
         [
@@ -219,9 +230,36 @@ def to_latex(found: Comparison) -> str:
     )  # fmt: skip
 
 
-def _rows(data: str, group: list[Sweep], budget: int) -> list[dict[str, Any]]:
+def _tested(table: pd.DataFrame) -> str:
+    """What a caption says of test scores."""
+    if "test_train_on" not in table:
+        return ""
+    kinds = dict.fromkeys(TRAINED_ON[kind] for kind in table["test_train_on"].dropna() if kind in TRAINED_ON)
+    return rf", test scores $\pm$ one standard deviation over seeds, after training on {' or '.join(kinds)}"
+
+
+def _tests(data: str, group: list[Sweep], allow: bool, warnings: list[str]) -> list[dict[str, Any]]:
+    """The evaluation of each sweep whose test scores are shown, {} for none: the latest after training on the same data."""
+    kinds = [dict.fromkeys(str(test.get("train_on", "all")) for test in reversed(sweep.tests)) for sweep in group]
+    evaluated = [kind for kind in kinds if kind]
+    common = [kind for kind in (evaluated[0] if evaluated else ()) if all(kind in each for each in evaluated)]
+    if not evaluated or common or allow:
+        chosen = common[0] if common else None
+        return [
+            next((t for t in reversed(sweep.tests) if chosen in (None, str(t.get("train_on", "all")))), {})
+            for sweep in group
+        ]
+    told = ", ".join(f"{sweep.name} {' and '.join(kind)}" for sweep, kind in zip(group, kinds, strict=True) if kind)
+    warnings.append(
+        f"{data}: test scores are left out, as their models were trained on different data ({told}); "
+        "`igmsweep evaluate --train-on train` makes them comparable, --allow-different shows them all the same"
+    )
+    return [{} for _ in group]
+
+
+def _rows(data: str, group: list[Sweep], budget: int, tests: list[dict[str, Any]]) -> list[dict[str, Any]]:
     rows = []
-    for sweep in group:
+    for sweep, test in zip(group, tests, strict=True):
         done = sweep.completed()
         scores = done[f"metrics.{sweep.metric}"]
         best = ranked(sweep, top=1).iloc[0]
@@ -236,7 +274,9 @@ def _rows(data: str, group: list[Sweep], budget: int) -> list[dict[str, Any]]:
         quartiles = np.quantile(scores, [0.25, 0.5, 0.75])
         row |= {"median": float(quartiles[1]), "iqr": float(quartiles[2] - quartiles[0])}
         row |= {"seconds": float(sweep.trials["seconds"].sum()), "cost": cost_text(sweep)}
-        evaluated = sweep.test.get("candidates") or [{}]
+        evaluated = test.get("candidates") or [{}]
+        if test:
+            row["test_train_on"] = str(test.get("train_on", "all"))
         for name, mean in (evaluated[0].get("mean") or {}).items():
             if "/" not in name and name != "loss":
                 row[f"test/{name}"] = mean

@@ -13,7 +13,7 @@ from igmsweep.analysis.hover import crop, trial_markers
 from igmsweep.analysis.names import label, metric_label, unit
 from igmsweep.analysis.sensitivity import sampler_of
 from igmsweep.analysis.sensitivity_plot import thin
-from igmsweep.analysis.style import BLUE, GREY, ORANGE, SERIES, VERMILION, clear, figure, text
+from igmsweep.analysis.style import BLUE, GREY, ORANGE, VERMILION, clear, figure, lines, text
 from igmsweep.frame import Sweep
 
 
@@ -107,7 +107,7 @@ def edf_figure(parts: Mapping[str, pd.DataFrame], metric: str) -> go.Figure:
     scale, suffix = unit(metric)
     total = sum(len(part) for part in parts.values())
     fig = figure(metric_label(metric) + suffix, "trials that score at most this (%)", f"n = {total}")
-    for (name, part), colour in zip(parts.items(), SERIES * (1 + len(parts) // len(SERIES)), strict=False):
+    for (name, part), look in zip(parts.items(), lines(len(parts)), strict=True):
         part = part.sort_values("score")
         if len(part) > 500:  # the line's shape needs no more
             part = part.iloc[np.unique(np.linspace(0, len(part) - 1, 500).astype(int))]
@@ -116,7 +116,7 @@ def edf_figure(parts: Mapping[str, pd.DataFrame], metric: str) -> go.Figure:
             y=[float(f"{100 * share:.5g}") for share in part["share"]],
             mode="lines",
             name=text(name),
-            line={"color": colour, "width": 2.5, "shape": "hv"},
+            line={**look, "width": 2.5, "shape": "hv"},
             hovertemplate=f"{text(name)}: %{{y:.0f}} % score at most %{{x:.2f}}<extra></extra>",
         )
     fig.update_layout(showlegend=True)

@@ -13,6 +13,7 @@ PURPLE, SKY, GREY = "#CC79A7", "#56B4E9", "#8A8F98"
 MODALITY = (ORANGE, GREEN, PURPLE, SKY)
 SERIES = (BLUE, ORANGE, GREEN, PURPLE, VERMILION)
 """Lines side by side; without the sky blue, which stands for blue on a dark page."""
+DASHES = ("solid", "dash", "dot")
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 INK, GRID = "#3b4148", "rgba(128,136,148,0.22)"
 """A page in dark mode redraws with its own ink; the grid serves both."""
@@ -20,6 +21,12 @@ INK, GRID = "#3b4148", "rgba(128,136,148,0.22)"
 
 def modality_colours(modalities: list[str]) -> dict[str, str]:
     return {name: MODALITY[i % len(MODALITY)] for i, name in enumerate(modalities)}
+
+
+def lines(count: int) -> list[dict[str, Any]]:
+    """Colour and dash of so many lines in one figure, no two alike up to fifteen."""
+    looks = [{"color": colour, "dash": dash} for dash in DASHES for colour in SERIES]
+    return [looks[number % len(looks)] for number in range(count)]
 
 
 def text(value: Any) -> str:

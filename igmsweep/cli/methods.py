@@ -44,20 +44,35 @@ def methods(
     typer.echo("\n".join(aligned(rows)))
     typer.echo("\ncost: time of a training over that of joint training with as many epochs; -: not measured")
     for each in found:
-        typer.echo("\n" + "\n".join(_parameters(each)))
+        typer.echo("\n" + "\n".join(_parameters(each, meanings=bool(names))))
+    if not names:
+        typer.echo("\n`igmsweep methods NAME` tells what each parameter means, and what the presets set")
 
 
-def _parameters(each: dict[str, Any]) -> list[str]:
-    """A method's own parameters, a line each: default, what is allowed, where it is searched."""
+def _parameters(each: dict[str, Any], meanings: bool) -> list[str]:
+    """A method's own parameters, a line each: default, what is allowed, where it is searched; under it what it means."""
     from igmsweep.spaces.catalogue import searched, word
 
     lines = textwrap.wrap(f"{each['name']}: {each['title'] or each['summary']}", WIDTH)
     lines.append(f"  presets: {', '.join(each['presets'])}")
+    if meanings:
+        lines += [f"  {name}: {_settings(told)}" for name, told in each["presets"].items() if told]
     rows = [
         (f"  method.{key} = {word(field['default'])}", field["allowed"], _searched(searched(field["searched"])))
         for key, field in each["parameters"].items()
     ]
-    return lines + aligned(rows)
+    if not meanings:
+        return lines + aligned(rows)
+    for line, field in zip(aligned(rows), each["parameters"].values(), strict=True):
+        lines += [line, *textwrap.wrap(field["meaning"] or "", WIDTH, initial_indent="    ", subsequent_indent="    ")]
+    return lines
+
+
+def _settings(preset: dict[str, Any]) -> str:
+    """What a preset sets, as on a command line."""
+    from igmsweep.spaces.catalogue import word
+
+    return ", ".join(f"{path}={word(value)}" for path, value in preset.items())
 
 
 def _searched(text: str) -> str:

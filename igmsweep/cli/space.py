@@ -37,13 +37,17 @@ def space_show(
 def space_validate(
     file: Annotated[str, typer.Argument(help="A search-space file, or a shipped name.")],
     dataset: Annotated[str, typer.Option("--data", help="The data set it is meant for.")] = "avdigits",
-    method: Annotated[str, typer.Option("--method", help="The method it is meant for.")] = "igm",
+    method: Annotated[
+        str | None,
+        typer.Option("--method", help="The method it is meant for; default: the one that it extends, or igm."),
+    ] = None,
 ) -> None:
     """Check a search space against a data set's and a method's configuration, without running anything."""
     from igmsweep.config import TrainConfig
     from igmsweep.spaces import load_space
+    from igmsweep.spaces.shipped import method_of
 
-    config = TrainConfig(data=dataset, method=method)
+    config = TrainConfig(data=dataset, method=method or method_of(file) or "igm")
     space = load_space(file, config)
     space.check(config)
-    typer.echo(f"{file}: valid, {len(space.params)} parameters")
+    typer.echo(f"{file}: valid for {config.method.name}, {len(space.params)} parameters")

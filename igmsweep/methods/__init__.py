@@ -46,7 +46,11 @@ def get(name: str) -> type[Method]:
     path, _, attribute = name.rpartition(":")
     if path.endswith(".py"):
         return _from_file(Path(path), attribute)
-    raise UserError(f"unknown method '{name}', expected one of {', '.join(METHODS)}{nearest(name, METHODS)}")
+    if path == "" and name.endswith(".py"):
+        raise UserError(f"method: found {name}, expected {name}:CLASS with the name of the method's class in it")
+    plain = name.lower().replace("-", "_")
+    hint = nearest(plain if plain.partition("_")[0] not in METHODS else plain.partition("_")[0], METHODS)
+    raise UserError(f"unknown method '{name}', expected one of {', '.join(METHODS)}{hint}")
 
 
 def summary(name: str) -> str:

@@ -52,6 +52,7 @@ class AGMParams(Spanned):
 
     name: str = "agm"
     fusion: Literal["concat", "sum"] = "concat"
+    """One head on the concatenated features, or the sum of the logits of a head per modality."""
     alpha: float = Field(1.0, ge=0)
     """Strength of the modulation; 0, without clipping, is joint training."""
     cap: float = 10.0
@@ -62,6 +63,8 @@ class AGMParams(Spanned):
     """The norm to which gradients are clipped where the fused head's largest one passes 1; 0 never clips."""
     acts_on: ActsOn = "auto"
     """Where kappa acts; see `ActsOn`. On rates it acts on the modality's learning rate, the fused head's stays."""
+    most: float = Field(10.0, ge=1)
+    """On rates, kappa counts as at most this and at least its inverse: no clipping bounds a step there."""
 
     @classmethod
     def defaults(cls, kinds: Mapping[str, str]) -> dict[str, Any]:
@@ -77,6 +80,7 @@ class AGM(Method):
         "Li et al., ICCV",
         2023,
         "concat, late (sum)",
+        cost=1.9,
     )
     params: AGMParams
 
@@ -84,6 +88,9 @@ class AGM(Method):
     def layout(cls, params: MethodParams) -> Layout:
         assert isinstance(params, AGMParams)
         return Layout("concat" if params.fusion == "concat" else "late")
+
+    def begin_stage(self, run: Run) -> None:
+        self.params.warn(run)
 
     def step(self, run: Run, batch: Batch) -> dict[str, Tensor]:
         with run.autocast():
@@ -99,7 +106,8 @@ class AGM(Method):
             kappa = self._kappa({name: g.detach() for name, g in shares.items()}, batch.labels)
             log = {f"agm/kappa/{name}": each for name, each in kappa.items()}
             if by_rate:
-                rates = dict(zip(kappa, torch.stack(list(kappa.values())).tolist(), strict=True))
+                factors = torch.stack(list(kappa.values())).clamp(1 / self.params.most, self.params.most)
+                rates = dict(zip(kappa, factors.tolist(), strict=True))
             else:
                 logits = whole + torch.stack([(kappa[m] - 1) * (g - g.detach()) for m, g in shares.items()]).sum(0)
         loss = cross_entropy(logits, batch.labels)

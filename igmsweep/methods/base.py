@@ -147,7 +147,8 @@ class Method:
 
     def step(self, run: Run, batch: Batch) -> dict[str, Tensor]:
         """Forward, backward, gradient surgery, optimiser step. Returns 0-d tensors to log, `loss` among them (no
-        `.item()` here)."""
+        `.item()` here). A method whose loss changes its meaning from epoch to epoch returns `plain` too, one that does not:
+        the plateau schedule goes by it. A batch that has none may leave it out."""
         raise NotImplementedError
 
     def modify(self, run: Run) -> dict[str, Tensor]:

@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from igmsweep.late import torch
+from igmsweep.late import nn, torch
 from igmsweep.methods.base import About, Layout, Method, MethodParams, Run, Stage, cross_entropy, lead_in, wide
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from igmsweep.data.loader import Batch
-    from igmsweep.models.multimodal import Output
+    from igmsweep.models.multimodal import MultimodalModel, Output
 
 
 class DOMFNParams(MethodParams):
@@ -62,7 +62,11 @@ class DOMFN(Method):
 
     Params = DOMFNParams
     about = About(
-        "DOMFN: a divergence-orientated multi-modal fusion network", "Yang et al., ACM MM", 2022, "concat, per sample"
+        "DOMFN: a divergence-orientated multi-modal fusion network",
+        "Yang et al., ACM MM",
+        2022,
+        "concat, per sample",
+        cost=1.0,
     )
     params: DOMFNParams
 
@@ -70,16 +74,27 @@ class DOMFN(Method):
     def layout(cls, params: MethodParams) -> Layout:
         return Layout("concat", heads=True, hidden=(64,), own_hidden=())
 
+    def modules(self, model: MultimodalModel) -> Mapping[str, nn.Module]:
+        """Whether there is a fused head to predict by: a hand-over takes it along with the weights it is said of."""
+        gate = nn.Module()
+        gate.register_buffer("fuses", torch.ones(()))
+        return {"gate": gate}
+
     def stages(self, count: int, epochs: Mapping[str, int]) -> list[Stage]:
         stages = lead_in(super().stages(count, epochs), self.params.pretrain, "pretrain")
         return [stage if stage.name == "pretrain" else replace(stage, rate=self.params.rate) for stage in stages]
+
+    def begin_stage(self, run: Run) -> None:
+        assert run.stage is not None
+        self.own["gate"].get_buffer("fuses").fill_(float(run.stage.name != "pretrain"))
 
     def step(self, run: Run, batch: Batch) -> dict[str, Tensor]:
         with run.autocast():
             output = run.model(batch.inputs)
         own = self._outputs(output)
         losses = torch.stack([cross_entropy(each, batch.labels, "none") for each in own])  # (M, batch)
-        assert run.stage is not None and output.fused is not None
+        assert output.fused is not None
+        assert run.stage is not None
         if run.stage.name == "pretrain":
             loss = losses.sum(0).mean()
             loss.backward()
@@ -92,14 +107,20 @@ class DOMFN(Method):
         extra = (0.5 * losses.square() + sign * self.params.eta * divergence).sum(0) + fused
         loss = (losses.sum(0) + agrees * extra).mean()
         loss.backward()
-        run.update()
-        return {"loss": loss.detach(), "domfn/fused": agrees.mean()}
+        run.update(
+            None if bool(agrees.any()) else run.active
+        )  # without a sample the fused head rests, momentum and all
+        plain = (losses.sum(0) + fused).mean()  # the loss gains terms as samples come to agree
+        return {"loss": loss.detach(), "plain": plain.detach(), "domfn/fused": agrees.mean()}
 
     def fuse(self, output: Output) -> Tensor:
-        """The fused head where the modalities agree, else the modality with the largest output (the first of equals)."""
+        """The fused head where the modalities agree, else, and while the modalities are trained alone, the modality with the
+        largest output (the first of equals)."""
         assert output.fused is not None
         own = self._outputs(output)
         agrees = (divergences(own) < self.params.threshold).all(0)
+        if self.own:
+            agrees = agrees & (self.own["gate"].get_buffer("fuses") > 0)
         surest = own.amax(-1).argmax(0)
         alone = own[surest, torch.arange(own.shape[1], device=own.device)]
         return torch.softmax(torch.where(agrees[:, None], torch.sigmoid(wide(output.fused)), alone), dim=-1)

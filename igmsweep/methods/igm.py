@@ -171,6 +171,7 @@ class IGM(Method):
         2025,
         "late (entropy weights), mean",
         modalities=1,
+        cost=1.7,
     )
     summary = ("sam/moved", "gm/damped", "gm/cosine")
     params: IGMParams

@@ -34,9 +34,11 @@ class MLAParams(MethodParams):
 
     name: str = "mla"
     projector: Literal["exact", "off"] = "exact"
+    """`off`: the shared head's gradient as it is, which is what the released code trains with."""
     regulariser: float = Field(0.1, gt=0)
     """lambda_0 of the recursive least squares; within an epoch lambda = lambda_0 decay^(t / T)."""
     decay: float = Field(0.1, gt=0, le=1)
+    """Factor by which lambda has fallen at the end of every epoch."""
     order: Literal["after", "before"] = "after"
     """Update P with a modality's features `after` its own step, so that it guards the modality before (the paper), or
     `before` it (the order in the released code)."""
@@ -65,6 +67,7 @@ class MLA(Method):
         2024,
         "late (shared head, entropy weights)",
         modalities=1,
+        cost=1.0,
     )
     params: MLAParams
 

@@ -72,6 +72,7 @@ class MMPareto(Method):
         "Wei & Hu, ICML",
         2024,
         "concat, with heads per modality",
+        cost=1.6,
     )
     params: MMParetoParams
 

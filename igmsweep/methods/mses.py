@@ -54,12 +54,20 @@ class MSES(Method):
         "Fujimori et al., ACPR",
         2019,
         "late (sum)",
+        cost=1.0,
     )
     params: MSESParams
 
     @classmethod
     def validates(cls, params: MethodParams) -> bool:
         return True
+
+    def begin_stage(self, run: Run) -> None:
+        if self.params.patience > run.epochs - 2:
+            run.note(
+                f"mses: with a patience of {self.params.patience} no modality can rest in {run.epochs} epochs: this is joint "
+                "training with unimodal losses"
+            )
 
     def step(self, run: Run, batch: Batch) -> dict[str, Tensor]:
         with run.autocast():

@@ -43,6 +43,7 @@ class MSLRParams(MethodParams):
 
     name: str = "mslr"
     strategy: Literal["keep", "smooth", "dynamic"] = "dynamic"
+    """Rates as they are set, drawn to their mean, or going by validation accuracy."""
     window: int = Field(5, ge=1)
     """Epochs whose mean accuracy `dynamic` compares with."""
     most: float = Field(2.0, ge=1)
@@ -67,6 +68,7 @@ class MSLR(Method):
         "Yao & Mihalcea, Findings of ACL",
         2022,
         "late (sum)",
+        cost=0.9,
     )
     params: MSLRParams
 
@@ -76,15 +78,25 @@ class MSLR(Method):
         return params.strategy == "dynamic"
 
     def stages(self, count: int, epochs: Mapping[str, int]) -> list[Stage]:
-        return lead_in(super().stages(count, epochs), self.params.pretrain, "pretrain")
+        stages = lead_in(super().stages(count, epochs), self.params.pretrain, "pretrain")
+        self._alone_for = sum(stage.epochs for stage in stages if stage.name == "pretrain")
+        return stages
+
+    def begin_stage(self, run: Run) -> None:
+        if self.params.strategy == "dynamic" and run.epochs - self._alone_for <= self.params.window:
+            run.note(
+                f"mslr: {run.epochs - self._alone_for} epochs are too few for a window of {self.params.window}: rates stay "
+                "as they are, as under strategy keep"
+            )
 
     def begin_epoch(self, run: Run) -> Iterable[Batch]:
         if self.params.strategy == "smooth" and not self._alone(run):
             assert run.optimizer is not None
             rates = {group["name"]: group["lr"] for group in run.optimizer.param_groups}
             mean = sum(rates[name] for name in self.modalities) / len(self.modalities)
-            for name in self.modalities:  # lambda falls from 1 to 0 over the training
-                run.scale(name, 1 - run.progress + run.progress * mean / rates[name])
+            share = (run.epoch - self._alone_for) / (run.epochs - self._alone_for)
+            for name in self.modalities:  # lambda falls from 1 to 0 over what follows pre-training
+                run.scale(name, 1 - share + share * mean / rates[name])
         return run.train
 
     def step(self, run: Run, batch: Batch) -> dict[str, Tensor]:

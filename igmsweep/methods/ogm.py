@@ -52,6 +52,7 @@ class OGMParams(Spanned):
 
     name: str = "ogm"
     fusion: Literal["concat", "sum"] = "concat"
+    """One head on the concatenated features, or the sum of the logits of a head per modality."""
     alpha: float = Field(0.8, gt=0)
     """Strength of the modulation (Eq. 10); 0.8 on CREMA-D, 0.1 on VGGSound."""
     ge: bool = True
@@ -82,7 +83,11 @@ class OGM(Method):
 
     Params = OGMParams
     about = About(
-        "Balanced multimodal learning via on-the-fly gradient modulation", "Peng et al., CVPR", 2022, "concat, sum"
+        "Balanced multimodal learning via on-the-fly gradient modulation",
+        "Peng et al., CVPR",
+        2022,
+        "concat, sum",
+        cost=1.1,
     )
     params: OGMParams
 
@@ -90,6 +95,11 @@ class OGM(Method):
     def layout(cls, params: MethodParams) -> Layout:
         assert isinstance(params, OGMParams)
         return Layout("concat", hidden=()) if params.fusion == "concat" else Layout("late")
+
+    def begin_stage(self, run: Run) -> None:
+        self.params.warn(run)
+        if not any(p.requires_grad for name in self.modalities for p in run.model.backbone(name)):
+            run.note("ogm: all encoders are frozen, so there is nothing to slow down: this is joint training")
 
     def step(self, run: Run, batch: Batch) -> dict[str, Tensor]:
         with run.autocast():

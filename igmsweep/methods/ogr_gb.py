@@ -3,7 +3,8 @@
 A head per modality stands beside the fused one. For every loss k a copy of the model trains its branch on a cut of the
 training set; G_k is how far its held-out loss falls, O_k how far the gap between held-out and training loss grows, and
 w_k is proportional to G_k / O_k^2 (the work's Proposition 1). Then all are trained together, on the whole training set, on
-sum_k w_k CE_k. `offline` estimates once, over copies trained for the whole length; `online` anew before every super-epoch.
+sum_k w_k CE_k. `offline` estimates once, over copies trained for the whole length; `online` anew before every super-epoch,
+and trains on what is not held out, so that the next estimate's held-out loss is one.
 
 The authors released weights, not the estimator, so there is no `released` form. Public re-implementations take absolute
 values (a loss that rises earns weight), sums over batches for means, or the test set for the held-out cut; none of that is
@@ -40,6 +41,7 @@ class OGRGBParams(MethodParams):
 
     name: str = "ogr_gb"
     mode: Literal["offline", "online"] = "offline"
+    """One estimate from copies trained for the whole length, or one before every super-epoch."""
     super_epoch: int = Field(10, ge=1)
     """Epochs between two estimates, where `online`."""
     holdout: float = Field(0.1, gt=0, lt=1)
@@ -56,10 +58,10 @@ class OGRGBParams(MethodParams):
     def check(self, modalities: Sequence[str]) -> None:
         if self.weights is None:
             return
-        if len(self.weights) != len(modalities) + 1 or min(self.weights) < 0 or max(self.weights) == 0:
+        if len(self.weights) != len(modalities) + 1 or min(self.weights) < 0 or self.weights[-1] == 0:
             raise UserError(
-                f"method.weights: found {list(self.weights)}, expected {len(modalities) + 1} numbers of at least 0, not all "
-                f"of them 0, for {', '.join(modalities)} and the fused loss"
+                f"method.weights: found {list(self.weights)}, expected {len(modalities) + 1} numbers of at least 0, for "
+                f"{', '.join(modalities)} and, above 0 as it alone predicts, the fused loss"
             )
 
 
@@ -93,6 +95,7 @@ class OGRGB(Method):
         "Wang et al., CVPR",
         2020,
         "concat, with heads per modality",
+        cost=2.8,
     )
     params: OGRGBParams
 
@@ -103,9 +106,16 @@ class OGRGB(Method):
     def begin_epoch(self, run: Run) -> Iterable[Batch]:
         if self.params.weights is not None:
             self.state["weights"] = dict(zip((*self.modalities, FUSED), self.params.weights, strict=True))
-        elif run.epoch == 0 or (self.params.mode == "online" and run.epoch % self.params.super_epoch == 0):
-            self._estimate(run)
-        return run.train
+            return run.train
+        if self.params.mode == "offline":
+            if run.epoch == 0:
+                self._estimate(run, run.epochs)
+            return run.train
+        if run.epoch % self.params.super_epoch == 0:
+            self._estimate(run, min(self.params.super_epoch, run.epochs - run.epoch))
+        train, _ = run.holdout(self.params.holdout)  # what the next estimate holds out is held out from all
+        train.epoch = run.epoch
+        return train
 
     def step(self, run: Run, batch: Batch) -> dict[str, Tensor]:
         weights: dict[str, float] = self.state["weights"]
@@ -115,16 +125,20 @@ class OGRGB(Method):
         loss = torch.stack([weights[name] * losses[name] for name in losses if weights[name] > 0]).sum()
         loss.backward()
         run.update()
-        return {"loss": loss.detach()}
+        return {"loss": loss.detach(), "plain": losses[FUSED].detach()}  # weights change between super-epochs
 
     def diagnostics(self) -> dict[str, Any]:
         """`weights`: every estimate, with the epoch before which it was made."""
         return {"weights": self.state["estimates"]} if "estimates" in self.state else {}
 
-    def _estimate(self, run: Run) -> None:
-        """Train a copy for each loss on its branch alone, and weigh the losses by what becomes of them."""
-        length = run.epochs if self.params.mode == "offline" else min(self.params.super_epoch, run.epochs - run.epoch)
+    def _estimate(self, run: Run, length: int) -> None:
+        """Train a copy for each loss on its branch alone for some epochs, and weigh the losses by what becomes of them."""
         train, held = run.holdout(self.params.holdout)
+        if len(train.rows) < 2:
+            raise UserError(
+                f"method.holdout: found {self.params.holdout}, which leaves {len(train.rows)} of "
+                f"{len(run.train.rows)} training samples to train on; expected less"
+            )
         clean = train.clean(1.0, run.seed)
         before = run.mean_losses(held, _losses), run.mean_losses(clean, _losses)
         gains, overfits = {}, {}

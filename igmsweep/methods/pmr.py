@@ -12,11 +12,12 @@ softmax, and its samples are out of L_m and s_m.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from igmsweep.errors import UserError
 from igmsweep.late import F, torch
 from igmsweep.methods.base import (
     About,
@@ -47,6 +48,7 @@ class PMRParams(MethodParams):
 
     name: str = "pmr"
     fusion: Literal["concat", "sum"] = "concat"
+    """One head on the concatenated features, or the sum of the logits of a head per modality."""
     alpha: float = Field(1.0, ge=0)
     """Weight of the prototypical losses."""
     coefficients: Literal["soft", "hard"] = "soft"
@@ -60,7 +62,13 @@ class PMRParams(MethodParams):
     entropy: float = Field(0.1, ge=0)
     """mu, the weight of the leading modality's prototypical entropy (PER); 0 is none."""
     entropy_end: float = Field(0.1, ge=0, le=1)
-    """Share of the training after which PER rests."""
+    """Share of the training after which PER rests; at most `end`."""
+
+    def check(self, modalities: Sequence[str]) -> None:
+        if self.entropy > 0 and self.entropy_end > self.end > 0:
+            raise UserError(
+                f"method.entropy_end: found {self.entropy_end}, expected at most method.end, {self.end}, where all rests"
+            )
 
 
 def behind(scores: Tensor, hard: bool = False) -> Tensor:
@@ -80,7 +88,11 @@ class PMR(Method):
 
     Params = PMRParams
     about = About(
-        "PMR: prototypical modal rebalance for multimodal learning", "Fan et al., CVPR", 2023, "concat, late (sum)"
+        "PMR: prototypical modal rebalance for multimodal learning",
+        "Fan et al., CVPR",
+        2023,
+        "concat, late (sum)",
+        cost=1.0,
     )
     params: PMRParams
 
@@ -88,6 +100,10 @@ class PMR(Method):
     def layout(cls, params: MethodParams) -> Layout:
         assert isinstance(params, PMRParams)
         return Layout("concat" if params.fusion == "concat" else "late")
+
+    def begin_stage(self, run: Run) -> None:
+        if not any(p.requires_grad for name in self.modalities for p in run.model.backbone(name)):
+            run.note("pmr: all encoders are frozen, so prototypes move nothing: this is joint training")
 
     def begin_epoch(self, run: Run) -> Iterable[Batch]:
         if self._acts(run):
@@ -98,7 +114,7 @@ class PMR(Method):
         with run.autocast():
             output = run.model(batch.inputs)
         loss = fused_loss(output, batch.labels)
-        log: dict[str, Tensor] = {}
+        log: dict[str, Tensor] = {"plain": loss.detach()}
         if self._acts(run):
             q = {
                 name: distances(output.features[name], self.state[name], self.state["known"])

@@ -55,6 +55,7 @@ class ReconBoostParams(MethodParams):
     align: float = Field(0.5, ge=0)
     """Weight of the mean squared difference from the probabilities of the modality before."""
     residual: Literal["full", "true_class"] = "full"
+    """Over which classes the others' ensemble is taken away: all, or as released the true one."""
     alignment: Literal["attached", "released"] = "attached"
     """`attached`: the modality in turn is drawn to the one before. `released`: the term is a number without a gradient."""
     rectify: float = Field(0.67, ge=0, lt=1)
@@ -88,7 +89,9 @@ class ReconBoost(Method):
 
     Params = ReconBoostParams
     sees = "all"
-    about = About("ReconBoost: boosting can achieve modality reconcilement", "Hua et al., ICML", 2024, "late (sum)")
+    about = About(
+        "ReconBoost: boosting can achieve modality reconcilement", "Hua et al., ICML", 2024, "late (sum)", cost=1.0
+    )
     params: ReconBoostParams
 
     @classmethod
@@ -120,6 +123,8 @@ class ReconBoost(Method):
             run.note(
                 "reconboost: a cycle of so few epochs has none for rectification; raise stages.epochs to 3 or more"
             )
+        if self.params.pretrain and run.stage_index == 0 and run.stage.name != "pretrain":
+            run.note("reconboost: a single cycle is not given up for pre-training; raise stages.cycles to 2 or more")
         if run.stage.name == "train":
             self.state["before"] = self.state.get("turn", "")
             (self.state["turn"],) = run.active

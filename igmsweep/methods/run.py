@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from igmsweep.errors import nearest
 from igmsweep.late import torch
 from igmsweep.schema.sections import SHARED
+from igmsweep.seeds import derived_seed
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -138,12 +139,12 @@ class Run:
         """Training samples without augmentation.
 
         Args:
-            share: above 0, at most 1; under 1 the classes keep their shares.
+            share: above 0, at most 1; under 1 the classes keep their shares, and every epoch draws anew.
             shuffle: in a seeded order; a `share` under 1 always is. Means over batches need it, where files are
                 sorted by class.
         """
         if share < 1.0:
-            return self.train.clean(share, seed=self.seed)
+            return self.train.clean(share, seed=derived_seed(self.seed, "share", self.epoch))
         return self.train.shuffled(self.seed) if shuffle else self.train.clean(1.0, seed=self.seed)
 
     def holdout(self, share: float) -> tuple[Loader, Loader]:

@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import Field
 
 from igmsweep.late import torch
-from igmsweep.methods.base import About, Layout, Method, MethodParams, Run, fused_logits, fused_loss
+from igmsweep.methods.base import About, Layout, Method, MethodParams, Run, cross_entropy, fused_logits, fused_loss
 from igmsweep.methods.shapley import shapley, subsets
 from igmsweep.seeds import derived_seed
 
@@ -36,6 +36,7 @@ class SMVParams(MethodParams):
 
     name: str = "smv"
     level: Literal["sample", "modality"] = "sample"
+    """Whether each sample is drawn again by its own contributions, or a share of all by the mean ones."""
     warmup: float = Field(0.1, ge=0, le=1)
     """Share of the training before the first valuation (released: 5 of 60 epochs)."""
     copies: int = Field(3, ge=0, le=3)
@@ -60,7 +61,11 @@ class SMV(Method):
 
     Params = SMVParams
     about = About(
-        "Enhancing multimodal cooperation via sample-level modality valuation", "Wei et al., CVPR", 2024, "concat"
+        "Enhancing multimodal cooperation via sample-level modality valuation",
+        "Wei et al., CVPR",
+        2024,
+        "concat",
+        cost=2.1,
     )
     params: SMVParams
 
@@ -79,7 +84,13 @@ class SMV(Method):
         loss = fused_loss(output, batch.labels)
         loss.backward()
         run.update()
-        return {"loss": loss.detach(), "smv/samples": self._samples}
+        log = {"loss": loss.detach(), "smv/samples": self._samples}
+        whole = torch.ones_like(batch.labels, dtype=torch.bool)
+        for present in (batch.mask or {}).values():
+            whole = whole & present
+        if bool(whole.any()):  # samples of one modality are harder, so that drawing some looks like a loss that stalls
+            log["plain"] = cross_entropy(fused_logits(output)[whole], batch.labels[whole]).detach()
+        return log
 
     def end_epoch(self, run: Run, metrics: Mapping[str, float]) -> None:
         if round(self.params.warmup * run.epochs) <= run.epoch + 1 < run.epochs:  # nothing follows the last epoch

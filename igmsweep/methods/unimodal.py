@@ -35,7 +35,7 @@ class Unimodal(Method):
     """Cross-entropy on one modality; the others are neither trained nor scored."""
 
     Params = UnimodalParams
-    about = About("One modality alone", fusion="none", modalities=1)
+    about = About("One modality alone", fusion="none", modalities=1, cost=0.6)
 
     def __init__(self, params: UnimodalParams, modalities: Sequence[str]) -> None:
         super().__init__(params, (params.modality or modalities[0],))

@@ -44,6 +44,13 @@ def check_tokens(model: MultimodalModel, partition: Partition) -> None:
             )
 
 
+def check_batch(model: nn.Module, size: int) -> None:
+    """Raise UserError for batches of one sample where batch normalisation is trained: one sample has no statistics."""
+    norms = (module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm))
+    if size == 1 and any(p.requires_grad for norm in norms for p in norm.parameters()):
+        raise UserError("optim.batch_size: found 1, expected 2 or more, as encoders here normalise over the batch")
+
+
 def use_channels_last(model: nn.Module) -> None:
     """Weights of convolutions with their channels last, in two dimensions and in three."""
     for module in model.modules():

@@ -19,8 +19,8 @@ from igmsweep.record.paths import CONFIG, RESULT, fold_file, trial_number
 from igmsweep.record.rows import TrialRow, merged, readable
 from igmsweep.record.states import State
 
-TAKEN = ("config_hash", "metrics", "stderr", "folds", "seconds", "epochs", "error")
-"""Fields of a result that go into the ledger; configuration, spectra and notes stay in the trial's folder."""
+TAKEN = ("config_hash", "metrics", "stderr", "folds", "seconds", "epochs", "error", "notes")
+"""Fields of a result that go into the ledger; configuration and spectra stay in the trial's folder."""
 
 
 def write_result(folder: Path, result: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from igmsweep.record.failures import Failure
 from igmsweep.record.states import FINISHED, UNDER_WAY, State
 
-OUTCOME = ("metrics", "stderr", "folds", "error", "seconds", "epochs", "rung")
+OUTCOME = ("metrics", "stderr", "folds", "error", "seconds", "epochs", "rung", "notes")
 """How an attempt ended. A trial that runs again, or waits for it, has none of them but what that line itself says."""
 
 REPEAT = "repeat:"
@@ -82,6 +82,8 @@ class TrialRow(Mapping[str, Any]):
     rungs: Mapping[int, float] = field(default_factory=dict)
     """Cycle -> score at its end."""
     duplicate_of: int | None = None
+    notes: tuple[str, ...] = ()
+    """What its method said of the training, such as that it could not act."""
     report: Report | None = None
     """The last one."""
     time: str = ""
@@ -225,6 +227,10 @@ def _folds(value: Any) -> tuple[dict[str, Any], ...] | None:
     return tuple(_mapping(item) or {} for item in value)
 
 
+def _texts(value: Any) -> tuple[str, ...] | None:
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list | tuple) else None
+
+
 def _rungs(value: Any) -> dict[int, float] | None:
     if not isinstance(value, Mapping):
         return None
@@ -237,7 +243,7 @@ def _written(value: Any) -> Any:
     if isinstance(value, Failure | Report):
         return value.plain()
     if isinstance(value, tuple):
-        return [dict(item) for item in value]
+        return [item if isinstance(item, str) else dict(item) for item in value]
     return {str(key): item for key, item in value.items()} if isinstance(value, Mapping) else value
 
 
@@ -261,6 +267,7 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "rung": whole,
     "rungs": _rungs,
     "duplicate_of": whole,
+    "notes": _texts,
     "report": Report.read,
     "time": _text,
     "started": _text,

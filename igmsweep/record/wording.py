@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from igmsweep.record.rows import TrialRow
 
 
 def number(value: Any) -> str:
@@ -26,3 +30,20 @@ def duration(seconds: float) -> str:
     if seconds < 3600:
         return f"{seconds // 60}m{seconds % 60:02d}s"
     return f"{seconds // 3600}h{seconds % 3600 // 60:02d}m"
+
+
+def said(rows: Iterable[TrialRow]) -> list[str]:
+    """What methods noted in a sweep's trainings, equal notes but for their numbers counted together, the commonest first.
+
+    >>> from igmsweep.record.states import State
+    >>> said([TrialRow(0, State.COMPLETE, notes=("pmr: 3 of 4",)), TrialRow(1, State.COMPLETE, notes=("pmr: 2 of 4",))])
+    ['2 of 2 trainings noted: pmr: 3 of 4']
+    """
+    finished = [row for row in rows if row.finished and not row.is_duplicate]
+    first: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for row in finished:
+        alike = {re.sub(r"[-+]?\d[\d.]*(e[-+]?\d+)?", "#", note): note for note in row.notes}
+        counts.update(alike.keys())
+        first = {**alike, **first}
+    return [f"{count} of {len(finished)} trainings noted: {first[key]}" for key, count in counts.most_common()]

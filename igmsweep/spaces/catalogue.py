@@ -18,7 +18,7 @@ BOUNDS = {"gt": "> {}", "ge": ">= {}", "lt": "< {}", "le": "<= {}"}
 
 def described(name: str) -> dict[str, Any]:
     """One method as plain data: `name`, `summary`, `title`, `source`, `year`, `fusion`, `modalities` (the fewest), `cost` (an
-    epoch over that of joint training, None where nobody measured it), `presets`, and `parameters` by name, each with
+    epoch over that of joint training, None where nobody measured it), `presets` with what each sets, and `parameters` by name, each with
     `default`, `allowed`, `searched` (its entry in the method's space, or None) and `meaning`.
 
     Raises:
@@ -33,7 +33,7 @@ def described(name: str) -> dict[str, Any]:
         "summary": methods.summary(name),
         **told,
         "source": told["source"] or None,
-        "presets": list(method.Params.presets),
+        "presets": {name: dict(told) for name, told in method.Params.presets.items()},
         "parameters": {
             key: {
                 "default": "by data set" if field.is_required() else field.default,

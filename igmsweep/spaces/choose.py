@@ -13,9 +13,10 @@ from igmsweep import methods
 from igmsweep.config import TrainConfig, preset
 from igmsweep.errors import UserError
 from igmsweep.schema.paths import plain as as_plain
+from igmsweep.spaces.conditions import holds
 from igmsweep.spaces.expand import TunedData, expand
 from igmsweep.spaces.param import Param
-from igmsweep.spaces.shipped import DEFAULT, below, space_names
+from igmsweep.spaces.shipped import DEFAULT, below, method_of, space_names
 from igmsweep.spaces.space import SearchSpace
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ def load_space(name: str | Path | None, config: TrainConfig) -> SearchSpace:
     """
     if name is None:
         return for_training(config)
+    meant, own = method_of(name), config.method.name
+    if meant is not None and meant != own and own in methods.names():
+        log.warning("--space %s is a space for %s, and the method is %s; --method %s fits it", name, meant, own, meant)
     space = SearchSpace.load(name, TunedData.of(config))
     return fitted(space, config) if str(name) in space_names() and not Path(name).is_file() else space
 
@@ -96,7 +100,7 @@ def fitted(space: SearchSpace, config: TrainConfig) -> SearchSpace:
         if outside is None:
             enqueue.append(entry)
         else:
-            log.info("%s: the preset %s does not run first: %s lies outside its range", space.source, entry, outside)
+            log.info("%s: the preset %s does not run first: %s", space.source, entry, outside)
     return replace(space, enqueue=tuple(enqueue))
 
 
@@ -114,11 +118,15 @@ def _stretched(source: str, param: Param, value: Any) -> Param:
 def _outside(space: SearchSpace, name: str, config: TrainConfig, paths: Mapping[str, Any]) -> str | None:
     """A path and value of a preset that the space cannot hold, for a message; None where it holds all."""
     changes = preset(config.method.name, name, config.data.name)
+    given: dict[str, Any] = {}
     for param in space.params:
         value = changes.get(param.path, changes.get(param.path.rpartition(".")[0], paths.get(param.path)))
+        if not holds(param.when, given):
+            continue
+        given[param.path] = value
         is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
         if param.type != "categorical" and is_number and not param.contains(value):
-            return f"{param.path} {value:g}"
+            return f"{param.path} {value:g} lies outside {param.extent}"
     return None
 
 

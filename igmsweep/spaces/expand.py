@@ -62,6 +62,8 @@ def check_keys(source: str, plain: Mapping[str, Any], known: Iterable[str]) -> N
     """Raise UserError for a top-level key that is not `known`."""
     for key in plain:
         if key not in known:
+            if key == "extends":
+                raise UserError(f"{source}: extends: it needs version: 2 in the same file")
             hint = f"; {FOREIGN_TOP[key]}" if key in FOREIGN_TOP else nearest(str(key), known)
             raise UserError(f"{source}: unknown key '{key}'{hint}")
 

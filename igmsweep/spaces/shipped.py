@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from igmsweep import data as datasets
+from igmsweep import methods
 from igmsweep.errors import UserError, nearest
 from igmsweep.schema.yaml_file import read_yaml
 from igmsweep.spaces.expand import TunedData, expand
@@ -72,6 +73,19 @@ def below(plain: Mapping[str, Any], source: str) -> list[dict[str, Any]]:
         raise UserError(f"{source}: extends: it needs version: 2, found {plain['version']!r}")
     base = read_yaml(find_space(name))
     return [*below(base, f"{name}.yaml"), base]
+
+
+def method_of(name: str | Path) -> str | None:
+    """The built-in method whose space a file is or extends, directly or by others; None where it is nobody's.
+
+    Raises:
+        UserError: there is no such space, or it cannot be read.
+    """
+    path = find_space(name)
+    plain = read_yaml(path)
+    chain = [plain, *reversed(below(plain, path.name))]
+    own = [path.stem] if path != Path(name) else []
+    return next((each for each in (*own, *(one.get("extends") for one in chain)) if each in methods.names()), None)
 
 
 def read_space(name: str | Path, data: TunedData | None = None) -> tuple[dict[str, Any], str]:

@@ -137,6 +137,10 @@ class SearchSpace:
                 raise UserError(f"{where}: unknown parameter '{path}'{nearest(str(path), known)}")
             if not known[path].contains(value):
                 raise UserError(f"{where}: {path}: found {value!r}, outside {known[path].extent}")
+        return self.active(values)
+
+    def active(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The part of `values` whose conditions hold, unchecked."""
         active: dict[str, Any] = {}
         for param in self.params:
             if holds(param.when, active) and param.path in values:

@@ -7,7 +7,7 @@ import logging
 from igmsweep.errors import Diverged, UserError
 from igmsweep.lines import BARE, CLOSING
 from igmsweep.record.failures import summary
-from igmsweep.record.wording import duration, shown_params
+from igmsweep.record.wording import duration, said, shown_params
 from igmsweep.sweep.controller import Controller
 from igmsweep.sweep.estimate import estimate
 from igmsweep.sweep.plan import Plan
@@ -40,7 +40,7 @@ def closing(result: SweepResult, seconds: float, left: bool) -> None:
     """
     counts = ", ".join(f"{count} {state}" for state, count in sorted(result.counts.items()))
     best = result.best
-    for line in summary(result.rows.values()):
+    for line in (*summary(result.rows.values()), *said(result.rows.values())):
         logger.log(CLOSING, line)
     if best is None:
         logger.log(CLOSING, f"no trial completed ({counts or 'none started'}) in {duration(seconds)}: {result.dir}")

@@ -6,6 +6,7 @@ taken up again is the same sweep.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ from igmsweep.sweep.options import recorded
 from igmsweep.sweep.request import SweepRequest
 from igmsweep.sweep.search import Enqueued, startup_trials
 from igmsweep.sweep.stopping import make_stopping
+
+logger = logging.getLogger(__name__)
 
 FIXED_BY_START = (
     "method",
@@ -202,7 +205,11 @@ def _enqueued(space: SearchSpace, base: TrainConfig, request: SweepRequest) -> t
     complete = presets(request.method, request.data)
     searched = [param.path for param in space.params]
     entries = []
-    for number, entry in enumerate(space.enqueue):
+    chosen = base.method.preset
+    wanted = [chosen if entry == "paper" and chosen in complete else entry for entry in space.enqueue]
+    for number, entry in enumerate(wanted):
+        if entry == chosen and entry in wanted[:number]:
+            continue  # it stands in the paper's place already
         if isinstance(entry, Mapping):
             entries.append(Enqueued(space.admit(entry, f"{space.source}: enqueue[{number}]"), "enqueue"))
             continue
@@ -219,11 +226,18 @@ def _enqueued(space: SearchSpace, base: TrainConfig, request: SweepRequest) -> t
             if not any(overlap(path, other) for other in (*searched, *request.overrides, *space.fixed))
             and base.paths().get(path) != value
         }
-        admitted = space.admit(values, where)
+        try:
+            admitted = space.admit(space.active(values), where)
+        except UserError as error:
+            if entry != chosen or chosen in space.enqueue:
+                raise
+            logger.warning(f"{error}: --set method.preset={chosen} fixes what is not searched, and does not run first")
+            continue
         if space.forbidden(admitted):
             raise UserError(f"{where}: falls under a forbid rule; take one of the two out")
         entries.append(Enqueued(admitted, f"enqueue:{entry}", extra))
-    paper = {path: complete["paper"][path] for path in searched if path in complete.get("paper", {})}
+    default = complete.get(chosen, {})
+    paper = {path: default[path] for path in searched if path in default}
     return entries, paper
 
 

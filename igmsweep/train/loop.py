@@ -31,7 +31,7 @@ from igmsweep.methods.base import Method, Run, Stage
 from igmsweep.methods.run import GOES_ON
 from igmsweep.models.features import with_features
 from igmsweep.models.multimodal import MultimodalModel, build_model
-from igmsweep.models.setup import check_tokens, compile_encoders, evaluation_batch, use_channels_last
+from igmsweep.models.setup import check_batch, check_tokens, compile_encoders, evaluation_batch, use_channels_last
 from igmsweep.schema.paths import leaves
 from igmsweep.schema.sections import SHARED
 from igmsweep.seeds import derived_seed
@@ -118,6 +118,7 @@ class Training:
         shapes = [modality.shape for modality in dataset.modalities.values()]
         held = evaluation_batch(shapes, config.optim.batch_size)
         check_tokens(self.model, self.data.train)
+        check_batch(self.model, config.optim.batch_size)
         self.data = with_features(self.model, self.data, datasets.cache_of(config.data), self.device, held)
         dataset = self.data.dataset
         if config.channels_last:
@@ -267,7 +268,7 @@ class Training:
         for group in run.optimizer.param_groups:
             row[f"lr/{group['name']}"] = float(group["lr"]) * run.scales.get(group["name"], 1.0)
         row |= {f"val/{name}": value for name, value in evaluate(self.model, self.method, run.val).items()}
-        self._schedule.step(row["train/loss"])
+        self._schedule.step(row.get("train/plain", row["train/loss"]))
         run.rescore = False
         self.method.end_epoch(run, row)
         if run.rescore:  # the row is to say how good the weights are that the model now has

@@ -10,7 +10,8 @@ import pytest
 from fake_sweep import write_sweep
 
 from igmsweep.analysis import compare, compare_sweeps, read_sweep
-from igmsweep.analysis.comparison import to_latex
+from igmsweep.analysis.comparison import shown, to_latex
+from igmsweep.analysis.style import lines
 from igmsweep.errors import UserError
 
 
@@ -79,6 +80,44 @@ def test_test_scores_stand_beside_validation_where_a_sweep_was_evaluated(tmp_pat
     (folders[0] / "test_eval.json").write_text(json.dumps({"count": 1, "evaluations": [{"candidates": [candidate]}]}))
     table = compare_sweeps([read_sweep(folder) for folder in folders]).table
     assert table["test/acc"].iloc[0] == 0.8125 and table["test/acc"].isna().iloc[1]
+
+
+def evaluated(folder: Path, *trained_on: str) -> Path:
+    """The folder, evaluated once after each kind of training; scores tell which."""
+    scores = {"train": 0.7, "all": 0.9}
+    entries = [
+        {"train_on": kind, "candidates": [{"name": "best", "mean": {"acc": scores[kind]}, "sd": {"acc": 0.01}}]}
+        for kind in trained_on
+    ]
+    (folder / "test_eval.json").write_text(json.dumps({"count": len(entries), "evaluations": entries}))
+    return folder
+
+
+def test_test_scores_are_of_models_trained_on_the_same_data(tmp_path: Path) -> None:
+    """The latest evaluation of one saw train and validation, that of the other train alone: both have one on train."""
+    folders = [write_sweep(tmp_path, name, n=8) for name in "ab"]
+    sweeps = [read_sweep(evaluated(folders[0], "train", "all")), read_sweep(evaluated(folders[1], "train"))]
+    found = compare_sweeps(sweeps)
+    assert list(found.table["test/acc"]) == [0.7, 0.7]
+    assert set(found.table["test_train_on"]) == {"train"} and not found.warnings
+    assert shown(found.table)[0][-1] == "test: trained on" and shown(found.table)[1][0][-1] == "train"
+    assert "after training on train." in to_latex(found)
+
+
+def test_test_scores_of_different_training_data_are_left_out_and_that_is_said(tmp_path: Path) -> None:
+    folders = [write_sweep(tmp_path, name, n=8) for name in "ab"]
+    sweeps = [read_sweep(evaluated(folders[0], "all")), read_sweep(evaluated(folders[1], "train"))]
+    found = compare_sweeps(sweeps)
+    assert "test/acc" not in found.table and "test" not in to_latex(found)
+    (warning,) = found.warnings
+    assert "(a all, b train)" in warning and "--train-on train" in warning
+    all_the_same = compare_sweeps(sweeps, allow_different=True)
+    assert list(all_the_same.table["test/acc"]) == [0.9, 0.7]
+    assert "train + validation or train" in to_latex(all_the_same)
+
+
+def test_lines_of_a_dozen_methods_are_told_apart() -> None:
+    assert len({(look["color"], look["dash"]) for look in lines(15)}) == 15
 
 
 def test_one_sweep_is_no_comparison(tmp_path: Path) -> None:

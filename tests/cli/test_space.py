@@ -61,14 +61,35 @@ def test_words_that_yaml_would_read_otherwise_are_quoted() -> None:
 
 @pytest.mark.slow
 def test_a_file_is_validated_for_a_data_set_and_a_method(tmp_path: Path) -> None:
-    assert igmsweep("space", "validate", "igm", "--data", "nvgesture").stdout == "igm: valid, 10 parameters\n"
+    assert igmsweep("space", "validate", "igm", "--data", "nvgesture").stdout == "igm: valid for igm, 10 parameters\n"
     (tmp_path / "two.yaml").write_text("version: 2\nparams:\n  optim.lr.*: {type: float, low: 1e-3, high: 1}\n")
     (tmp_path / "one.yaml").write_text("params:\n  optim.lr.image: {type: float, low: 1e-3, high: 1}\n")
     for name, data, code, words in (
-        ("two.yaml", "cremad", 0, "two.yaml: valid, 2 parameters"),
-        ("one.yaml", "avdigits", 0, "one.yaml: valid, 1 parameters"),
+        ("two.yaml", "cremad", 0, "two.yaml: valid for mla, 2 parameters"),
+        ("one.yaml", "avdigits", 0, "one.yaml: valid for mla, 1 parameters"),
         ("one.yaml", "cremad", 2, "one.yaml: unknown parameter 'optim.lr.image'"),
     ):
         done = igmsweep("space", "validate", str(tmp_path / name), "--data", data, "--method", "mla")
         assert done.returncode == code
         assert words in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_a_file_is_validated_for_the_method_that_it_extends(tmp_path: Path) -> None:
+    params = "params: {method.alpha: {type: float, low: 0.1, high: 1.0}}\n"
+    (tmp_path / "mine.yaml").write_text(f"version: 2\nextends: ogm\n{params}")
+    done = igmsweep("space", "validate", str(tmp_path / "mine.yaml"))
+    assert done.returncode == 0 and "valid for ogm" in done.stdout
+    done = igmsweep("tune", "avdigits", "--space", str(tmp_path / "mine.yaml"), "--dry-run")
+    assert done.returncode == 2 and "--method ogm fits it" in done.stderr
+    (tmp_path / "old.yaml").write_text(f"extends: ogm\n{params}")
+    done = igmsweep("space", "validate", str(tmp_path / "old.yaml"), "--method", "ogm")
+    assert done.returncode == 2 and "extends: it needs version: 2" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_method_is_told_with_what_its_parameters_mean_and_its_presets_set() -> None:
+    told = igmsweep("methods", "ogm").stdout
+    assert "Strength of the modulation" in told and "released: model.head=[], method.scope=conv, method.end=0.5" in told
+    for name, hint in (("OGM", "'ogm'"), ("OGM-GE", "'ogm'"), ("mine.py", "mine.py:CLASS")):
+        assert hint in igmsweep("methods", name).stderr

@@ -59,7 +59,7 @@ def train_to_the_end(training: Training) -> list[dict[str, object]]:
 
 
 def agree(training: Training, reference: Arrays, tolerance: float = 1e-10) -> None:
-    """Every weight is the reference's to `tolerance`, and has moved from where it began only if the reference's has."""
+    """Every weight is the reference's to `tolerance`."""
     now = weights_of(training)
     assert set(now) == set(reference)
     for name, weights in now.items():

@@ -284,6 +284,24 @@ def test_under_adam_kappa_acts_on_rates(toy_config):
         assert steps["auto"][name] == pytest.approx(factor * steps["gradient"][name], rel=0.01)
 
 
+@pytest.mark.parametrize("most", [1.0, 3.0])
+def test_on_rates_kappa_is_bounded(toy_config, monkeypatch, most):
+    """It may reach exp(alpha cap), and nothing clips a step under Adam."""
+    training = Training(toy_config(2, {"name": "agm", "most": most}, optim__name="adam", **SHORT))
+    wild = {"m0": torch.tensor(1e9), "m1": torch.tensor(1e-9)}
+    monkeypatch.setattr(training.method, "_kappa", lambda shares, labels: wild)
+    given = []
+    update = type(training.run).update
+    monkeypatch.setattr(
+        type(training.run),
+        "update",
+        lambda run, parts=None, rates=None: (given.append(rates), update(run, parts, rates))[1],
+    )
+    train_to_the_end(training)
+    assert given
+    assert all(rates == {"m0": pytest.approx(most), "m1": pytest.approx(1 / most)} for rates in given)
+
+
 def test_under_sgd_kappa_acts_on_gradients(toy_config):
     configs = {
         acts_on: toy_config(2, {"name": "agm", "acts_on": acts_on}, **SHORT) for acts_on in ("auto", "gradient", "rate")

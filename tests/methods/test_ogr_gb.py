@@ -75,7 +75,8 @@ def estimate(training: Training, net: Net, epoch: int, length: int) -> dict[str,
 @pytest.mark.parametrize("mode", ["offline", "online"])
 def test_losses_are_weighted_by_gain_over_squared_overfitting(toy_config, modalities, mode):
     """Copies of the model train one head's branch each on nine tenths of the training set; offline for the whole length
-    and once, online for a super-epoch (here 3, so that the last is cut short) and again before each."""
+    and once, online for a super-epoch (here 3, so that the last is cut short) and again before each. Online, all are trained on the
+    same nine tenths."""
     method = {"name": "ogr_gb", "mode": mode, "super_epoch": 3}
     training = tiny_training(toy_config(modalities, method, stages__cycles=1, stages__epochs=EPOCHS, model__head=[]))
     names = list(training.config.modalities)
@@ -87,7 +88,9 @@ def test_losses_are_weighted_by_gain_over_squared_overfitting(toy_config, modali
             found.append(estimate(training, net, 0, EPOCHS))
         elif mode == "online" and epoch % 3 == 0:
             found.append(estimate(training, net, epoch, min(3, EPOCHS - epoch)))
-        for batch in batches(training, epoch):
+        kept, _ = training.run.holdout(0.1)
+        kept.epoch = epoch
+        for batch in batches(training, epoch) if mode == "offline" else arrays(kept):
             sgd.step(blended(net, names, batch, found[-1]))
     train_to_the_end(training)
     agree(training, net.w)
@@ -153,8 +156,28 @@ def test_an_estimate_leaves_the_model_as_it_was(toy_config, mode):
     assert all(torch.equal(x, before[name]) for name, x in training.model.state_dict().items())
     assert [module.training for module in training.model.modules()] == modes
     assert all(parameter.grad is None for parameter in training.model.parameters())
-    assert loader is training.run.train and training.run.train.epoch == 0
+    assert training.run.train.epoch == loader.epoch == 0
     assert not training.run.optimizer.state
+
+
+def test_online_what_is_held_out_is_never_trained_on(toy_config, monkeypatch):
+    """Else the estimate of the second super-epoch would call generalisation what the first has memorised."""
+    method = {"name": "ogr_gb", "mode": "online", "super_epoch": 1, "holdout": 0.3}
+    training = Training(toy_config(2, method, stages__cycles=1, stages__epochs=2))
+    step, seen = training.method.step, set()
+    monkeypatch.setattr(
+        training.method, "step", lambda run, batch: (seen.update(batch.index.tolist()), step(run, batch))[1]
+    )
+    train_to_the_end(training)
+    kept, held = training.run.holdout(0.3)
+    assert seen == set(kept.rows.tolist())
+    assert not seen & set(held.rows.tolist())
+
+
+def test_a_cut_that_leaves_nothing_to_train_on_is_one_line(toy_config):
+    training = Training(toy_config(2, {"name": "ogr_gb", "holdout": 0.999}, stages__cycles=1, stages__epochs=1))
+    with pytest.raises(UserError, match=r"method\.holdout: found 0\.999, which leaves 1 of 150"):
+        train_to_the_end(training)
 
 
 def test_validation_data_is_not_looked_at_for_the_weights(toy_config, monkeypatch):

@@ -41,7 +41,7 @@ SHORT = {"stages__cycles": 1, "stages__epochs": 1, "optim__batch_size": 50}  # t
         {"alpha": 3.0, "fraction": 0.3, "entropy": 5.0, "entropy_end": 0.5},
         {"alpha": 3.0, "fusion": "sum", "momentum": 0.7, "entropy": 0.0},
         {"coefficients": "hard", "entropy": 0.0, "end": 0.6},
-        {"alpha": 0.0, "entropy": 20.0, "entropy_end": 1.0, "fraction": 1.0},
+        {"alpha": 0.0, "entropy": 20.0, "entropy_end": 1.0, "end": 1.0, "fraction": 1.0},
     ],
     ids=str,
 )
@@ -61,6 +61,7 @@ def test_a_training_is_its_equations(toy_config, modalities, changes):
     for epoch in range(EPOCHS):
         acts = epoch / EPOCHS < params.end
         if acts:
+            training.run.epoch = epoch  # every epoch looks at other samples
             for m, new in class_means(net, training, params.fraction).items():
                 old = prototypes.get(m, new)
                 prototypes[m] = (1 - params.momentum) * new + params.momentum * old

@@ -13,6 +13,7 @@ from fused import first_step
 from igmsweep.config import TrainConfig
 from igmsweep.errors import UserError
 from igmsweep.train import Training
+from igmsweep.train.optimisers import Schedule
 
 TEXT_TOY = Path(__file__).parent.parent / "text_toy.py"
 METHODS: dict[str, dict[str, Any]] = {
@@ -97,6 +98,68 @@ def test_a_frozen_encoder_stays_and_its_head_is_trained(toy_config, tmp_path, me
 
 
 @pytest.mark.parametrize("method", ["ogm", "agm"])
-def test_a_span_that_is_empty_is_one_line(toy_config, method):
+def test_a_span_that_ends_before_it_starts_is_one_line(toy_config, method):
     with pytest.raises(UserError, match=r"method\.start: found 0\.6 with method\.end 0\.5"):
         Training(toy_config(method={"name": method, "start": 0.6, "end": 0.5}))
+
+
+@pytest.mark.parametrize(
+    ("method", "epochs", "words"),
+    [
+        ({"name": "ogm", "start": 0.4, "end": 0.45}, 2, "it never acts"),
+        ({"name": "agm", "start": 0.5}, 1, "it never acts"),
+        ({"name": "ogm", "start": 0.5}, 2, None),
+        ({"name": "mses", "patience": 10}, 9, "joint training with unimodal losses"),
+        ({"name": "mses", "patience": 1}, 3, None),
+        ({"name": "mslr", "window": 5, "pretrain": 0.25}, 6, "as under strategy keep"),
+        ({"name": "mslr", "window": 3, "pretrain": 0.25}, 6, None),
+        ({"name": "reconboost", "pretrain": True}, 3, "not given up for pre-training"),
+    ],
+    ids=str,
+)
+def test_a_method_that_cannot_act_says_so(toy_config, method, epochs, words):
+    training = Training(toy_config(method=method, stages__cycles=1, stages__epochs=epochs))
+    next(training.epochs())
+    assert [line for line in training.run.notes if words is None or words in line] == (
+        [] if words is None else training.run.notes
+    )
+    assert bool(training.run.notes) == (words is not None)
+
+
+@pytest.mark.parametrize("method", ["ogm", "pmr"])
+def test_on_frozen_encoders_a_method_that_moves_encoders_says_so(toy_config, method):
+    frozen = {"model__frozen__m0": True, "model__frozen__m1": True}
+    training = Training(toy_config(method=method, stages__cycles=1, stages__epochs=1, **frozen))
+    next(training.epochs())
+    assert any("all encoders are frozen" in line for line in training.run.notes)
+
+
+@pytest.mark.parametrize("method", ["pmr", "smv"])
+def test_a_part_of_the_training_set_is_drawn_anew_in_every_epoch(toy_config, method):
+    run = Training(toy_config(method=method)).run
+    drawn = []
+    for epoch in (0, 1, 0):
+        run.epoch = epoch
+        drawn.append(run.clean(0.5).rows.tolist())
+    assert drawn[0] == drawn[2]
+    assert sorted(drawn[0]) != sorted(drawn[1])
+
+
+@pytest.mark.parametrize(
+    "method", ["smv", "pmr", {"name": "domfn", "pretrain": 0.0}, {"name": "ogr_gb", "mode": "online", "super_epoch": 1}]
+)
+def test_a_loss_that_changes_its_meaning_does_not_end_a_plateau(toy_config, monkeypatch, method):
+    """The schedule goes by a loss that stays the same: SMV's, for one, rises as harder samples are drawn again."""
+    training = Training(toy_config(method=method, stages__cycles=1, stages__epochs=3, optim__schedule="plateau"))
+    seen = []
+    monkeypatch.setattr(Schedule, "step", lambda self, loss: seen.append(loss))
+    rows = finite_rows(training)
+    assert seen == [row["train/plain"] for row in rows]
+    assert seen != [row["train/loss"] for row in rows]
+
+
+def test_a_batch_of_one_is_refused_where_there_are_batch_norms(toy_config):
+    with pytest.raises(UserError, match=r"optim\.batch_size: found 1"):
+        Training(toy_config(method="joint", optim__batch_size=1))
+    frozen = {"model__frozen__m0": True, "model__frozen__m1": True}
+    Training(toy_config(method="joint", optim__batch_size=1, **frozen))

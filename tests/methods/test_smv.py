@@ -123,6 +123,7 @@ def together(training, expected):
 
     def rest(number):
         if number + 1 < len(epochs):
+            training.run.epoch = number
             expected(net, drawn(epochs[number + 1], names) - everything)
             lone = history[number + 1]["smv/samples"] - drawn(epochs[number + 1], names).total()
             assert lone in (0, 1)  # a last batch of one sample is left out

@@ -68,7 +68,7 @@ def test_a_repeat_names_the_trial_it_repeats() -> None:
 def test_every_field_of_a_row_is_read_from_a_line_and_written_again() -> None:
     line = {**START, **END, "fixed_overrides": {"seed": 1}, "config_hash": "c", "seed": 1, "retried": 2, "alone": True}
     line |= {"rungs": {"1": 0.4}, "duplicate_of": 3, "report": {"cycle": 1, "score": 0.4, "metrics": {}}}
-    line |= {"started": "t0", "attempt": 4, "state": "failed", "new": 1}
+    line |= {"started": "t0", "attempt": 4, "notes": ["pmr: 3 of 4"], "state": "failed", "new": 1}
     row = merged(None, line)
     blank = TrialRow(0)
     unread = [each.name for each in fields(TrialRow) if getattr(row, each.name) == getattr(blank, each.name)]

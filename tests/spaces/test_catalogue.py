@@ -15,14 +15,22 @@ from igmsweep.spaces.catalogue import allowed, described, searched
 def test_every_shipped_method_tells_its_work_and_what_each_parameter_means(name: str) -> None:
     found = described(name)
     assert found["title"] and found["fusion"] and found["modalities"] in (1, 2)
-    assert found["summary"].endswith((".", ",")) and found["presets"][0] == "paper"
+    assert found["summary"].endswith((".", ",")) and next(iter(found["presets"])) == "paper"
     own = [key for key, each in found["parameters"].items() if each["searched"]]
     assert own, "a method's own space searches something of its own"
     json.dumps(found)
     for each in found["parameters"].values():
         assert each["allowed"]
+        assert each["meaning"], "`igmsweep methods NAME` tells what each parameter means"
     works = {"joint", "unimodal"}
     assert (found["year"] is None) == (name in works) == (found["source"] is None)
+
+
+def test_the_costs_shown_are_the_measured_ones() -> None:
+    measured = json.loads((Path(__file__).parents[2] / "docs" / "method-cost.json").read_text())
+    assert {name: described(name)["cost"] for name in methods.names()} == {
+        name: 1.0 if name == "joint" else pytest.approx(measured[name]["ratio"], abs=0.0501) for name in methods.names()
+    }
 
 
 def test_words_for_a_legal_value_and_for_a_range() -> None:

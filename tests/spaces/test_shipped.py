@@ -14,7 +14,7 @@ from igmsweep.config import TrainConfig
 from igmsweep.errors import UserError
 from igmsweep.spaces import SearchSpace, find_space, load_space, space_names
 from igmsweep.sweep import SweepRequest
-from igmsweep.sweep.plan import make_plan
+from igmsweep.sweep.plan import Plan, make_plan
 
 FOUR = ("igm", "mla", "joint", "unimodal")
 LR = {
@@ -89,6 +89,25 @@ def test_a_plan_is_made_with_every_preset_that_runs_first(method: str, dataset: 
     plan = make_plan(request)
     assert plan.spec["space"]["source"] == f"{method}.yaml on {dataset}"
     assert len(plan.enqueued) == len(plan.space.enqueue)
+    assert method == "unimodal" or plan.enqueued[0].source == "enqueue:paper", (
+        "every comparison begins with the paper's own configuration"
+    )
+
+
+def preset_plan(method: str) -> Plan:
+    return make_plan(SweepRequest(data="avdigits", method=method, overrides={"method.preset": "released"}))
+
+
+def test_a_preset_that_is_asked_for_runs_first_in_the_papers_place() -> None:
+    plan = preset_plan("mmpareto")
+    assert [entry.source for entry in plan.enqueued] == ["enqueue:released"]
+    assert plan.enqueued[0].params["method.rescale"] == plan.spec["paper"]["method.rescale"] == "tensor"
+    assert [entry.source for entry in preset_plan("igm").enqueued] == ["enqueue:released"]  # enqueued once, not twice
+
+
+def test_a_preset_that_is_asked_for_and_lies_outside_a_range_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    assert preset_plan("domfn").enqueued == ()
+    assert "method.threshold: found 0.4, outside" in caplog.text and "does not run first" in caplog.text
 
 
 def test_a_name_that_is_none_is_refused_with_the_nearest() -> None:
