@@ -14,6 +14,7 @@ from igmsweep.cli.evaluate import evaluate
 from igmsweep.cli.methods import methods
 from igmsweep.cli.report import analyze, compare
 from igmsweep.cli.space import space_app
+from igmsweep.cli.study import study
 from igmsweep.cli.sweep import best, doctor, resume, status, tune
 from igmsweep.cli.terminal import install
 from igmsweep.cli.train import train
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (tune, resume, status, doctor, analyze, compare, evaluate, train, best, methods):
+for command in (tune, resume, status, doctor, analyze, compare, evaluate, train, best, methods, study):
     app.command()(command)
 app.add_typer(data_app, name="data")
 app.add_typer(space_app, name="space")

@@ -25,14 +25,19 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def load_space(name: str | Path | None, config: TrainConfig) -> SearchSpace:
-    """The space called `name`, completed by the configuration's data set; None is the method's own.
+def load_space(name: str | Path | Mapping[str, Any] | None, config: TrainConfig) -> SearchSpace:
+    """The space called `name`, completed by the configuration's data set; None is the method's own; a mapping is the
+    content of a version-2 file.
 
     Raises:
         UserError: there is no such space, or something in it that cannot be searched; one line that names the key.
     """
     if name is None:
         return for_training(config)
+    if isinstance(name, Mapping):
+        data = TunedData.of(config)
+        source = f"space of {config.method.name} on {data.names[0]}"
+        return SearchSpace.from_dict(expand(as_plain(name), data, source, below(name, source)), source)
     meant, own = method_of(name), config.method.name
     if meant is not None and meant != own and own in methods.names():
         log.warning("--space %s is a space for %s, and the method is %s; --method %s fits it", name, meant, own, meant)

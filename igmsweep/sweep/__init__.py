@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from igmsweep.plugin import Trust
     from igmsweep.sweep.request import ResumeRequest, SweepRequest
     from igmsweep.sweep.result import SweepResult
-    from igmsweep.sweep.session import resume_sweep, run_sweep
+    from igmsweep.sweep.session import resume_sweep, run_sweep, run_sweeps
 
-__all__ = ["ResumeRequest", "SweepRequest", "SweepResult", "Trust", "resume_sweep", "run_sweep"]
+__all__ = ["ResumeRequest", "SweepRequest", "SweepResult", "Trust", "resume_sweep", "run_sweep", "run_sweeps"]
 
 _PLACES = {
     "ResumeRequest": "igmsweep.sweep.request",
@@ -20,6 +20,7 @@ _PLACES = {
     "Trust": "igmsweep.plugin",
     "resume_sweep": "igmsweep.sweep.session",
     "run_sweep": "igmsweep.sweep.session",
+    "run_sweeps": "igmsweep.sweep.session",
 }
 
 

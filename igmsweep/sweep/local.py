@@ -10,7 +10,7 @@ from igmsweep.sweep.trial import run_trial
 def run(sweep: Driver, outline: Outline, signals: Signals) -> None:
     """Run trials until there is none left, the budget is used up, or Ctrl-C."""
     while (task := sweep.next_task()) is not None:
-        number = task["number"]
+        number = task["handle"]
 
         def report(cycle: int, metrics: dict[str, float], number: int = number) -> bool:
             if sweep.reported(number, cycle, metrics):

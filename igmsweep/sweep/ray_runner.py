@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -29,7 +30,6 @@ from ray.tune.search import Searcher
 from igmsweep.disk import FULL
 from igmsweep.errors import ResourceError, UserError, nearest
 from igmsweep.record.failures import SweepFailed, one_line
-from igmsweep.record.paths import trial_folder
 from igmsweep.sweep.resources import Machine, this_machine
 from igmsweep.sweep.runner import Driver, Outline
 from igmsweep.sweep.signals import Signals
@@ -177,8 +177,8 @@ class StudySearch(Searcher):
 
     def __init__(self, sweep: Driver, outline: Outline) -> None:
         super().__init__(metric=outline.metric, mode=outline.mode)
-        self._sweep, self._folder = sweep, outline.folder
-        self._numbers: dict[str, int] = {}
+        self._sweep = sweep
+        self._tasks: dict[str, tuple[int, Path]] = {}
 
     def suggest(self, trial_id: str) -> Any:
         try:
@@ -189,22 +189,23 @@ class StudySearch(Searcher):
         if task is None:
             # a running trial may have to run again, so the search is not over before the last one has ended
             return None if self._sweep.busy and not self._sweep.stopping else Searcher.FINISHED
-        self._numbers[trial_id] = task["number"]
+        self._tasks[trial_id] = task["handle"], Path(task["folder"])
         return for_worker(task)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        number = self._numbers.pop(trial_id, None)
-        if number is None:
+        if trial_id not in self._tasks:
             return
+        handle, folder = self._tasks.pop(trial_id)
         try:
-            self._sweep.ended(number, self._lost(number) if error else "worker")
+            self._sweep.ended(handle, self._lost(folder) if error else "worker")
         except Exception as problem:
             self._sweep.fail(problem)
 
-    def _lost(self, number: int) -> str:
+    @staticmethod
+    def _lost(folder: Path) -> str:
         """Whether a dead worker took its node with it."""
         try:
-            worker = json.loads((trial_folder(self._folder, number) / "worker.json").read_text())
+            worker = json.loads((folder / "worker.json").read_text())
         except (OSError, ValueError):
             return "worker"
         deadline = time.monotonic() + NODE_LOSS_S
@@ -245,7 +246,7 @@ class CycleScheduler(FIFOScheduler):
             metrics = {
                 key.removeprefix("metrics/"): value for key, value in result.items() if key.startswith("metrics/")
             }
-            stops = sweep.reported(int(trial.config["number"]), cycle, metrics)
+            stops = sweep.reported(int(trial.config["handle"]), cycle, metrics)
         except Exception as error:
             sweep.fail(error)
             return str(TrialScheduler.STOP)

@@ -26,7 +26,8 @@ class SweepRequest(SweepOptions):
     """A data set's name, `path/to/file.py:NAME`, or a CSV file."""
     method: str = "igm"
     """A method's name, or `path/to/file.py:Class`."""
-    space: str | Path | None = None
+    space: str | Path | Mapping[str, Any] | None = None
+    """A file, a shipped space's name, or the content of a version-2 file; None: the method's own."""
     sampler: Annotated[str, Option("--sampler", choices=SAMPLERS)] = "tpe"
     scheduler: str = "none"
     grace: int = 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,9 @@ from igmsweep import __version__
 from igmsweep import data as datasets
 from igmsweep.errors import UserError
 from igmsweep.plugin import Trust
-from igmsweep.record.lock import Lock
 from igmsweep.record.paths import JOURNAL, SPEC, TRIALS, WARM_START
 from igmsweep.record.sessions import Session, last_session
-from igmsweep.sweep import announce, local
+from igmsweep.sweep import announce
 from igmsweep.sweep.controller import Controller
 from igmsweep.sweep.folder import (
     check_free,
@@ -33,12 +32,11 @@ from igmsweep.sweep.folder import (
 from igmsweep.sweep.options import SweepOptions
 from igmsweep.sweep.options import resumed as resumed_options
 from igmsweep.sweep.plan import Plan, described_data, make_plan, probe_data, read_plan, same_sweep
+from igmsweep.sweep.prepared import Prepared, announced, conduct
 from igmsweep.sweep.request import ResumeRequest, SweepRequest
 from igmsweep.sweep.resources import Allotment, Machine, allot, share_of_gpu, this_machine
 from igmsweep.sweep.result import SweepResult
-from igmsweep.sweep.runner import Driver, Outline
 from igmsweep.sweep.search import Proposer
-from igmsweep.sweep.signals import Signals
 from igmsweep.sweep.stopping import make_stopping
 from igmsweep.sweep.warm_start import read_warm, take_over
 
@@ -52,13 +50,43 @@ def run_sweep(request: SweepRequest) -> SweepResult | None:
         UserError: anything in the request that cannot work, before a trial has started.
         ResourceError: a request that this machine can never grant.
     """
+    if request.dry_run:
+        plan = make_plan(request)
+        _loggers(request)
+        place_of(request)
+        announce.dry_run(plan, request, _allot(request, plan, probe=False)[1])
+        return None
+    with ExitStack() as stack:
+        return _driven(prepare(request, stack))
+
+
+def run_sweeps(requests: Sequence[SweepRequest], progress: Callable[[Sequence[Controller]], None]) -> list[SweepResult]:
+    """Run several sweeps side by side: one start of Ray, and workers that are used again across sweeps.
+
+    Args:
+        requests: one at least, of the same runner and resources; each is its own folder, resumable by itself.
+        progress: called after every training that ended.
+
+    Raises:
+        UserError, ResourceError: as `run_sweep`, before a trial of any has started.
+    """
+    with ExitStack() as stack:
+        sweeps = [prepare(request, stack) for request in requests]
+        with writing(sweeps[0].folder.parent):
+            conduct(sweeps, progress)
+        return [each.result() for each in sweeps]
+
+
+def prepare(request: SweepRequest, stack: ExitStack) -> Prepared:
+    """Check a request, read its data, and make its folder ready; the folder is held until `stack` is closed.
+
+    Raises:
+        UserError, ResourceError: as `run_sweep`.
+    """
     plan = make_plan(request)
     _loggers(request)
     folder = place_of(request)
-    machine, allotment = _allot(request, plan, probe=not request.dry_run)
-    if request.dry_run:
-        announce.dry_run(plan, request, allotment)
-        return None
+    machine, allotment = _allot(request, plan)
     found = datasets.load_search(probe_data(plan.base, request.folds))
     if any(weights != "none" for weights in plan.base.model.weights.values()):
         from igmsweep.train import new_model
@@ -78,17 +106,17 @@ def run_sweep(request: SweepRequest) -> SweepResult | None:
         # the data was read where this request says, which may be another place than at the start
         places = {path: plan.base.get(path) for path in ("data.root", "data.cache", "device")}
         before = replace(before, base=before.base.override(places))
-        with held(folder):
-            return _drive(folder, before, machine, allotment, request, resumed=True)
+        stack.enter_context(held(folder))
+        return _prepared(folder, before, machine, allotment, request, resumed=True)
     warm = take_over(request.warm_start, plan.space, plan.spec)
     create(folder)
-    with held(folder):
-        check_free(folder)  # another driver may have started one while the data was read
-        if warm:
-            write(folder / WARM_START, "".join(json.dumps(entry) + "\n" for entry in warm))
-            logger.info("%d finished trials of earlier sweeps are taken over", len(warm))
-        write(folder / SPEC, yaml.safe_dump(plan.spec, sort_keys=False))
-        return _drive(folder, plan, machine, allotment, request)
+    stack.enter_context(held(folder))
+    check_free(folder)  # another driver may have started one while the data was read
+    if warm:
+        write(folder / WARM_START, "".join(json.dumps(entry) + "\n" for entry in warm))
+        logger.info("%d finished trials of earlier sweeps are taken over", len(warm))
+    write(folder / SPEC, yaml.safe_dump(plan.spec, sort_keys=False))
+    return _prepared(folder, plan, machine, allotment, request)
 
 
 def resume_sweep(request: ResumeRequest) -> SweepResult:
@@ -120,10 +148,12 @@ def resume_sweep(request: ResumeRequest) -> SweepResult:
     resources = plan.spec.get("resources") or {}
     machine, allotment = _allot(options, plan, asked=resources.get("asked") or {}, before=resources)
     with held(folder):
-        return _drive(folder, plan, machine, allotment, options, resumed=True, retry_failed=request.retry_failed)
+        return _driven(
+            _prepared(folder, plan, machine, allotment, options, resumed=True, retry_failed=request.retry_failed)
+        )
 
 
-def _drive(
+def _prepared(
     folder: Path,
     plan: Plan,
     machine: Machine,
@@ -131,8 +161,8 @@ def _drive(
     options: SweepOptions,
     resumed: bool = False,
     retry_failed: bool = False,
-) -> SweepResult:
-    """Rebuild the search from the ledger and run what is left; the caller holds the lock."""
+) -> Prepared:
+    """Rebuild the search from the ledger; the caller holds the lock."""
     spec, space = plan.spec, plan.space
     with writing(folder):
         session = Session.begin(folder, machine, options.of_session(), _resources(allotment, options))
@@ -154,43 +184,18 @@ def _drive(
         sweep = Controller(folder, plan.base, space, proposer, stopping, allotment, options)
         sweep.restore(retry_failed)
         announce.opening(sweep, plan, resumed)
-
-        def leave() -> None:
-            sweep.close()
-            Lock(folder).release()
-
-        with Signals(sweep.stop, None if options.local else leave) as signals:
-            try:
-                if not sweep.over:
-                    outline = Outline(
-                        folder, space.metric, space.mode, allotment.concurrent, options.address, options.loggers
-                    )
-                    _runner(options)(sweep, outline, signals)
-            finally:
-                sweep.close()
-                if sweep.fault is None:
-                    session.end(sweep.stop_code, sweep.over)
-        if sweep.fault is not None:
-            raise sweep.fault
-    result = SweepResult(
-        folder, sweep.ledger.rows(), space.metric, space.mode, proposer.limit, proposer.study, sweep.stop_code
-    )
-    if sweep.deadline is not None and proposer.proposed < proposer.limit and not sweep.stop_code:
-        logger.warning("the time budget ended it after %d of %d trials", proposer.proposed, proposer.limit)
-    announce.closing(result, session.seconds, left=not sweep.over)
-    return result
+    return Prepared(folder, plan, options, sweep, session)
 
 
-def _runner(options: SweepOptions) -> Callable[[Driver, Outline, Signals], None]:
-    """What trains the trials."""
-    if options.local:
-        return local.run
-    if options.address is None:
-        # the only way to keep Ray off the network: it turns 127.0.0.1 into the machine's own address
-        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-    from igmsweep.sweep import ray_runner
-
-    return ray_runner.run
+def _driven(sweep: Prepared) -> SweepResult:
+    """Run what is left of one sweep."""
+    with writing(sweep.folder):
+        conduct([sweep])
+    controller = sweep.controller
+    proposed, wanted = controller.proposer.proposed, controller.proposer.limit
+    if controller.deadline is not None and proposed < wanted and not controller.stop_code:
+        logger.warning("the time budget ended it after %d of %d trials", proposed, wanted)
+    return announced(sweep)
 
 
 def _allot(

@@ -33,8 +33,8 @@ class Task:
     """Ray's name of the machine it runs on."""
 
     def plain(self) -> dict[str, Any]:
-        """As plain data."""
-        return {each.name: getattr(self, each.name) for each in fields(self)}
+        """As plain data, with the `handle` that the runner and its driver call it by: the number, in a sweep of its own."""
+        return {each.name: getattr(self, each.name) for each in fields(self)} | {"handle": self.number}
 
     @classmethod
     def from_plain(cls, found: Mapping[str, Any]) -> Task:

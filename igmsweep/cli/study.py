@@ -1,0 +1,59 @@
+"""`igmsweep study`: the paper's tables and figures on a data set, from one command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from igmsweep.cli.options import SWEEP, Set, given, parse_overrides, takes
+from igmsweep.lines import aligned
+
+RUNS = {
+    name: SWEEP[name]
+    for name in ("time_budget_s", "trial_timeout_s", "max_concurrent", "cpus_per_trial", "gpus_per_trial", "retries",
+                 "local", "address")
+}  # fmt: skip
+"""What of `tune`'s options all arms of a study share."""
+
+
+@takes(RUNS)
+def study(
+    name: Annotated[str, typer.Argument(help="A study's name, such as table2; or `list`.")],
+    dataset: Annotated[
+        str | None, typer.Argument(help="A data set's name, path/to/file.py:NAME, or a CSV file.")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Trainings of each configuration, of different seeds.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
+    out: Annotated[Path, typer.Option(help="Where studies are kept.")] = Path("results"),
+    root: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,
+    set_: Set = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run and how long it takes here.")] = False,
+    **options: Any,
+) -> None:
+    """Run a table or figure of the paper on a data set, and write its page; the same command goes on where it stopped."""
+    from igmsweep.errors import UserError
+    from igmsweep.studies import get, names
+
+    if name == "list":
+        rows = [("study", "question", "seeds")]
+        rows += [(each.name, each.question, str(each.seeds)) for each in map(get, names())]
+        typer.echo("\n".join(aligned(rows)))
+        return
+    if dataset is None:
+        raise UserError(
+            f"study {get(name).name}: found no data set; expected one, such as `igmsweep study {name} avdigits`"
+        )
+    from igmsweep.studies.run import StudyRequest, dry, run_study
+
+    overrides = parse_overrides(set_)
+    if root is not None:
+        overrides["data.root"] = str(root.resolve())
+    request = StudyRequest(name, dataset, seeds, seed, out, overrides, given(options))
+    if dry_run:
+        typer.echo("\n".join(dry(request)))
+    else:
+        run_study(request)

@@ -1,0 +1,154 @@
+"""What a study is: arms that are ordinary sweeps, and what is read off them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from igmsweep.studies.difference import Difference
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a study is made for. `modalities` in training order; `kinds` by modality (`audio`, `image`, ...)."""
+
+    data: str
+    modalities: tuple[str, ...]
+    kinds: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Fixed configurations of one method, each trained with every seed; a sweep's folder of its own.
+
+    Attributes:
+        name: of the folder.
+        configurations: values by configuration path, the same paths in all; one configuration and one path at least.
+        settings: other values of the configuration.
+    """
+
+    name: str
+    configurations: Sequence[Mapping[str, Any]]
+    method: str = "igm"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def space(self) -> dict[str, Any]:
+        """The configurations as the content of a search space's file, all of them enqueued."""
+        choices: dict[str, list[Any]] = {path: [] for path in self.configurations[0]}
+        for values in self.configurations:
+            for path, value in values.items():
+                if not any(same(value, other) for other in choices[path]):
+                    choices[path].append(value)
+        params = {path: {"type": "categorical", "choices": values} for path, values in choices.items()}
+        return {"version": 2, "params": params, "enqueue": [dict(values) for values in self.configurations]}
+
+
+def every(grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    """All combinations of the values of some paths.
+
+    >>> every({"a": [1, 2], "b": [3]})
+    [{'a': 1, 'b': 3}, {'a': 2, 'b': 3}]
+    """
+    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One finished training of an arm: its configuration's values, seed, validation metrics, and its folder."""
+
+    values: Mapping[str, Any]
+    seed: int
+    metrics: Mapping[str, float]
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Found:
+    """What there is of a study's arms, by arm; trainings in the order of their seeds."""
+
+    setting: Setting
+    trainings: Mapping[str, Sequence[Trained]]
+
+    def of(self, arm: str, wanted: Mapping[str, Any], metric: str = "val/acc") -> dict[int, float]:
+        """Seed -> score of the trainings of an arm that have these values."""
+        return {
+            each.seed: each.metrics[metric]
+            for each in self.trainings.get(arm, ())
+            if metric in each.metrics and all(same(each.values.get(path), value) for path, value in wanted.items())
+        }
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal and of one kind: 1 is not true."""
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the paper beside what was seen. `difference` supports it where its interval lies above 0."""
+
+    paper: str
+    difference: Difference | None
+
+    @property
+    def verdict(self) -> str:
+        """`seen`, `not told apart`, `the other way round`, or `no data yet`."""
+        if self.difference is None:
+            return "no data yet"
+        return {1: "seen", 0: "not told apart", -1: "the other way round"}[self.difference.sign]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table in the paper's layout. Cells are numbers in [0, 1] by seed (shown as mean ± s.d. in per cent), or text."""
+
+    name: str
+    title: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str | Mapping[int, float]]]
+    note: str = ""
+    paper: Sequence[Sequence[str]] | None = None
+    """The paper's own cells, row by row, where the data set is the paper's; "" for none."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure with its caption."""
+
+    name: str
+    title: str
+    caption: str
+    figure: go.Figure
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a study shows."""
+
+    tables: Sequence[Table] = ()
+    figures: Sequence[Drawn] = ()
+    claims: Sequence[Claim] = ()
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study: what the paper shows there, its arms, and what is made of them.
+
+    Attributes:
+        arms: the arms for a setting. Raises UserError where it cannot be made for that data.
+        outcome: of what there is so far, also where nothing has finished.
+        seeds: trainings of each configuration where nobody says otherwise.
+    """
+
+    name: str
+    title: str
+    question: str
+    arms: Callable[[Setting], Sequence[Arm]]
+    outcome: Callable[[Found], Outcome]
+    seeds: int = 5

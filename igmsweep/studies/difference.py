@@ -1,0 +1,58 @@
+"""The difference between two configurations trained with the same seeds, with its interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Of two means over the same seeds.
+
+    Attributes:
+        mean: of the differences by seed, in the score's own unit.
+        low, high: its 95 % t interval.
+        n: seeds.
+    """
+
+    one: str
+    other: str
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    @property
+    def sign(self) -> int:
+        """1 where the interval lies above 0, -1 below, 0 where it holds 0."""
+        return 1 if self.low > 0 else -1 if self.high < 0 else 0
+
+    @property
+    def words(self) -> str:
+        """One sentence, in points."""
+        told = "" if self.sign else ": not told apart"
+        return (
+            f"{self.one} − {self.other}: {100 * self.mean:+.1f} points [{100 * self.low:+.1f}, {100 * self.high:+.1f}], "
+            f"{self.n} seeds{told}"
+        )
+
+
+def difference(one: str, ours: Mapping[int, float], other: str, theirs: Mapping[int, float]) -> Difference | None:
+    """The mean difference by seed; None where fewer than two seeds have both.
+
+    Args:
+        one, other: what the two are called.
+        ours, theirs: seed -> score.
+    """
+    from scipy import stats
+
+    seeds = [seed for seed in ours if seed in theirs]
+    if len(seeds) < 2:
+        return None
+    gaps = [ours[seed] - theirs[seed] for seed in seeds]
+    mean = sum(gaps) / len(gaps)
+    spread = math.sqrt(sum((gap - mean) ** 2 for gap in gaps) / (len(gaps) - 1))
+    half = float(stats.t.ppf(0.975, len(gaps) - 1)) * spread / math.sqrt(len(gaps))
+    return Difference(one, other, mean, mean - half, mean + half, len(gaps))

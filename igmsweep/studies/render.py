@@ -1,0 +1,140 @@
+"""A study's page, tables and figures: one offline page, CSV and LaTeX in the paper's layout, vectors at a column's width."""
+
+from __future__ import annotations
+
+import csv
+import io
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from igmsweep.analysis.names import escape_latex
+from igmsweep.analysis.page import render, write_page
+from igmsweep.analysis.panels import Panel
+from igmsweep.analysis.paper import write_figures
+from igmsweep.studies.base import Found, Outcome, Study, Table
+
+SIGNS = {"✓": r"$\checkmark$", "–": "--"}
+"""Cells of one sign, for LaTeX."""
+
+Cell = str | Mapping[int, float]
+
+
+def write_study(
+    folder: Path, study: Study, outcome: Outcome, found: Found, formats: Sequence[str] = ("svg", "pdf")
+) -> Path:
+    """Write `study.html`, `tables/` and `figures/` into a study's folder; return the page."""
+    tables = folder / "tables"
+    tables.mkdir(parents=True, exist_ok=True)
+    for table in outcome.tables:
+        (tables / f"{table.name}.csv").write_text(to_csv(table), "utf-8")
+        (tables / f"{table.name}.tex").write_text(to_latex(table), "utf-8")
+    if outcome.figures:
+        write_figures([(each.name, each.figure) for each in outcome.figures], folder / "figures", formats)
+    panels = [Panel(each.name, "study", each.title, each.caption, each.figure) for each in outcome.figures]
+    shown: list[dict[str, Any]] = [
+        {"title": table.title, "heads": heads(table), "rows": [row_text(table, i) for i in range(len(table.rows))], "note": table.note}
+        for table in outcome.tables
+    ]  # fmt: skip
+    page = render(
+        "study.html.j2",
+        panels,
+        study=study,
+        data=found.setting.data,
+        tables=shown,
+        claims=outcome.claims,
+        trained=sum(len(each) for each in found.trainings.values()),
+        arms={name: len(each) for name, each in found.trainings.items()},
+    )
+    return write_page(folder / "study.html", page)
+
+
+def heads(table: Table) -> list[str]:
+    """The heads, and behind each column of the paper's numbers one more."""
+    out = []
+    for place, head in enumerate(table.heads):
+        out.append(head)
+        if _paper_column(table, place):
+            out.append(f"{head}, paper")
+    return out
+
+
+def row_text(table: Table, number: int) -> list[str]:
+    """A row's cells as text."""
+    out = []
+    for place, cell in enumerate(table.rows[number]):
+        out.append(cell_text(cell))
+        if _paper_column(table, place):
+            assert table.paper is not None
+            out.append(table.paper[number][place] or "–")
+    return out
+
+
+def cell_text(cell: Cell) -> str:
+    """Text as it is; scores as their mean ± standard deviation in per cent."""
+    if isinstance(cell, str):
+        return cell
+    if not cell:
+        return "–"
+    mean = f"{100 * statistics.mean(cell.values()):.1f}"
+    return mean if len(cell) < 2 else f"{mean} ± {100 * statistics.stdev(cell.values()):.1f}"
+
+
+def to_csv(table: Table) -> str:
+    """A row a row of the table; of each column of scores the mean, the standard deviation and the number of seeds."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    scored = [any(not isinstance(row[place], str) for row in table.rows) for place in range(len(table.heads))]
+    names: list[str] = []
+    for head, is_score in zip(table.heads, scored, strict=True):
+        names += [head, f"{head} sd", f"{head} seeds"] if is_score else [head]
+    writer.writerow(names)
+    for row in table.rows:
+        out: list[Any] = []
+        for cell, is_score in zip(row, scored, strict=True):
+            if isinstance(cell, str):
+                out += [cell, "", ""] if is_score else [cell]
+            else:
+                values = list(cell.values())
+                out += [statistics.mean(values) if values else ""]
+                out += [statistics.stdev(values) if len(values) > 1 else "", len(values)]
+        writer.writerow(out)
+    return text.getvalue()
+
+
+def to_latex(table: Table) -> str:
+    """A booktabs table; the best mean of a column of scores in bold."""
+    best = {}
+    for place in range(len(table.heads)):
+        means = [
+            statistics.mean(cell.values()) for row in table.rows if (cell := row[place]) and not isinstance(cell, str)
+        ]
+        if means:
+            best[place] = max(means)
+    body = []
+    for number, row in enumerate(table.rows):
+        cells = []
+        for place, cell in enumerate(row):
+            text = cell_text(cell)
+            text = SIGNS.get(text, escape_latex(text).replace("±", r"$\pm$"))
+            top = not isinstance(cell, str) and cell and statistics.mean(cell.values()) == best.get(place)
+            cells.append(rf"\textbf{{{text}}}" if top else text)
+            if _paper_column(table, place):
+                assert table.paper is not None
+                cells.append(escape_latex(table.paper[number][place] or "--"))
+        body.append("    " + " & ".join(cells) + r" \\")
+    named = heads(table)
+    return "\n".join(
+        [
+            r"% needs \usepackage{booktabs,amssymb}", r"\begin{table}", r"  \centering", r"  \small",
+            rf"  \caption{{{escape_latex(table.title)}. {escape_latex(table.note)}}}",
+            rf"  \begin{{tabular}}{{l{'r' * (len(named) - 1)}}}", r"    \toprule",
+            f"    {' & '.join(map(escape_latex, named))} \\\\", r"    \midrule", *body,
+            r"    \bottomrule", r"  \end{tabular}", r"\end{table}", "",
+        ]
+    )  # fmt: skip
+
+
+def _paper_column(table: Table, place: int) -> bool:
+    return table.paper is not None and any(row[place] for row in table.paper)

@@ -1,0 +1,165 @@
+"""Running a study: its arms as sweeps side by side on one set of workers; the same command goes on where it stopped."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from igmsweep import data as datasets
+from igmsweep.disk import write_atomically
+from igmsweep.errors import Diverged, NothingCompleted, UserError
+from igmsweep.lines import BARE, CLOSING
+from igmsweep.record.folder import SweepFolder, is_sweep
+from igmsweep.record.paths import trial_folder
+from igmsweep.record.wording import duration
+from igmsweep.studies import get
+from igmsweep.studies.base import Arm, Found, Setting, Study, Trained
+from igmsweep.studies.render import write_study
+from igmsweep.sweep import SweepRequest, run_sweeps
+from igmsweep.sweep.controller import Controller
+from igmsweep.sweep.estimate import estimate
+from igmsweep.sweep.plan import make_plan
+
+logger = logging.getLogger(__name__)
+
+STUDY_FILE = "study.yaml"
+
+
+@dataclass(frozen=True)
+class StudyRequest:
+    """What a person asks of a study.
+
+    Attributes:
+        name: of the study.
+        data: as in a `SweepRequest`.
+        seeds: trainings of each configuration; None: the study's own number.
+        options: other options of a `SweepRequest`, the same for all arms.
+    """
+
+    name: str
+    data: str
+    seeds: int | None = None
+    seed: int = 0
+    out: Path = Path("results")
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """`<out>/<study>-<data>`."""
+        return Path(self.out).expanduser().resolve() / f"{self.name}-{Path(self.data.split(':')[0]).stem}"
+
+
+def setting_of(data: str) -> Setting:
+    """What a study needs to know of a data set; nothing of it is read but its declaration."""
+    dataset = datasets.get(data)
+    return Setting(data, tuple(dataset.modalities), {name: each.kind for name, each in dataset.modalities.items()})
+
+
+def run_study(request: StudyRequest) -> Path:
+    """Train what is left of a study's arms and write its page; return the page.
+
+    Raises:
+        UserError, ResourceError: anything that cannot work, before a training has started; a folder of another request.
+        NothingCompleted: no training has completed.
+    """
+    study, setting = get(request.name), setting_of(request.data)
+    arms = study.arms(setting)
+    requests = [arm_request(request, study, arm) for arm in arms]
+    _remember(request)
+    started, before = time.monotonic(), None
+
+    def progress(sweeps: Sequence[Controller]) -> None:
+        nonlocal before
+        done, wanted = sum(each.progress.done for each in sweeps), sum(each.wanted for each in sweeps)
+        before = done - 1 if before is None else before
+        seconds = (time.monotonic() - started) / max(1, done - before) * (wanted - done)
+        logger.info("%s: %d of %d trainings, about %s left", study.name, done, wanted, duration(seconds), extra=BARE)
+
+    results = run_sweeps(requests, progress)
+    found = read_found(request.folder, study, setting)
+    page = write_study(request.folder, study, study.outcome(found), found)
+    trained = sum(len(each) for each in found.trainings.values())
+    interrupted = next((each.interrupted for each in results if each.interrupted), 0)
+    logger.log(CLOSING, f"{study.name}: {trained} trainings in {duration(time.monotonic() - started)}: {page}")
+    if interrupted:
+        raise SystemExit(interrupted)
+    if trained == 0:
+        raise NothingCompleted(f"{request.folder}: no training has completed; {page} says what there is")
+    return page
+
+
+def dry(request: StudyRequest) -> list[str]:
+    """What would run here, and how long it would take, measured on a few steps of each method."""
+    study, setting = get(request.name), setting_of(request.data)
+    seeds = study.seeds if request.seeds is None else request.seeds
+    lines = [f"{study.title} on {request.data}: {study.question}"]
+    for arm in study.arms(setting):
+        sweep = arm_request(request, study, arm)
+        plan = make_plan(sweep)
+        count = len(arm.configurations) * seeds
+        lines.append(f"{arm.name}: {len(arm.configurations)} configurations of {arm.method}, {seeds} seeds each")
+        try:
+            lines += [f"  {line}" for line in estimate(plan.base).lines(count, sweep.max_concurrent or 1)]
+        except (UserError, Diverged) as error:
+            lines.append(f"  no estimate: {error}")
+    return lines
+
+
+def arm_request(request: StudyRequest, study: Study, arm: Arm) -> SweepRequest:
+    """The sweep of one arm: its configurations in their order, each trained with every seed."""
+    seeds = study.seeds if request.seeds is None else request.seeds
+    return SweepRequest(
+        data=request.data,
+        method=arm.method,
+        space=arm.space(),
+        sampler="random",
+        trials=len(arm.configurations),
+        seeds=seeds,
+        repeat_top=len(arm.configurations),
+        seed=request.seed,
+        name=arm.name,
+        out=request.folder,
+        overrides={**arm.settings, **request.overrides},
+        resume=True,
+        quiet=True,
+        **{"keep_checkpoints": "none", **request.options},
+    )
+
+
+def read_found(folder: Path, study: Study, setting: Setting) -> Found:
+    """What the folders of a study's arms hold."""
+    trainings: dict[str, list[Trained]] = {}
+    for arm in study.arms(setting):
+        place = folder / arm.name
+        rows = SweepFolder.read(place).rows.values() if is_sweep(place) else []
+        trainings[arm.name] = sorted(
+            (
+                Trained(row.params, row.seed, row.metrics, trial_folder(place, row.trial))
+                for row in rows
+                if row.complete and row.seed is not None
+            ),
+            key=lambda each: each.seed,
+        )
+    return Found(setting, trainings)
+
+
+def _remember(request: StudyRequest) -> None:
+    """Write what the study is, or see that the folder is of the same one."""
+    told = {"study": request.name, "data": request.data, "seed": request.seed, "overrides": dict(request.overrides)}
+    path = request.folder / STUDY_FILE
+    if path.is_file():
+        before = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for key, value in told.items():
+            if not isinstance(before, dict) or before.get(key) != value:
+                was = before.get(key) if isinstance(before, dict) else before
+                raise UserError(f"{path}: was made with {key} {was}, now {value}; choose another --out")
+        return
+    request.folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, yaml.safe_dump(told, sort_keys=False))

@@ -1,0 +1,76 @@
+"""Several sweeps as one to the runner: workers go from one to the next, and none waits for another's last trial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from igmsweep.sweep.controller import Controller
+
+EACH = 1_000_000
+"""A task's handle is its sweep's place times this, and its number."""
+
+
+class Many:
+    """A driver (`igmsweep.sweep.runner.Driver`) of drivers. Earlier sweeps come first; a later one gets the workers that
+    an earlier one has no work for.
+
+    Args:
+        sweeps: one at least.
+        progress: called after every training that ended.
+    """
+
+    def __init__(self, sweeps: Sequence[Controller], progress: Callable[[Sequence[Controller]], None]) -> None:
+        self.sweeps, self._progress = list(sweeps), progress
+
+    @property
+    def stopping(self) -> bool:
+        """Whether one of them has a fault or heard a signal, or the time of all is over."""
+        ended = any(each.stop_code or each.fault is not None for each in self.sweeps)
+        return ended or all(each.stopping for each in self.sweeps)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a running trial of any may still bring new work."""
+        return any(each.busy for each in self.sweeps)
+
+    def next_task(self) -> dict[str, Any] | None:
+        """The next trial of the first sweep that has one."""
+        if self.stopping:
+            return None
+        for place, sweep in enumerate(self.sweeps):
+            task = sweep.next_task()
+            if task is not None:
+                return {**task, "handle": place * EACH + task["number"]}
+        return None
+
+    def reported(self, handle: int, cycle: int, metrics: Mapping[str, float]) -> bool:
+        """As the sweep decides that the trial belongs to."""
+        sweep, number = self._of(handle)
+        stops = sweep.reported(number, cycle, metrics)
+        if stops:
+            self._progress(self.sweeps)
+        return stops
+
+    def ended(self, handle: int, lost: str = "worker") -> None:
+        """Told to the sweep that the trial belongs to."""
+        sweep, number = self._of(handle)
+        sweep.ended(number, lost)
+        self._progress(self.sweeps)
+
+    def no_room(self, message: str) -> None:
+        """A full disk ends all of them."""
+        self.sweeps[0].no_room(message)
+
+    def fail(self, error: Exception) -> None:
+        """Something went wrong in the driver itself; `stopping` follows from one sweep's fault."""
+        self.sweeps[0].fail(error)
+
+    def stop(self, code: int) -> None:
+        """End all of them in order."""
+        for each in self.sweeps:
+            each.stop(code)
+
+    def _of(self, handle: int) -> tuple[Controller, int]:
+        place, number = divmod(handle, EACH)
+        return self.sweeps[place], number

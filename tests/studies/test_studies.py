@@ -1,0 +1,101 @@
+"""Studies: their arms are sweeps, what is read off them is right, and the same command goes on."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+
+from igmsweep import studies
+from igmsweep.errors import UserError
+from igmsweep.studies.base import Arm, Claim, Found, Setting, Table, Trained, every
+from igmsweep.studies.difference import Difference, difference
+from igmsweep.studies.render import cell_text, heads, row_text, to_csv, to_latex
+from igmsweep.studies.run import StudyRequest, arm_request, setting_of
+from igmsweep.sweep.plan import make_plan
+
+TWO = Setting("toy", ("m0", "m1"), {"m0": "audio", "m1": "image"})
+
+
+@pytest.mark.parametrize("name", studies.names())
+@pytest.mark.parametrize("data", ["avdigits", "nvgesture"])
+def test_every_arm_is_a_sweep_of_exactly_its_configurations(name: str, data: str, tmp_path: Path) -> None:
+    study, setting = studies.get(name), setting_of(data)
+    arms = study.arms(setting)
+    assert len({arm.name for arm in arms}) == len(arms)
+    for arm in arms:
+        request = arm_request(StudyRequest(name, data, seeds=2, out=tmp_path), study, arm)
+        plan = make_plan(request)
+        assert [dict(entry.params) for entry in plan.enqueued] == [dict(values) for values in arm.configurations]
+        assert (request.trials, request.seeds, request.repeat_top) == (
+            len(arm.configurations),
+            2,
+            len(arm.configurations),
+        )
+
+
+@pytest.mark.parametrize("name", studies.names())
+def test_a_study_without_any_training_says_so_and_breaks_nowhere(name: str) -> None:
+    found = studies.get(name).outcome(Found(TWO, {}))
+    assert found.tables and all(claim.verdict == "no data yet" for claim in found.claims)
+    for table in found.tables:
+        assert all(len(row) == len(table.heads) for row in table.rows)
+        assert "tabular" in to_latex(table) and to_csv(table)
+
+
+def trained(values: dict, scores: list[float], **metrics: float) -> list[Trained]:
+    return [
+        Trained(values, seed, {"val/acc": score, "val/m0/acc": 0.2, "val/m1/acc": 0.3, **metrics}, Path("nowhere"))
+        for seed, score in enumerate(scores)
+    ]
+
+
+def test_table_2_puts_scores_where_they_belong_and_judges_by_intervals() -> None:
+    cells = {(False, False): [0.5, 0.52, 0.51], (True, False): [0.5, 0.51, 0.52], (False, True): [0.7, 0.71, 0.73]}
+    cells[True, True] = [0.6, 0.59, 0.61]
+    runs = [one for (sam, gm), each in cells.items() for one in trained({"method.sam": sam, "method.gm": gm}, each)]
+    found = studies.get("table2").outcome(Found(TWO, {"sam-gm": runs}))
+    (table,) = found.tables
+    assert [row[:2] for row in table.rows] == [["–", "–"], ["✓", "–"], ["–", "✓"], ["✓", "✓"]]
+    assert [list(row[4].values()) for row in table.rows] == [cells[s, g] for s, g in ((0, 0), (1, 0), (0, 1), (1, 1))]
+    assert [claim.verdict for claim in found.claims] == ["seen", "not told apart", "the other way round", "seen"]
+
+
+def test_a_difference_is_paired_by_seed_with_its_t_interval() -> None:
+    found = difference("a", {0: 0.5, 1: 0.6, 2: 0.8, 9: 0.1}, "b", {2: 0.7, 1: 0.5, 0: 0.3})
+    gaps = [0.2, 0.1, 0.1]
+    mean = sum(gaps) / 3
+    half = 4.302652729696142 * (sum((gap - mean) ** 2 for gap in gaps) / 2) ** 0.5 / 3**0.5  # t of 2 degrees of freedom
+    assert found == Difference("a", "b", pytest.approx(mean), pytest.approx(mean - half), pytest.approx(mean + half), 3)
+    assert found.sign == 0 and found.words == "a − b: +13.3 points [-1.0, +27.7], 3 seeds: not told apart"
+    assert difference("a", {0: 0.5}, "b", {0: 0.4}) is None
+    assert Claim("x", Difference("a", "b", -1, -2, -0.5, 3)).verdict == "the other way round"
+
+
+def test_the_values_of_a_configuration_are_told_apart_by_their_kind() -> None:
+    assert every({"a": [1, 2], "b": [True]}) == [{"a": 1, "b": True}, {"a": 2, "b": True}]
+    assert Arm("x", [{"a": 1}, {"a": True}]).space()["params"]["a"]["choices"] == [1, True]
+    runs = trained({"method.scope": 1.0}, [0.5]) + trained({"method.scope": True}, [0.7])
+    assert Found(TWO, {"x": runs}).of("x", {"method.scope": 1.0}) == {0: 0.5}
+
+
+def test_tables_as_text_csv_and_latex_with_the_papers_numbers_beside() -> None:
+    table = Table(
+        "t", "A & B", ["", "fused"], [["x_1", {0: 0.5, 1: 0.7}], ["✓", {}]], "note", [["", "81.05"], ["", ""]]
+    )
+    assert heads(table) == ["", "fused", "fused, paper"]
+    assert row_text(table, 0) == ["x_1", "60.0 ± 14.1", "81.05"] and row_text(table, 1) == ["✓", "–", "–"]
+    assert cell_text({0: 0.25}) == "25.0"
+    rows = list(csv.reader(io.StringIO(to_csv(table))))
+    assert rows[0] == ["", "fused", "fused sd", "fused seeds"] and rows[1][1] == "0.6" and rows[1][3] == "2"
+    latex = to_latex(table)
+    assert r"\textbf{60.0 $\pm$ 14.1} & 81.05" in latex and r"$\checkmark$ & -- & --" in latex and r"A \& B" in latex
+
+
+def test_one_modality_has_no_table_3() -> None:
+    with pytest.raises(UserError, match="table3: found one modality"):
+        studies.get("table3").arms(Setting("x", ("a",), {"a": "audio"}))
+    targets = {arm.name: arm.settings.get("method.gm_targets") for arm in studies.get("table3").arms(TWO)}
+    assert targets == {"igm": None, "without-m0": ["m0"], "without-m1": ["m1"]}
