@@ -36,12 +36,13 @@ class Driver(Protocol):
         """Whether a running trial may still bring new work."""
 
     def next_task(self) -> dict[str, Any] | None:
-        """A trial to train, as plain data for `run_trial`; None when there is none now."""
+        """A trial to train, as plain data for `run_trial` and the `handle` by which the runner calls it; None when there is
+        none now."""
 
-    def reported(self, number: int, cycle: int, metrics: Mapping[str, float]) -> bool:
+    def reported(self, handle: int, cycle: int, metrics: Mapping[str, float]) -> bool:
         """A stage of a trial ended; `cycle` is 0 inside a cycle. Returns whether the trial stops here."""
 
-    def ended(self, number: int, lost: str = "worker") -> None:
+    def ended(self, handle: int, lost: str = "worker") -> None:
         """A trial's worker has returned or died; `lost` (`worker` or `node`) is what died when it left no result."""
 
     def no_room(self, message: str) -> None:

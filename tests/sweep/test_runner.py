@@ -51,7 +51,9 @@ def tasks(tmp_path, small_avdigits, trained_by) -> list[dict[str, Any]]:
         {"stages.cycles": 3}
     )
     shared = {"config": config.to_dict(), "params": {}, "metric": "val/acc", "threads": 1, "gpus": 0.0}
-    return [{"number": number, "folder": str(tmp_path / str(number)), **shared} for number in range(2)]
+    return [
+        {"number": number, "handle": number, "folder": str(tmp_path / str(number)), **shared} for number in range(2)
+    ]
 
 
 def run(sweep: Driver, folder: Path) -> None:

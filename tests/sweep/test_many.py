@@ -1,0 +1,124 @@
+"""Several sweeps side by side: one runner, a folder each, nothing trained twice, no worker idle."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from igmsweep.record.folder import SweepFolder
+from igmsweep.record.sessions import last_session
+from igmsweep.sweep import ResumeRequest, SweepRequest, local, resume_sweep, run_sweep
+from igmsweep.sweep.many import EACH
+from igmsweep.sweep.resources import Allotment
+from igmsweep.sweep.session import run_sweeps
+from igmsweep.sweep.signals import INTERRUPTED
+
+
+@pytest.fixture
+def arms(cycles_request):
+    """`arms(counts, **changes)`: a request for each count of trials."""
+
+    def make(*counts: int, **changes) -> list[SweepRequest]:
+        given = {"sampler": "random", "local": True, "quiet": True, "resume": True, **changes}
+        return [cycles_request(trials=count, name=f"arm{i}", **given) for i, count in enumerate(counts)]
+
+    return make
+
+
+def states(request: SweepRequest) -> list[str]:
+    return [str(row.state) for row in SweepFolder.read(Path(request.out) / str(request.name)).rows.values()]
+
+
+def test_every_sweep_is_trained_and_is_what_it_would_be_alone(arms, tmp_path):
+    requests, counts = arms(3, 2), []
+    results = run_sweeps(requests, lambda sweeps: counts.append(sum(each.progress.done for each in sweeps)))
+    assert counts == [1, 2, 3, 4, 5]
+    assert [result.exit_code for result in results] == [0, 0]
+    assert states(requests[0]) == ["complete"] * 3 and states(requests[1]) == ["complete"] * 2
+    (alone,) = [run_sweep(each) for each in arms(3, out=tmp_path / "alone")]
+    assert {n: row.params for n, row in alone.rows.items()} == {n: row.params for n, row in results[0].rows.items()}
+    assert {n: row.metrics for n, row in alone.rows.items()} == {n: row.metrics for n, row in results[0].rows.items()}
+    for request in requests:
+        assert last_session(Path(request.out) / str(request.name))["over"] is True
+
+
+def test_a_later_sweep_gets_the_workers_that_an_earlier_one_has_no_work_for(arms, monkeypatch):
+    """The repeats of the first wait for its last trial; the second runs meanwhile."""
+    asked = []
+
+    def run(sweep, *_):
+        for each in sweep.sweeps:
+            each.allotment = Allotment(1.0, 0.0, 2)
+        tasks = [sweep.next_task() for _ in range(3)]
+        asked.extend(divmod(task["handle"], EACH) for task in tasks)
+        assert [task["number"] for task in tasks] == [number for _, number in asked]
+        sweep.stop(INTERRUPTED)
+
+    monkeypatch.setattr(local, "run", run)
+    run_sweeps(arms(1, 2, seeds=2), lambda sweeps: None)
+    assert asked == [(0, 0), (1, 0), (1, 1)]
+
+
+@pytest.mark.parametrize("after", [1, 2, 3, 4])
+def test_an_interruption_loses_nothing_and_the_same_request_goes_on(arms, monkeypatch, after):
+    """By a signal after so many trainings; every training runs once."""
+    requests, run, ended = arms(2, 3), local.run, []
+
+    def interrupted(sweep, outline, signals):
+        tell = sweep.ended
+
+        def count(handle, lost="worker"):
+            tell(handle, lost)
+            ended.append(handle)
+            if len(ended) == after:
+                signal.raise_signal(signal.SIGINT)
+
+        sweep.ended = count
+        run(sweep, outline, signals)
+
+    monkeypatch.setattr(local, "run", interrupted)
+    results = run_sweeps(requests, lambda sweeps: None)
+    assert {result.interrupted for result in results} == {INTERRUPTED} and len(ended) == after
+    monkeypatch.setattr(local, "run", run)
+    again = run_sweeps(requests, lambda sweeps: None)
+    assert [len(result.rows) for result in again] == [2, 3]
+    for request, result in zip(requests, again, strict=True):
+        assert states(request) == ["complete"] * len(result.rows)
+        lines = (Path(result.dir) / "trials.jsonl").read_text().splitlines()
+        completed = [json.loads(line)["trial"] for line in lines if json.loads(line).get("state") == "complete"]
+        assert sorted(completed) == sorted(set(completed))
+    assert run_sweeps(requests, lambda sweeps: pytest.fail("nothing was left to train"))
+
+
+def test_an_arm_is_a_sweep_that_can_be_resumed_by_itself(arms):
+    requests = arms(2, 1)
+    run_sweeps(requests, lambda sweeps: None)
+    result = resume_sweep(ResumeRequest(Path(requests[0].out) / "arm0", trials=3))
+    assert len(result.rows) == 3
+
+
+def test_a_fault_of_one_driver_ends_all_and_is_told(arms, monkeypatch):
+    def run(sweep, *_):
+        sweep.fail(RuntimeError("broken"))
+        assert sweep.stopping and sweep.next_task() is None
+
+    monkeypatch.setattr(local, "run", run)
+    with pytest.raises(RuntimeError, match="broken"):
+        run_sweeps(arms(1, 1), lambda sweeps: None)
+
+
+@pytest.mark.slow
+def test_with_ray_workers_are_used_again_across_sweeps(arms):
+    """One worker at a time, so all trainings have one process, whichever sweep they belong to."""
+    requests = arms(2, 2, local=False, max_concurrent=1)
+    results = run_sweeps(requests, lambda sweeps: None)
+    assert [result.counts["complete"] for result in results] == [2, 2]
+    workers = {
+        json.loads((folder / "worker.json").read_text())["pid"]
+        for result in results
+        for folder in (Path(result.dir) / "trials").iterdir()
+    }
+    assert len(workers) == 1
