@@ -11,7 +11,10 @@ STUDIES = {
     "table2": "igmsweep.studies.table2",
     "table3": "igmsweep.studies.table3",
     "table4": "igmsweep.studies.table4",
+    "fig1": "igmsweep.studies.fig1",
     "fig3": "igmsweep.studies.fig3",
+    "fig4": "igmsweep.studies.fig4",
+    "fig5a": "igmsweep.studies.fig5a",
 }
 
 

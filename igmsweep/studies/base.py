@@ -66,6 +66,8 @@ class Trained:
     seed: int
     metrics: Mapping[str, float]
     folder: Path
+    measured: Mapping[str, Any] | None = None
+    """What the study's `measure` has found; None: nothing yet."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,10 @@ class Found:
 
     setting: Setting
     trainings: Mapping[str, Sequence[Trained]]
+
+    def measured(self, arm: str) -> dict[int, Mapping[str, Any]]:
+        """Seed -> what was measured of an arm of one configuration."""
+        return {each.seed: each.measured for each in self.trainings.get(arm, ()) if each.measured is not None}
 
     def of(self, arm: str, wanted: Mapping[str, Any], metric: str = "val/acc") -> dict[int, float]:
         """Seed -> score of the trainings of an arm that have these values."""
@@ -91,16 +97,21 @@ def same(one: Any, other: Any) -> bool:
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim of the paper beside what was seen. `difference` supports it where its interval lies above 0."""
+    """A claim of the paper beside what was seen. `difference` supports one that something is better where its interval lies
+    above 0; one that two things are `equal` it can only contradict."""
 
     paper: str
     difference: Difference | None
+    equal: bool = False
 
     @property
     def verdict(self) -> str:
-        """`seen`, `not told apart`, `the other way round`, or `no data yet`."""
+        """`seen`, `not told apart`, `the other way round`, or `no data yet`; of equal things `nothing against it` or `not
+        so`."""
         if self.difference is None:
             return "no data yet"
+        if self.equal:
+            return "not so" if self.difference.sign else "nothing against it"
         return {1: "seen", 0: "not told apart", -1: "the other way round"}[self.difference.sign]
 
 
@@ -152,3 +163,5 @@ class Study:
     arms: Callable[[Setting], Sequence[Arm]]
     outcome: Callable[[Found], Outcome]
     seeds: int = 5
+    measure: Callable[[Path], dict[str, Any]] | None = None
+    """Plain data from a training's folder, its checkpoint included; kept beside it, so that it is measured once."""

@@ -23,6 +23,8 @@ class Difference:
     low: float
     high: float
     n: int
+    unit: str = "points"
+    """`points` of a share, or whatever the numbers are in, which are then told as they are."""
 
     @property
     def sign(self) -> int:
@@ -31,15 +33,18 @@ class Difference:
 
     @property
     def words(self) -> str:
-        """One sentence, in points."""
+        """One sentence."""
         told = "" if self.sign else ": not told apart"
-        return (
-            f"{self.one} − {self.other}: {100 * self.mean:+.1f} points [{100 * self.low:+.1f}, {100 * self.high:+.1f}], "
-            f"{self.n} seeds{told}"
-        )
+        if self.unit == "points":
+            numbers = f"{100 * self.mean:+.1f} points [{100 * self.low:+.1f}, {100 * self.high:+.1f}]"
+        else:
+            numbers = f"{self.mean:+.3g} {self.unit} [{self.low:+.3g}, {self.high:+.3g}]"
+        return f"{self.one} − {self.other}: {numbers}, {self.n} seeds{told}"
 
 
-def difference(one: str, ours: Mapping[int, float], other: str, theirs: Mapping[int, float]) -> Difference | None:
+def difference(
+    one: str, ours: Mapping[int, float], other: str, theirs: Mapping[int, float], unit: str = "points"
+) -> Difference | None:
     """The mean difference by seed; None where fewer than two seeds have both.
 
     Args:
@@ -55,4 +60,4 @@ def difference(one: str, ours: Mapping[int, float], other: str, theirs: Mapping[
     mean = sum(gaps) / len(gaps)
     spread = math.sqrt(sum((gap - mean) ** 2 for gap in gaps) / (len(gaps) - 1))
     half = float(stats.t.ppf(0.975, len(gaps) - 1)) * spread / math.sqrt(len(gaps))
-    return Difference(one, other, mean, mean - half, mean + half, len(gaps))
+    return Difference(one, other, mean, mean - half, mean + half, len(gaps), unit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from igmsweep.disk import write_atomically
 from igmsweep.errors import Diverged, NothingCompleted, UserError
 from igmsweep.lines import BARE, CLOSING
 from igmsweep.record.folder import SweepFolder, is_sweep
+from igmsweep.record.json_files import plain, read_object
 from igmsweep.record.paths import trial_folder
 from igmsweep.record.wording import duration
 from igmsweep.studies import get
@@ -83,10 +85,12 @@ def run_study(request: StudyRequest) -> Path:
         logger.info("%s: %d of %d trainings, about %s left", study.name, done, wanted, duration(seconds), extra=BARE)
 
     results = run_sweeps(requests, progress)
+    interrupted = next((each.interrupted for each in results if each.interrupted), 0)
+    if study.measure is not None and not interrupted:
+        _measure(study, read_found(request.folder, study, setting))
     found = read_found(request.folder, study, setting)
     page = write_study(request.folder, study, study.outcome(found), found)
     trained = sum(len(each) for each in found.trainings.values())
-    interrupted = next((each.interrupted for each in results if each.interrupted), 0)
     logger.log(CLOSING, f"{study.name}: {trained} trainings in {duration(time.monotonic() - started)}: {page}")
     if interrupted:
         raise SystemExit(interrupted)
@@ -129,7 +133,8 @@ def arm_request(request: StudyRequest, study: Study, arm: Arm) -> SweepRequest:
         overrides={**arm.settings, **request.overrides},
         resume=True,
         quiet=True,
-        **{"keep_checkpoints": "none", **request.options},
+        keep_checkpoints="none" if study.measure is None else "all",
+        **request.options,
     )
 
 
@@ -141,13 +146,32 @@ def read_found(folder: Path, study: Study, setting: Setting) -> Found:
         rows = SweepFolder.read(place).rows.values() if is_sweep(place) else []
         trainings[arm.name] = sorted(
             (
-                Trained(row.params, row.seed, row.metrics, trial_folder(place, row.trial))
+                Trained(
+                    row.params,
+                    row.seed,
+                    row.metrics,
+                    trial_folder(place, row.trial),
+                    read_object(trial_folder(place, row.trial) / f"{study.name}.json") if study.measure else None,
+                )
                 for row in rows
                 if row.complete and row.seed is not None
             ),
             key=lambda each: each.seed,
         )
     return Found(setting, trainings)
+
+
+def _measure(study: Study, found: Found) -> None:
+    """Measure every training that has not been measured, and keep what is found in its folder."""
+    assert study.measure is not None
+    waiting = [each for every in found.trainings.values() for each in every if each.measured is None]
+    started = time.monotonic()
+    for number, each in enumerate(waiting, 1):
+        told = study.measure(each.folder)
+        write_atomically(each.folder / f"{study.name}.json", json.dumps(plain(told), separators=(",", ":")))
+        left = (time.monotonic() - started) / number * (len(waiting) - number)
+        line = f"{study.name}: {number} of {len(waiting)} trainings measured, about {duration(left)} left"
+        logger.info(line, extra=BARE)
 
 
 def _remember(request: StudyRequest) -> None:

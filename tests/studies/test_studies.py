@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from igmsweep.errors import UserError
 from igmsweep.studies.base import Arm, Claim, Found, Setting, Table, Trained, every
 from igmsweep.studies.difference import Difference, difference
 from igmsweep.studies.render import cell_text, heads, row_text, to_csv, to_latex
-from igmsweep.studies.run import StudyRequest, arm_request, setting_of
+from igmsweep.studies.run import StudyRequest, arm_request, dry, run_study, setting_of
+from igmsweep.sweep import trial
 from igmsweep.sweep.plan import make_plan
 
 TWO = Setting("toy", ("m0", "m1"), {"m0": "audio", "m1": "image"})
@@ -99,3 +101,35 @@ def test_one_modality_has_no_table_3() -> None:
         studies.get("table3").arms(Setting("x", ("a",), {"a": "audio"}))
     targets = {arm.name: arm.settings.get("method.gm_targets") for arm in studies.get("table3").arms(TWO)}
     assert targets == {"igm": None, "without-m0": ["m0"], "without-m1": ["m1"]}
+
+
+def test_a_claim_that_two_things_are_alike_can_only_be_contradicted() -> None:
+    wide, clear = Difference("a", "b", 0.01, -0.02, 0.04, 3), Difference("a", "b", 0.2, 0.1, 0.3, 3)
+    assert Claim("alike", wide, equal=True).verdict == "nothing against it"
+    assert Claim("alike", clear, equal=True).verdict == "not so" and Claim("better", clear).verdict == "seen"
+    runs = [run for rho, scores in ((1e-10, [0.8, 0.81]), (0.5, [0.1, 0.11])) for run in trained(
+        {"method.rho.m0": rho, "method.rho.m1": rho}, scores, **{"sam/moved": 0.5, "val/map": 0.6})]  # fmt: skip
+    found = studies.get("fig3").outcome(Found(TWO, {"rho": runs}))
+    verdicts = {claim.paper: claim.verdict for claim in found.claims}
+    assert verdicts["Beyond the paper's range: Not sensitive to rho: 1e-10 and 0.5 are alike."] == "not so"
+    (figure,) = found.figures
+    assert [trace.name for trace in figure.figure.data] == ["accuracy", "MAP", "weights moved"]
+
+
+def test_a_study_runs_writes_its_page_and_goes_on(
+    tmp_path: Path, small_avdigits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "TRAINABLE", f"{Path(__file__).parents[1] / 'trainables.py'}:cycles")
+    places = {"data.root": str(small_avdigits), "data.cache": str(tmp_path / "cache")}
+    request = StudyRequest("table2", "avdigits", 2, out=tmp_path, overrides=places, options={"local": True})
+    page = run_study(request)
+    assert page == tmp_path / "table2-avdigits" / "study.html" and "SAM and gradient modification" in page.read_text()
+    ledger = tmp_path / "table2-avdigits" / "sam-gm" / "trials.jsonl"
+    lines = ledger.read_text()
+    assert lines.count('"complete"') == 8
+    assert run_study(request) == page and ledger.read_text() == lines  # nothing is trained again
+    run_study(replace(request, seeds=3))
+    assert ledger.read_text().count('"complete"') == 12  # extended, and what was there is kept
+    with pytest.raises(UserError, match=r"study\.yaml: was made with seed 0, now 1; choose another --out"):
+        run_study(replace(request, seed=1))
+    assert dry(request)[1] == "sam-gm: 4 configurations of igm, 2 seeds each"
