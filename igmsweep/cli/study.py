@@ -10,12 +10,9 @@ import typer
 from igmsweep.cli.options import SWEEP, Set, given, parse_overrides, takes
 from igmsweep.lines import aligned
 
-RUNS = {
-    name: SWEEP[name]
-    for name in ("time_budget_s", "trial_timeout_s", "max_concurrent", "cpus_per_trial", "gpus_per_trial", "retries",
-                 "local", "address")
-}  # fmt: skip
-"""What of `tune`'s options all arms of a study share."""
+OWN = ("trials", "seeds", "repeat_top", "folds", "keep_checkpoints", "loggers", "quiet")
+"""Options of `tune` that a study sets for its arms itself; all others are the same for all of them."""
+RUNS = [name for name in SWEEP if name not in OWN]
 
 
 @takes(RUNS)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from igmsweep.plugin import Trust
 from igmsweep.studies.difference import Difference
 
 if TYPE_CHECKING:
@@ -163,5 +164,5 @@ class Study:
     arms: Callable[[Setting], Sequence[Arm]]
     outcome: Callable[[Found], Outcome]
     seeds: int = 5
-    measure: Callable[[Path], dict[str, Any]] | None = None
+    measure: Callable[[Path, Trust], dict[str, Any]] | None = None
     """Plain data from a training's folder, its checkpoint included; kept beside it, so that it is measured once."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from igmsweep.plugin import Trust
 from igmsweep.studies.base import Arm, Claim, Drawn, Found, Outcome, Setting, Study, Table
 from igmsweep.studies.difference import difference
 
@@ -23,13 +24,13 @@ def arms(setting: Setting) -> Sequence[Arm]:
     ]
 
 
-def measure(folder: Path) -> dict[str, Any]:
+def measure(folder: Path, trust: Trust) -> dict[str, Any]:
     """By modality and layer, the cosine between the gradient of each of some batches before and after the method."""
     from igmsweep.diagnostics import gradient_change, read_training
 
     found = {}
-    for modality in read_training(folder).model.modalities:
-        training = read_training(folder)  # anew, since looking moves the method's state on
+    for modality in read_training(folder, trust=trust).model.modalities:
+        training = read_training(folder, trust=trust)  # anew, since looking moves the method's state on
         found[modality] = gradient_change(training, modality, BATCHES).cosines
     return {"cosines": found}
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from igmsweep.plugin import Trust
 from igmsweep.studies.base import Arm, Claim, Drawn, Found, Outcome, Setting, Study, Table
 from igmsweep.studies.difference import difference
 
@@ -19,12 +20,12 @@ def arms(setting: Setting) -> Sequence[Arm]:
     return [Arm("mla", [{"method.projector": "exact"}], method="mla"), Arm("igm", [{"method.sam": True}])]
 
 
-def measure(folder: Path) -> dict[str, Any]:
+def measure(folder: Path, trust: Trust) -> dict[str, Any]:
     """Landscapes of three pairs of directions; the largest eigenvalue and the trace of the Hessian along filter-normalised
     directions."""
     from igmsweep.diagnostics import filter_norms, landscape_of, largest_eigenvalue, objective_of, read_training, trace
 
-    objective = objective_of(read_training(folder), SAMPLES)
+    objective = objective_of(read_training(folder, trust=trust), SAMPLES)
     parameters = objective.parameters()
     weights, scales = list(parameters.values()), list(filter_norms(parameters).values())
     whole = trace(objective.parts(), weights, scales, PROBES)
@@ -72,7 +73,12 @@ def outcome(found: Found) -> Outcome:
     if first:
         most = max(max(map(max, each.loss)) for each in first.values())
         drawn = [
-            Drawn(arm, LABELS[arm], f"Loss on the first pair of directions, first seed. {note}", picture(each, most))
+            Drawn(
+                arm,
+                LABELS[arm],
+                "Loss on the first pair of directions, first seed; one scale of colours for all.",
+                picture(each, most),
+            )
             for arm, each in first.items()
         ]
     return Outcome([Table("fig4", "The loss around the trained weights", heads, rows, note)], drawn, claims)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from igmsweep.plugin import Trust
 from igmsweep.studies.base import Arm, Claim, Drawn, Found, Outcome, Setting, Study, Table
 from igmsweep.studies.difference import difference
 
@@ -18,11 +19,11 @@ def arms(setting: Setting) -> Sequence[Arm]:
     return [Arm("igm", [{"method.sam": True}]), Arm("igm-without-sam", [{"method.sam": False}])]
 
 
-def measure(folder: Path) -> dict[str, Any]:
+def measure(folder: Path, trust: Trust) -> dict[str, Any]:
     """By modality and layer, shallow to deep: the mean singular value of its inputs, and their effective rank."""
     from igmsweep.diagnostics import input_spectra, read_training
 
-    training = read_training(folder)
+    training = read_training(folder, trust=trust)
     found = {}
     for modality in training.model.modalities:
         spectra = input_spectra(training, modality)

@@ -34,7 +34,8 @@ def write_study(
         write_figures([(each.name, each.figure) for each in outcome.figures], folder / "figures", formats)
     panels = [Panel(each.name, "study", each.title, each.caption, each.figure) for each in outcome.figures]
     shown: list[dict[str, Any]] = [
-        {"title": table.title, "heads": heads(table), "rows": [row_text(table, i) for i in range(len(table.rows))], "note": table.note}
+        {"title": table.title, "heads": heads(table), "rows": [row_text(table, i) for i in range(len(table.rows))], "note": table.note,
+         "scored": any(not isinstance(cell, str) for row in table.rows for cell in row)}
         for table in outcome.tables
     ]  # fmt: skip
     page = render(

@@ -16,6 +16,7 @@ from igmsweep import data as datasets
 from igmsweep.disk import write_atomically
 from igmsweep.errors import Diverged, NothingCompleted, UserError
 from igmsweep.lines import BARE, CLOSING
+from igmsweep.plugin import Trust
 from igmsweep.record.folder import SweepFolder, is_sweep
 from igmsweep.record.json_files import plain, read_object
 from igmsweep.record.paths import trial_folder
@@ -87,7 +88,7 @@ def run_study(request: StudyRequest) -> Path:
     results = run_sweeps(requests, progress)
     interrupted = next((each.interrupted for each in results if each.interrupted), 0)
     if study.measure is not None and not interrupted:
-        _measure(study, read_found(request.folder, study, setting))
+        _measure(study, read_found(request.folder, study, setting), Trust(data=request.data))
     found = read_found(request.folder, study, setting)
     page = write_study(request.folder, study, study.outcome(found), found)
     trained = sum(len(each) for each in found.trainings.values())
@@ -161,13 +162,13 @@ def read_found(folder: Path, study: Study, setting: Setting) -> Found:
     return Found(setting, trainings)
 
 
-def _measure(study: Study, found: Found) -> None:
+def _measure(study: Study, found: Found, trust: Trust) -> None:
     """Measure every training that has not been measured, and keep what is found in its folder."""
     assert study.measure is not None
     waiting = [each for every in found.trainings.values() for each in every if each.measured is None]
     started = time.monotonic()
     for number, each in enumerate(waiting, 1):
-        told = study.measure(each.folder)
+        told = study.measure(each.folder, trust)
         write_atomically(each.folder / f"{study.name}.json", json.dumps(plain(told), separators=(",", ":")))
         left = (time.monotonic() - started) / number * (len(waiting) - number)
         line = f"{study.name}: {number} of {len(waiting)} trainings measured, about {duration(left)} left"

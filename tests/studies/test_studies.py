@@ -11,10 +11,11 @@ import pytest
 
 from igmsweep import studies
 from igmsweep.errors import UserError
+from igmsweep.studies import fig4
 from igmsweep.studies.base import Arm, Claim, Found, Setting, Table, Trained, every
 from igmsweep.studies.difference import Difference, difference
 from igmsweep.studies.render import cell_text, heads, row_text, to_csv, to_latex
-from igmsweep.studies.run import StudyRequest, arm_request, dry, run_study, setting_of
+from igmsweep.studies.run import StudyRequest, arm_request, dry, read_found, run_study, setting_of
 from igmsweep.sweep import trial
 from igmsweep.sweep.plan import make_plan
 
@@ -133,3 +134,27 @@ def test_a_study_runs_writes_its_page_and_goes_on(
     with pytest.raises(UserError, match=r"study\.yaml: was made with seed 0, now 1; choose another --out"):
         run_study(replace(request, seed=1))
     assert dry(request)[1] == "sam-gm: 4 configurations of igm, 2 seeds each"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["fig1", "fig4", "fig5a"])
+def test_what_is_measured_on_checkpoints_is_measured_once_and_shown(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Real trainings of the toy; a second run measures nothing, and nothing of a training is lost to it."""
+    for key, value in {"POINTS": 3, "PAIRS": 1, "SAMPLES": 16, "PROBES": 2}.items():
+        monkeypatch.setattr(fig4, key, value)
+    toy = f"{Path(__file__).parents[1] / 'toy.py'}:TOY2"
+    brief = {"stages.cycles": 2, "stages.epochs": 1, "device": "cpu"}
+    request = StudyRequest(name, toy, 2, out=tmp_path, overrides=brief, options={"local": True})
+    page = run_study(request).read_text()
+    study, setting = studies.get(name), setting_of(toy)
+    found = read_found(request.folder, study, setting)
+    arms = study.arms(setting)
+    assert all(len(found.measured(arm.name)) == 2 for arm in arms)
+    outcome = study.outcome(found)
+    assert outcome.figures and all(f'id="{each.name}"' in page for each in outcome.figures)
+    assert all(claim.difference is not None and claim.difference.n == 2 for claim in outcome.claims)
+    assert len(list((request.folder / "figures").iterdir())) == 2 * len(outcome.figures)
+    monkeypatch.setitem(studies.get(name).__dict__, "measure", lambda folder, trust: pytest.fail("measured again"))
+    run_study(request)
