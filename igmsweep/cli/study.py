@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from igmsweep.cli.options import SWEEP, Set, given, parse_overrides, takes
+from igmsweep.cli.options import SWEEP, Set, TrustAll, given, parse_overrides, takes
 from igmsweep.lines import aligned
 
 OWN = ("trials", "seeds", "repeat_top", "folds", "keep_checkpoints", "loggers", "quiet")
@@ -17,9 +17,12 @@ RUNS = [name for name in SWEEP if name not in OWN]
 
 @takes(RUNS)
 def study(
-    name: Annotated[str, typer.Argument(help="A study's name, such as table2; or `list`.")],
+    name: Annotated[str, typer.Argument(help="A study's name, such as table2; or list, status, resume.")],
     dataset: Annotated[
-        str | None, typer.Argument(help="A data set's name, path/to/file.py:NAME, or a CSV file.")
+        str | None,
+        typer.Argument(
+            help="A data set's name, path/to/file.py:NAME, or a CSV file; for status and resume, a study's folder."
+        ),
     ] = None,
     seeds: Annotated[
         int | None, typer.Option(min=1, help="Trainings of each configuration, of different seeds.")
@@ -28,6 +31,7 @@ def study(
     out: Annotated[Path, typer.Option(help="Where studies are kept.")] = Path("results"),
     root: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,
     set_: Set = None,
+    trust: TrustAll = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run and how long it takes here.")] = False,
     **options: Any,
 ) -> None:
@@ -39,6 +43,16 @@ def study(
         rows = [("study", "question", "seeds")]
         rows += [(each.name, each.question, str(each.seeds)) for each in map(get, names())]
         typer.echo("\n".join(aligned(rows)))
+        return
+    if name in ("status", "resume"):
+        from igmsweep.studies.run import resumed, run_study, status
+
+        if dataset is None:
+            raise UserError(f"study {name}: found no folder; expected a study's, such as results/table2-avdigits")
+        if name == "status":
+            typer.echo("\n".join(status(Path(dataset))))
+        else:
+            run_study(resumed(Path(dataset), seeds, given(options), trust))
         return
     if dataset is None:
         raise UserError(

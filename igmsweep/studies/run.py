@@ -20,6 +20,8 @@ from igmsweep.plugin import Trust
 from igmsweep.record.folder import SweepFolder, is_sweep
 from igmsweep.record.json_files import plain, read_object
 from igmsweep.record.paths import trial_folder
+from igmsweep.record.states import FINISHED
+from igmsweep.record.status import status as sweep_status
 from igmsweep.record.wording import duration
 from igmsweep.studies import get
 from igmsweep.studies.base import Arm, Found, Setting, Study, Trained
@@ -176,15 +178,79 @@ def _measure(study: Study, found: Found, trust: Trust) -> None:
 
 
 def _remember(request: StudyRequest) -> None:
-    """Write what the study is, or see that the folder is of the same one."""
-    told = {"study": request.name, "data": request.data, "seed": request.seed, "overrides": dict(request.overrides)}
+    """Write down what the study is, so that `resumed` finds it; what may change, such as the seeds, is written anew.
+
+    Raises:
+        UserError: the folder is of a study of another kind.
+    """
+    fixed = {"study": request.name, "data": request.data, "seed": request.seed, "overrides": dict(request.overrides)}
     path = request.folder / STUDY_FILE
     if path.is_file():
-        before = yaml.safe_load(path.read_text(encoding="utf-8"))
-        for key, value in told.items():
-            if not isinstance(before, dict) or before.get(key) != value:
-                was = before.get(key) if isinstance(before, dict) else before
-                raise UserError(f"{path}: was made with {key} {was}, now {value}; choose another --out")
-        return
+        before = _remembered(request.folder)
+        for key, value in fixed.items():
+            if before.get(key) != value:
+                raise UserError(f"{path}: was made with {key} {before.get(key)}, now {value}; choose another --out")
     request.folder.mkdir(parents=True, exist_ok=True)
+    kept = {name: value for name, value in request.options.items() if name not in ("time_budget_s", "address")}
+    told = {**fixed, "seeds": request.seeds, "options": kept}
     write_atomically(path, yaml.safe_dump(told, sort_keys=False))
+
+
+def _remembered(folder: Path) -> dict[str, Any]:
+    path = folder / STUDY_FILE
+    if not path.is_file():
+        raise UserError(f"{folder}: no study here; expected a folder with {STUDY_FILE}")
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError):
+        found = None
+    if not isinstance(found, dict) or not {"study", "data", "seed", "overrides", "seeds", "options"} <= found.keys():
+        raise UserError(f"{path}: cannot be read as what a study was asked")
+    return found
+
+
+def resumed(
+    folder: Path, seeds: int | None = None, options: Mapping[str, Any] | None = None, trust: bool = False
+) -> StudyRequest:
+    """The request that a study's folder was made by, to go on with it.
+
+    Args:
+        seeds, options: in place of those of the last time.
+        trust: whether a Python file may be run that the folder names as its data set.
+
+    Raises:
+        UserError: no study there, or it names a Python file and that is not trusted.
+    """
+    place = Path(folder).expanduser().resolve()
+    told = _remembered(place)
+    Trust(everything=trust).check({"data": {"name": told["data"]}}, place / STUDY_FILE)
+    request = StudyRequest(
+        str(told["study"]),
+        str(told["data"]),
+        told["seeds"] if seeds is None else seeds,
+        int(told["seed"]),
+        place.parent,
+        dict(told["overrides"]),
+        {**dict(told["options"]), **(options or {})},
+    )
+    if request.folder != place:
+        raise UserError(f"{place}: is named otherwise than {request.folder.name}, the folder that its study goes on in")
+    return request
+
+
+def status(folder: Path) -> list[str]:
+    """How a study's arms stand, a line each and a last one for all."""
+    place = Path(folder)
+    study = get(str(_remembered(place)["study"]))
+    lines, done, wanted = [], 0, 0
+    for arm in sorted(path for path in place.iterdir() if is_sweep(path)):
+        found = sweep_status(arm)
+        finished = sum(count for state, count in found["counts"].items() if state in FINISHED)
+        done, wanted = done + finished, wanted + found["wanted"]
+        failed = found["counts"].get("failed", 0)
+        lines.append(
+            f"{arm.name}: {found['state']}, {finished} of {found['wanted']} trainings"
+            + (f", {failed} failed" if failed else "")
+        )
+    last = f"{study.name}: {done} of {wanted} trainings; `igmsweep study resume {place}` goes on"
+    return [*lines, last if done < wanted or not lines else f"{study.name}: all {wanted} trainings have ended"]

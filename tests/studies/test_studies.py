@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from igmsweep import studies
 from igmsweep.errors import UserError
@@ -15,7 +16,7 @@ from igmsweep.studies import fig4
 from igmsweep.studies.base import Arm, Claim, Found, Setting, Table, Trained, every
 from igmsweep.studies.difference import Difference, difference
 from igmsweep.studies.render import cell_text, heads, row_text, to_csv, to_latex
-from igmsweep.studies.run import StudyRequest, arm_request, dry, read_found, run_study, setting_of
+from igmsweep.studies.run import StudyRequest, arm_request, dry, read_found, resumed, run_study, setting_of, status
 from igmsweep.sweep import trial
 from igmsweep.sweep.plan import make_plan
 
@@ -134,6 +135,35 @@ def test_a_study_runs_writes_its_page_and_goes_on(
     with pytest.raises(UserError, match=r"study\.yaml: was made with seed 0, now 1; choose another --out"):
         run_study(replace(request, seed=1))
     assert dry(request)[1] == "sam-gm: 4 configurations of igm, 2 seeds each"
+    folder = tmp_path / "table2-avdigits"
+    assert status(folder) == ["sam-gm: finished, 12 of 12 trainings", "table2: all 12 trainings have ended"]
+    again = resumed(folder)
+    assert again == replace(request, seeds=3)
+    run_study(resumed(folder, seeds=4))
+    assert ledger.read_text().count('"complete"') == 16
+    with pytest.raises(UserError, match=r"no study here; expected a folder with study\.yaml"):
+        resumed(tmp_path)
+
+
+def test_a_study_of_a_python_file_is_gone_on_with_only_where_that_is_trusted(tmp_path: Path) -> None:
+    folder = tmp_path / "table2-evil"
+    folder.mkdir()
+    (tmp_path / "evil.py").write_text("raise SystemExit('ran')")
+    told = {
+        "study": "table2",
+        "data": f"{tmp_path / 'evil.py'}:X",
+        "seed": 0,
+        "overrides": {},
+        "seeds": 2,
+        "options": {},
+    }
+    (folder / "study.yaml").write_text(yaml.safe_dump(told))
+    with pytest.raises(UserError, match="a Python file that would be run"):
+        resumed(folder)
+    assert resumed(folder, trust=True).data == told["data"]
+    (folder / "study.yaml").write_text("- 1")
+    with pytest.raises(UserError, match="cannot be read as what a study was asked"):
+        resumed(folder)
 
 
 @pytest.mark.slow
