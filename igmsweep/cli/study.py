@@ -29,6 +29,11 @@ def study(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
     out: Annotated[Path, typer.Option(help="Where studies are kept.")] = Path("results"),
+    trials: Annotated[int, typer.Option(min=1, help="Trials of each search, in a study that searches.")] = 16,
+    methods: Annotated[str, typer.Option(help="Comma-separated: the methods that a study of many is cut to.")] = "",
+    confirm_test: Annotated[
+        bool, typer.Option("--confirm-test", help="Open the test set in the end, once for all arms; it is counted.")
+    ] = False,
     root: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,
     set_: Set = None,
     trust: TrustAll = False,
@@ -63,7 +68,8 @@ def study(
     overrides = parse_overrides(set_)
     if root is not None:
         overrides["data.root"] = str(root.resolve())
-    request = StudyRequest(name, dataset, seeds, seed, out, overrides, given(options))
+    chosen = tuple(part.strip() for part in methods.split(",") if part.strip())
+    request = StudyRequest(name, dataset, seeds, seed, out, overrides, given(options), trials, chosen, confirm_test)
     if dry_run:
         typer.echo("\n".join(dry(request)))
     else:

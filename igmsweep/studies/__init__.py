@@ -8,6 +8,7 @@ from igmsweep.errors import UserError, nearest
 from igmsweep.studies.base import Study
 
 STUDIES = {
+    "table1": "igmsweep.studies.table1",
     "table2": "igmsweep.studies.table2",
     "table3": "igmsweep.studies.table3",
     "table4": "igmsweep.studies.table4",

@@ -17,30 +17,43 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a study is made for. `modalities` in training order; `kinds` by modality (`audio`, `image`, ...)."""
+    """What a study is made for. `modalities` in training order; `kinds` by modality (`audio`, `image`, ...); `metrics` that
+    the data set is judged by; `methods` or arms that a study of many is cut to, none for all."""
 
     data: str
     modalities: tuple[str, ...]
     kinds: Mapping[str, str]
+    metrics: tuple[str, ...] = ("acc", "map")
+    methods: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Arm:
-    """Fixed configurations of one method, each trained with every seed; a sweep's folder of its own.
+    """Fixed configurations of one method, each trained with every seed; or, without any, a search whose winner is trained
+    again with fresh seeds. A sweep's folder of its own.
 
     Attributes:
         name: of the folder.
-        configurations: values by configuration path, the same paths in all; one configuration and one path at least.
+        configurations: values by configuration path, the same paths in all, one path at least; empty: it is a search.
         settings: other values of the configuration.
+        content: of a search's space; None: the method's own.
     """
 
     name: str
-    configurations: Sequence[Mapping[str, Any]]
+    configurations: Sequence[Mapping[str, Any]] = ()
     method: str = "igm"
     settings: Mapping[str, Any] = field(default_factory=dict)
+    content: Mapping[str, Any] | None = None
 
-    def space(self) -> dict[str, Any]:
-        """The configurations as the content of a search space's file, all of them enqueued."""
+    @property
+    def searched(self) -> bool:
+        """Whether it is a search."""
+        return not self.configurations
+
+    def space(self) -> Mapping[str, Any] | None:
+        """The content of its search space's file; of fixed configurations, one in which all of them are enqueued."""
+        if self.searched:
+            return self.content
         choices: dict[str, list[Any]] = {path: [] for path in self.configurations[0]}
         for values in self.configurations:
             for path, value in values.items():
@@ -77,6 +90,9 @@ class Found:
 
     setting: Setting
     trainings: Mapping[str, Sequence[Trained]]
+    """Of a search, those of the winner with fresh seeds."""
+    tests: Mapping[str, Mapping[str, Mapping[int, float]]] = field(default_factory=dict)
+    """Arm -> metric -> seed -> test score, of searches whose winners were scored on the test split."""
 
     def measured(self, arm: str) -> dict[int, Mapping[str, Any]]:
         """Seed -> what was measured of an arm of one configuration."""

@@ -45,6 +45,7 @@ def write_study(
         data=found.setting.data,
         tables=shown,
         claims=outcome.claims,
+        tested=any(found.tests.values()),
         trained=sum(len(each) for each in found.trainings.values()),
         arms={name: len(each) for name, each in found.trainings.items()},
     )

@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,17 @@ import yaml
 
 from igmsweep import data as datasets
 from igmsweep.disk import write_atomically
-from igmsweep.errors import Diverged, NothingCompleted, UserError
+from igmsweep.errors import Diverged, NothingCompleted, UserError, nearest
+from igmsweep.evaluate import evaluate
 from igmsweep.lines import BARE, CLOSING
 from igmsweep.plugin import Trust
 from igmsweep.record.folder import SweepFolder, is_sweep
 from igmsweep.record.json_files import plain, read_object
+from igmsweep.record.openings import append_opening, read_openings
 from igmsweep.record.paths import trial_folder
+from igmsweep.record.ranking import to_repeat
+from igmsweep.record.rows import TrialRow
+from igmsweep.record.stamps import now
 from igmsweep.record.states import FINISHED
 from igmsweep.record.status import status as sweep_status
 from igmsweep.record.wording import duration
@@ -34,6 +39,8 @@ from igmsweep.sweep.plan import make_plan
 logger = logging.getLogger(__name__)
 
 STUDY_FILE = "study.yaml"
+METRIC = "val/acc"
+"""What searches go by."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,9 @@ class StudyRequest:
         data: as in a `SweepRequest`.
         seeds: trainings of each configuration; None: the study's own number.
         options: other options of a `SweepRequest`, the same for all arms.
+        trials: of each search.
+        methods: what a study of many methods is cut to; none for all.
+        confirm_test: score winners on the test split in the end, which is opened once for all arms, and counted.
     """
 
     name: str
@@ -54,6 +64,9 @@ class StudyRequest:
     out: Path = Path("results")
     overrides: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+    trials: int = 16
+    methods: tuple[str, ...] = ()
+    confirm_test: bool = False
 
     @property
     def folder(self) -> Path:
@@ -61,10 +74,11 @@ class StudyRequest:
         return Path(self.out).expanduser().resolve() / f"{self.name}-{Path(self.data.split(':')[0]).stem}"
 
 
-def setting_of(data: str) -> Setting:
+def setting_of(data: str, methods: tuple[str, ...] = ()) -> Setting:
     """What a study needs to know of a data set; nothing of it is read but its declaration."""
     dataset = datasets.get(data)
-    return Setting(data, tuple(dataset.modalities), {name: each.kind for name, each in dataset.modalities.items()})
+    kinds = {name: each.kind for name, each in dataset.modalities.items()}
+    return Setting(data, tuple(kinds), kinds, tuple(dataset.metrics), methods)
 
 
 def run_study(request: StudyRequest) -> Path:
@@ -74,8 +88,8 @@ def run_study(request: StudyRequest) -> Path:
         UserError, ResourceError: anything that cannot work, before a training has started; a folder of another request.
         NothingCompleted: no training has completed.
     """
-    study, setting = get(request.name), setting_of(request.data)
-    arms = study.arms(setting)
+    study, setting = get(request.name), setting_of(request.data, request.methods)
+    arms = _arms(study, setting)
     requests = [arm_request(request, study, arm) for arm in arms]
     _remember(request)
     started, before = time.monotonic(), None
@@ -91,6 +105,8 @@ def run_study(request: StudyRequest) -> Path:
     interrupted = next((each.interrupted for each in results if each.interrupted), 0)
     if study.measure is not None and not interrupted:
         _measure(study, read_found(request.folder, study, setting), Trust(data=request.data))
+    if request.confirm_test and not interrupted:
+        _open_test(request, study, arms, study.seeds if request.seeds is None else request.seeds)
     found = read_found(request.folder, study, setting)
     page = write_study(request.folder, study, study.outcome(found), found)
     trained = sum(len(each) for each in found.trainings.values())
@@ -104,14 +120,15 @@ def run_study(request: StudyRequest) -> Path:
 
 def dry(request: StudyRequest) -> list[str]:
     """What would run here, and how long it would take, measured on a few steps of each method."""
-    study, setting = get(request.name), setting_of(request.data)
+    study, setting = get(request.name), setting_of(request.data, request.methods)
     seeds = study.seeds if request.seeds is None else request.seeds
     lines = [f"{study.title} on {request.data}: {study.question}"]
-    for arm in study.arms(setting):
+    for arm in _arms(study, setting):
         sweep = arm_request(request, study, arm)
         plan = make_plan(sweep)
-        count = len(arm.configurations) * seeds
-        lines.append(f"{arm.name}: {len(arm.configurations)} configurations of {arm.method}, {seeds} seeds each")
+        count = sweep.trials + seeds if arm.searched else sweep.trials * seeds
+        what = f"{sweep.trials} trials" if arm.searched else f"{sweep.trials} configurations"
+        lines.append(f"{arm.name}: {what} of {arm.method}, {seeds} seeds {'of the winner' if arm.searched else 'each'}")
         try:
             lines += [f"  {line}" for line in estimate(plan.base).lines(count, sweep.max_concurrent or 1)]
         except (UserError, Diverged) as error:
@@ -120,16 +137,17 @@ def dry(request: StudyRequest) -> list[str]:
 
 
 def arm_request(request: StudyRequest, study: Study, arm: Arm) -> SweepRequest:
-    """The sweep of one arm: its configurations in their order, each trained with every seed."""
+    """The sweep of one arm: its configurations in their order, each trained with every seed; or a search, whose winner is."""
     seeds = study.seeds if request.seeds is None else request.seeds
+    count = request.trials if arm.searched else len(arm.configurations)
     return SweepRequest(
         data=request.data,
         method=arm.method,
         space=arm.space(),
-        sampler="random",
-        trials=len(arm.configurations),
-        seeds=seeds,
-        repeat_top=len(arm.configurations),
+        sampler="tpe" if arm.searched else "random",
+        trials=count,
+        seeds=seeds + arm.searched,  # the training that won counts for nothing: it was chosen for its score
+        repeat_top=1 if arm.searched else count,
         seed=request.seed,
         name=arm.name,
         out=request.folder,
@@ -144,9 +162,13 @@ def arm_request(request: StudyRequest, study: Study, arm: Arm) -> SweepRequest:
 def read_found(folder: Path, study: Study, setting: Setting) -> Found:
     """What the folders of a study's arms hold."""
     trainings: dict[str, list[Trained]] = {}
+    tests = {}
     for arm in study.arms(setting):
         place = folder / arm.name
-        rows = SweepFolder.read(place).rows.values() if is_sweep(place) else []
+        rows = list(SweepFolder.read(place).rows.values()) if is_sweep(place) else []
+        if arm.searched:
+            rows = fresh(rows)
+            tests[arm.name] = tested(place)
         trainings[arm.name] = sorted(
             (
                 Trained(
@@ -161,7 +183,47 @@ def read_found(folder: Path, study: Study, setting: Setting) -> Found:
             ),
             key=lambda each: each.seed,
         )
-    return Found(setting, trainings)
+    return Found(setting, trainings, tests)
+
+
+def fresh(rows: Sequence[TrialRow]) -> list[TrialRow]:
+    """Of a search, the winner's trainings with other seeds than that it won with."""
+    winner = to_repeat({row.trial: row for row in rows}, METRIC, "max", 1)
+    return [row for row in rows if winner and row.repeat_of == winner[0]]
+
+
+def tested(place: Path) -> dict[str, dict[int, float]]:
+    """Metric -> seed -> test score of a search's winner, by its latest evaluation; empty where there is none."""
+    evaluations = read_openings(place)["evaluations"]
+    if not evaluations:
+        return {}
+    winner = evaluations[-1]["candidates"][0]
+    return {name: dict(zip(winner["seeds"], scores, strict=True)) for name, scores in winner["per_seed"].items()}
+
+
+def _arms(study: Study, setting: Setting) -> list[Arm]:
+    """The arms to run. Raises UserError for a method that the study has no arm for."""
+    every = study.arms(replace(setting, methods=()))
+    known = dict.fromkeys([*(arm.name for arm in every), *(arm.method for arm in every)])
+    for name in setting.methods:
+        if name not in known:
+            raise UserError(f"--methods: found '{name}', expected some of {', '.join(known)}{nearest(name, known)}")
+    return list(study.arms(setting))
+
+
+def _open_test(request: StudyRequest, study: Study, arms: Sequence[Arm], seeds: int) -> None:
+    """Score the winners of searches on the test split: one opening for all arms that have not been scored so yet."""
+    places = [request.folder / arm.name for arm in arms if arm.searched]
+    waiting = [place for place in places if len(next(iter(tested(place).values()), {})) < seeds]
+    if not waiting:
+        return
+    count = append_opening(request.folder, "openings", {"time": now(), "arms": [place.name for place in waiting]})
+    logger.warning(
+        f"{study.name}: the test set is being opened for {len(waiting)} arms together, time {count} for this study"
+    )
+    local = bool(request.options.get("local"))
+    for place in waiting:
+        evaluate(place, True, seeds, local, train_on="train", winner_only=True, trust=Trust(data=request.data))
 
 
 def _measure(study: Study, found: Found, trust: Trust) -> None:
@@ -192,7 +254,13 @@ def _remember(request: StudyRequest) -> None:
                 raise UserError(f"{path}: was made with {key} {before.get(key)}, now {value}; choose another --out")
     request.folder.mkdir(parents=True, exist_ok=True)
     kept = {name: value for name, value in request.options.items() if name not in ("time_budget_s", "address")}
-    told = {**fixed, "seeds": request.seeds, "options": kept}
+    told = {
+        **fixed,
+        "seeds": request.seeds,
+        "options": kept,
+        "trials": request.trials,
+        "methods": list(request.methods),
+    }
     write_atomically(path, yaml.safe_dump(told, sort_keys=False))
 
 
@@ -232,6 +300,8 @@ def resumed(
         place.parent,
         dict(told["overrides"]),
         {**dict(told["options"]), **(options or {})},
+        int(told.get("trials", 16)),
+        tuple(told.get("methods", ())),
     )
     if request.folder != place:
         raise UserError(f"{place}: is named otherwise than {request.folder.name}, the folder that its study goes on in")

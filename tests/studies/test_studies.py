@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +13,23 @@ import yaml
 
 from igmsweep import studies
 from igmsweep.errors import UserError
-from igmsweep.studies import fig4
+from igmsweep.record.rows import TrialRow
+from igmsweep.record.states import State
+from igmsweep.studies import fig4, table1
 from igmsweep.studies.base import Arm, Claim, Found, Setting, Table, Trained, every
 from igmsweep.studies.difference import Difference, difference
 from igmsweep.studies.render import cell_text, heads, row_text, to_csv, to_latex
-from igmsweep.studies.run import StudyRequest, arm_request, dry, read_found, resumed, run_study, setting_of, status
+from igmsweep.studies.run import (
+    StudyRequest,
+    arm_request,
+    dry,
+    fresh,
+    read_found,
+    resumed,
+    run_study,
+    setting_of,
+    status,
+)
 from igmsweep.sweep import trial
 from igmsweep.sweep.plan import make_plan
 
@@ -32,6 +45,10 @@ def test_every_arm_is_a_sweep_of_exactly_its_configurations(name: str, data: str
     for arm in arms:
         request = arm_request(StudyRequest(name, data, seeds=2, out=tmp_path), study, arm)
         plan = make_plan(request)
+        if arm.searched:  # one training more than seeds: the one that won was chosen for its score
+            assert (request.trials, request.seeds, request.repeat_top) == (16, 3, 1)
+            assert plan.spec["method"] == arm.method and len(plan.space.params) > 1
+            continue
         assert [dict(entry.params) for entry in plan.enqueued] == [dict(values) for values in arm.configurations]
         assert (request.trials, request.seeds, request.repeat_top) == (
             len(arm.configurations),
@@ -188,3 +205,53 @@ def test_what_is_measured_on_checkpoints_is_measured_once_and_shown(
     assert len(list((request.folder / "figures").iterdir())) == 2 * len(outcome.figures)
     monkeypatch.setitem(studies.get(name).__dict__, "measure", lambda folder, trust: pytest.fail("measured again"))
     run_study(request)
+
+
+@pytest.mark.slow
+def test_table_1_tunes_on_validation_and_opens_the_test_once_for_all_arms(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy = f"{Path(__file__).parents[1] / 'toy.py'}:TOY2"
+    brief = {"stages.cycles": 1, "stages.epochs": 1, "device": "cpu"}
+    request = StudyRequest("table1", toy, 2, out=tmp_path, overrides=brief, options={"local": True}, trials=2)
+    request = replace(request, methods=("joint", "igm-without-sam"))
+    page = run_study(request)
+    study, setting = studies.get("table1"), setting_of(toy, request.methods)
+    found = read_found(request.folder, study, setting)
+    assert {arm: len(each) for arm, each in found.trainings.items()} == {"joint": 2, "igm-without-sam": 2}
+    assert not any(found.tests.values()) and "The test set was not opened" in page.read_text()
+    assert not (request.folder / "test_eval.json").exists()
+    chosen = {arm: [each.values for each in every] for arm, every in found.trainings.items()}
+    run_study(replace(request, confirm_test=True))
+    found = read_found(request.folder, study, setting)
+    assert {arm: [each.values for each in every] for arm, every in found.trainings.items()} == chosen
+    assert all(len(found.tests[arm]["acc"]) == 2 for arm in request.methods)
+    assert "once for all arms" in page.read_text()
+    run_study(replace(request, confirm_test=True))  # all are scored: it stays closed
+    told = json.loads((request.folder / "test_eval.json").read_text())
+    assert told["count"] == 1 and set(told["openings"][0]["arms"]) == set(request.methods)
+    for arm in request.methods:
+        assert json.loads((request.folder / arm / "test_eval.json").read_text())["count"] == 1
+    (table,) = study.outcome(found).tables
+    assert [row[0] for row in table.rows] == ["joint training", "IGM w/o SAM"]
+    assert table.rows[0][1] == found.tests["joint"]["acc"]
+    with pytest.raises(UserError, match=r"--methods: found 'agn', expected some of .*did you mean 'agm'"):
+        run_study(replace(request, methods=("agn",)))
+
+
+def test_the_papers_numbers_stand_beside_the_data_set_that_they_are_of() -> None:
+    assert table1.papers("igm", "cremad") == ("81.05", "89.48") and table1.papers("igm", "nvgesture") == (
+        "86.93",
+        "87.03",
+    )
+    assert table1.papers("ogm", "nvgesture") == ("", "") and table1.papers("igm", "avdigits") == ("", "")
+    assert all(len(row.split()) == 10 for row in table1.PAPER.values())
+
+
+def test_the_training_that_a_search_won_with_is_not_among_the_fresh_ones() -> None:
+    def row(trial: int, score: float, source: str = "tpe") -> TrialRow:
+        return TrialRow(trial, State.COMPLETE, source, metrics={"val/acc": score})
+
+    rows = [row(0, 0.5), row(1, 0.9), row(2, 0.7, "repeat:1"), row(3, 0.6, "repeat:1"), row(4, 0.4, "repeat:0")]
+    assert [each.trial for each in fresh(rows)] == [2, 3]
+    assert fresh([]) == []
