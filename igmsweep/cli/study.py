@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -47,6 +48,7 @@ def study(
     if name == "list":
         rows = [("study", "question", "seeds")]
         rows += [(each.name, each.question, str(each.seeds)) for each in map(get, names())]
+        rows.append(("paper", "All of them, one after the other.", ""))
         typer.echo("\n".join(aligned(rows)))
         return
     if name in ("status", "resume"):
@@ -61,9 +63,9 @@ def study(
         return
     if dataset is None:
         raise UserError(
-            f"study {get(name).name}: found no data set; expected one, such as `igmsweep study {name} avdigits`"
+            f"study {name if name == 'paper' else get(name).name}: found no data set; expected one, such as `igmsweep study {name} avdigits`"
         )
-    from igmsweep.studies.run import StudyRequest, dry, run_study
+    from igmsweep.studies.run import StudyRequest, dry, run_paper, run_study
 
     overrides = parse_overrides(set_)
     if root is not None:
@@ -71,6 +73,9 @@ def study(
     chosen = tuple(part.strip() for part in methods.split(",") if part.strip())
     request = StudyRequest(name, dataset, seeds, seed, out, overrides, given(options), trials, chosen, confirm_test)
     if dry_run:
-        typer.echo("\n".join(dry(request)))
+        every = [replace(request, name=each) for each in names()] if name == "paper" else [request]
+        typer.echo("\n".join(line for each in every for line in dry(each)))
+    elif name == "paper":
+        run_paper(request)
     else:
         run_study(request)

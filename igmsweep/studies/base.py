@@ -80,6 +80,7 @@ class Trained:
     seed: int
     metrics: Mapping[str, float]
     folder: Path
+    seconds: float | None = None
     measured: Mapping[str, Any] | None = None
     """What the study's `measure` has found; None: nothing yet."""
 

@@ -28,7 +28,7 @@ from igmsweep.record.stamps import now
 from igmsweep.record.states import FINISHED
 from igmsweep.record.status import status as sweep_status
 from igmsweep.record.wording import duration
-from igmsweep.studies import get
+from igmsweep.studies import get, names
 from igmsweep.studies.base import Arm, Found, Setting, Study, Trained
 from igmsweep.studies.render import write_study
 from igmsweep.sweep import SweepRequest, run_sweeps
@@ -118,6 +118,34 @@ def run_study(request: StudyRequest) -> Path:
     return page
 
 
+def run_paper(request: StudyRequest) -> Path:
+    """Every study, one after the other, in `<out>/paper-<data>`, and all claims in one table, `claims.md`; return it.
+
+    A study that cannot be made for this data is left out, which is said.
+
+    Raises:
+        UserError, ResourceError: as `run_study`, of the first study.
+    """
+    place = request.folder
+    lines = ["| study | claim | seen? | by |", "|---|---|---|---|"]
+    for name in names():
+        study, setting = get(name), setting_of(request.data)
+        try:
+            study.arms(setting)
+        except UserError as error:
+            logger.warning(str(error))
+            continue
+        methods = request.methods if name == "table1" else ()
+        one = replace(request, name=name, out=place, methods=methods)
+        run_study(one)
+        for claim in study.outcome(read_found(one.folder, study, setting_of(request.data, methods))).claims:
+            words = "–" if claim.difference is None else claim.difference.words
+            lines.append(f"| {name} | {claim.paper} | {claim.verdict} | {words} |")
+    write_atomically(place / "claims.md", "\n".join(lines) + "\n")
+    logger.log(CLOSING, f"paper: {place / 'claims.md'}")
+    return place / "claims.md"
+
+
 def dry(request: StudyRequest) -> list[str]:
     """What would run here, and how long it would take, measured on a few steps of each method."""
     study, setting = get(request.name), setting_of(request.data, request.methods)
@@ -176,6 +204,7 @@ def read_found(folder: Path, study: Study, setting: Setting) -> Found:
                     row.seed,
                     row.metrics,
                     trial_folder(place, row.trial),
+                    row.seconds,
                     read_object(trial_folder(place, row.trial) / f"{study.name}.json") if study.measure else None,
                 )
                 for row in rows

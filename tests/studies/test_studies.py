@@ -15,7 +15,7 @@ from igmsweep import studies
 from igmsweep.errors import UserError
 from igmsweep.record.rows import TrialRow
 from igmsweep.record.states import State
-from igmsweep.studies import fig4, table1
+from igmsweep.studies import fig4, run, table1
 from igmsweep.studies.base import Arm, Claim, Found, Setting, Table, Trained, every
 from igmsweep.studies.difference import Difference, difference
 from igmsweep.studies.render import cell_text, heads, row_text, to_csv, to_latex
@@ -237,6 +237,27 @@ def test_table_1_tunes_on_validation_and_opens_the_test_once_for_all_arms(
     assert table.rows[0][1] == found.tests["joint"]["acc"]
     with pytest.raises(UserError, match=r"--methods: found 'agn', expected some of .*did you mean 'agm'"):
         run_study(replace(request, methods=("agn",)))
+
+
+def test_the_whole_paper_is_its_studies_and_one_table_of_claims(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = []
+
+    def train(request: StudyRequest) -> None:
+        ran.append(request)
+        if request.name == "table4":
+            raise UserError("stopped here")
+
+    monkeypatch.setattr(run, "run_study", train)
+    with pytest.raises(UserError, match="stopped here"):
+        run.run_paper(StudyRequest("paper", "avdigits", out=tmp_path, methods=("joint",)))
+    assert [each.name for each in ran] == ["table1", "table2", "table3", "table4"]
+    assert [each.methods for each in ran[:2]] == [("joint",), ()]
+    assert {each.folder.parent for each in ran} == {tmp_path / "paper-avdigits"}
+    monkeypatch.setattr(run, "run_study", lambda request: request.folder.mkdir(parents=True))
+    claims = run.run_paper(StudyRequest("paper", "avdigits", out=tmp_path)).read_text().splitlines()
+    assert {line.split(" | ")[0].strip("| ") for line in claims[2:]} == set(studies.names())
 
 
 def test_the_papers_numbers_stand_beside_the_data_set_that_they_are_of() -> None:
