@@ -63,7 +63,8 @@ def study(
         return
     if dataset is None:
         raise UserError(
-            f"study {name if name == 'paper' else get(name).name}: found no data set; expected one, such as `igmsweep study {name} avdigits`"
+            f"study {name if name == 'paper' else get(name).name}: found no data set; expected one, such as "
+            f"`igmsweep study {name} avdigits`"
         )
     from igmsweep.studies.run import StudyRequest, dry, run_paper, run_study
 

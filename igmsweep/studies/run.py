@@ -237,7 +237,8 @@ def _arms(study: Study, setting: Setting) -> list[Arm]:
     for name in setting.methods:
         if name not in known:
             raise UserError(f"--methods: found '{name}', expected some of {', '.join(known)}{nearest(name, known)}")
-    return list(study.arms(setting))
+    chosen = setting.methods
+    return [arm for arm in every if not chosen or arm.name in chosen or arm.method in chosen]
 
 
 def _open_test(request: StudyRequest, study: Study, arms: Sequence[Arm], seeds: int) -> None:
