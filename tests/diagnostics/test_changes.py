@@ -17,6 +17,7 @@ def finished(config) -> Training:
     return training
 
 
+@pytest.mark.slow
 def test_igms_cosines_are_between_a_gradient_and_itself_times_t(toy_config):
     """With the mean feature's direction damped by e^-tau, no cosine is below e^-tau; an inert T changes nothing."""
     training = finished(toy_config(method={"name": "igm", "tau": 2.0, "sam": False}))
@@ -34,6 +35,7 @@ def test_igms_cosines_are_between_a_gradient_and_itself_times_t(toy_config):
     )
 
 
+@pytest.mark.slow
 def test_without_gm_no_gradient_is_changed(toy_config):
     found = gradient_change(finished(toy_config(method={"name": "igm", "gm": False, "sam": False})), "m1", 3)
     assert found.cosines == {}
@@ -46,6 +48,7 @@ def test_mla_changes_the_shared_head_alone(toy_config):
     assert len(found.cosines["joint.0.weight"]) == 5
 
 
+@pytest.mark.slow
 def test_a_modality_that_nobody_trains(toy_config):
     with pytest.raises(ValueError, match="stages train m0, m1"):
         gradient_change(finished(toy_config(method={"name": "igm"})), "smell")

@@ -90,6 +90,7 @@ def test_one_that_does_not_converge_is_not_a_number(net):
     assert math.isnan(found) or found > 0
 
 
+@pytest.mark.slow
 def test_of_a_trained_model(toy_training):
     objective = objective_of(toy_training, samples=24)
     parameters = objective.parameters()
