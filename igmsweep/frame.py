@@ -40,14 +40,18 @@ class Sweep:
     folds: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["trial", "fold"]))
     test_opened: int | None = None
     """How often `igmsweep evaluate` opened the test set; None: never."""
-    test: dict[str, Any] = field(default_factory=dict)
-    """The latest entry of `test_eval.json`: `candidates` with their metrics' `mean` and `sd`, `comparison`."""
     tests: tuple[dict[str, Any], ...] = ()
-    """All such entries, the latest last; each tells in `train_on` what its models were trained on."""
+    """The finished evaluations of `test_eval.json`, the latest last: `candidates` with their metrics' `mean` and `sd`,
+    `comparison`, and in `train_on` what the models were trained on."""
     notes: tuple[str, ...] = field(default=())
     """What could not be read, in plain words."""
     said: tuple[str, ...] = ()
     """What methods noted in trainings, such as that they could not act; see `record.wording.said`."""
+
+    @property
+    def test(self) -> dict[str, Any]:
+        """The latest of `tests`; empty where there is none."""
+        return self.tests[-1] if self.tests else {}
 
     @property
     def name(self) -> str:
@@ -161,7 +165,6 @@ def read_sweep(path: Path | str) -> Sweep:
         _tidy(folder.rows.values()),
         _folds(folder.rows.values()),
         count,
-        finished[-1] if finished else {},
         tuple(finished),
         folder.notes,
         tuple(said(folder.rows.values())),

@@ -18,8 +18,8 @@ BOUNDS = {"gt": "> {}", "ge": ">= {}", "lt": "< {}", "le": "<= {}"}
 
 def described(name: str) -> dict[str, Any]:
     """One method as plain data: `name`, `summary`, `title`, `source`, `year`, `fusion`, `modalities` (the fewest), `cost` (an
-    epoch over that of joint training, None where nobody measured it), `presets` with what each sets, and `parameters` by name, each with
-    `default`, `allowed`, `searched` (its entry in the method's space, or None) and `meaning`.
+    epoch over that of joint training, None where nobody measured it), `presets` with what each sets, and `parameters` by
+    name, each with `default`, `allowed`, `searched` (its entry in the method's space, or None) and `meaning`.
 
     Raises:
         UserError: there is no such method.

@@ -36,8 +36,7 @@ def load_space(name: str | Path | Mapping[str, Any] | None, config: TrainConfig)
         return for_training(config)
     if isinstance(name, Mapping):
         data = TunedData.of(config)
-        source = f"space of {config.method.name} on {data.names[0]}"
-        return SearchSpace.from_dict(expand(as_plain(name), data, source, below(name, source)), source)
+        return _expanded(as_plain(name), data, f"space of {config.method.name} on {data.names[0]}")
     meant, own = method_of(name), config.method.name
     if meant is not None and meant != own and own in methods.names():
         log.warning("--space %s is a space for %s, and the method is %s; --method %s fits it", name, meant, own, meant)
@@ -61,11 +60,16 @@ def for_training(config: TrainConfig) -> SearchSpace:
     own = own_space(name)
     if own is not None:
         source = f"{_short(name)} on {data.names[0]}"
-        return fitted(SearchSpace.from_dict(expand(own, data, source, below(own, source)), source), config)
+        return fitted(_expanded(own, data, source), config)
     shipped = shipped_for(name)
     what = "learning rates and weight decay are" if shipped == DEFAULT else f"that of {shipped}, which it builds on, is"
     log.info("%s brings no search space: %s searched (igmsweep space show %s)", _short(name), what, shipped)
     return fitted(SearchSpace.load(shipped, data), config)
+
+
+def _expanded(content: Mapping[str, Any], data: TunedData, source: str) -> SearchSpace:
+    """The space that the content of a version-2 file is on a data set."""
+    return SearchSpace.from_dict(expand(content, data, source, below(content, source)), source)
 
 
 def own_space(name: str) -> Mapping[str, Any] | None:

@@ -26,6 +26,10 @@ class Setting:
     metrics: tuple[str, ...] = ("acc", "map")
     methods: tuple[str, ...] = ()
 
+    def wants(self, arm: Arm) -> bool:
+        """Whether an arm is among those that the study is cut to."""
+        return not self.methods or arm.name in self.methods or arm.method in self.methods
+
 
 @dataclass(frozen=True)
 class Arm:

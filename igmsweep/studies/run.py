@@ -68,6 +68,10 @@ class StudyRequest:
     methods: tuple[str, ...] = ()
     confirm_test: bool = False
 
+    def trainings(self, study: Study) -> int:
+        """Of each configuration: what was asked for, or the study's own number."""
+        return study.seeds if self.seeds is None else self.seeds
+
     @property
     def folder(self) -> Path:
         """`<out>/<study>-<data>`."""
@@ -106,7 +110,7 @@ def run_study(request: StudyRequest) -> Path:
     if study.measure is not None and not interrupted:
         _measure(study, read_found(request.folder, study, setting), Trust(data=request.data))
     if request.confirm_test and not interrupted:
-        _open_test(request, study, arms, study.seeds if request.seeds is None else request.seeds)
+        _open_test(request, study, arms, request.trainings(study))
     found = read_found(request.folder, study, setting)
     page = write_study(request.folder, study, study.outcome(found), found)
     trained = sum(len(each) for each in found.trainings.values())
@@ -149,7 +153,7 @@ def run_paper(request: StudyRequest) -> Path:
 def dry(request: StudyRequest) -> list[str]:
     """What would run here, and how long it would take, measured on a few steps of each method."""
     study, setting = get(request.name), setting_of(request.data, request.methods)
-    seeds = study.seeds if request.seeds is None else request.seeds
+    seeds = request.trainings(study)
     lines = [f"{study.title} on {request.data}: {study.question}"]
     for arm in _arms(study, setting):
         sweep = arm_request(request, study, arm)
@@ -166,7 +170,7 @@ def dry(request: StudyRequest) -> list[str]:
 
 def arm_request(request: StudyRequest, study: Study, arm: Arm) -> SweepRequest:
     """The sweep of one arm: its configurations in their order, each trained with every seed; or a search, whose winner is."""
-    seeds = study.seeds if request.seeds is None else request.seeds
+    seeds = request.trainings(study)
     count = request.trials if arm.searched else len(arm.configurations)
     return SweepRequest(
         data=request.data,
@@ -237,8 +241,7 @@ def _arms(study: Study, setting: Setting) -> list[Arm]:
     for name in setting.methods:
         if name not in known:
             raise UserError(f"--methods: found '{name}', expected some of {', '.join(known)}{nearest(name, known)}")
-    chosen = setting.methods
-    return [arm for arm in every if not chosen or arm.name in chosen or arm.method in chosen]
+    return [arm for arm in every if setting.wants(arm)]
 
 
 def _open_test(request: StudyRequest, study: Study, arms: Sequence[Arm], seeds: int) -> None:

@@ -63,7 +63,7 @@ def arms(setting: Setting) -> Sequence[Arm]:
             found.append(Arm(arm, content=WITHOUT_SAM))
         else:
             found.append(Arm(arm, method=arm))
-    return [arm for arm in found if not setting.methods or arm.name in setting.methods or arm.method in setting.methods]
+    return [arm for arm in found if setting.wants(arm)]
 
 
 def outcome(found: Found) -> Outcome:

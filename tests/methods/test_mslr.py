@@ -35,8 +35,8 @@ RATES = (0.0002, 0.0008, 0.0004)
 @pytest.mark.parametrize("strategy", ["keep", "smooth", "dynamic"])
 def test_each_modality_goes_at_its_own_rate(toy_config, modalities, strategy):
     """Two of six epochs train sum_m CE(l_m), the rest CE(sum_m l_m), with eta_m(t) = lr_m (keep), lambda lr_m + (1 - lambda)
-    mean lr with lambda = 1 - t / T, counted from the end of pre-training (smooth), or lr_m r_m(t), r_m = acc_m(t) / mean(acc_m(t - w .. t - 1)) within
-    [1 / 2, 2], from the epoch after the w + 1st on (dynamic). The optimiser starts anew after the pre-training."""
+    mean lr with lambda = 1 - t / T, counted from the end of pre-training (smooth), or lr_m r_m(t), r_m = acc_m(t) /
+    mean(acc_m(t - w .. t - 1)) within [1 / 2, 2], from the epoch after the w + 1st on (dynamic). The optimiser starts anew after the pre-training."""
     method = {"name": "mslr", "strategy": strategy, "window": WINDOW, "pretrain": 1 / 3, "most": MOST}
     config = toy_config(modalities, method, stages__cycles=1, stages__epochs=EPOCHS, model__head=[])
     names = list(config.modalities)
