@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from igmsweep.cli.options import SWEEP, Set, TrustAll, given, parse_overrides, takes
 from igmsweep.lines import aligned
+
+if TYPE_CHECKING:
+    from igmsweep.studies.request import StudyRequest
 
 OWN = ("trials", "seeds", "repeat_top", "folds", "keep_checkpoints", "loggers", "quiet")
 """Options of `tune` that a study sets for its arms itself; all others are the same for all of them."""
@@ -52,21 +54,23 @@ def study(
         typer.echo("\n".join(aligned(rows)))
         return
     if name in ("status", "resume"):
-        from igmsweep.studies.run import resumed, run_study, status
+        from igmsweep.studies.found import status
 
         if dataset is None:
             raise UserError(f"study {name}: found no folder; expected a study's, such as results/table2-avdigits")
         if name == "status":
             typer.echo("\n".join(status(Path(dataset))))
         else:
-            run_study(resumed(Path(dataset), seeds, given(options), trust))
+            from igmsweep.studies.request import resumed
+
+            _run(resumed(Path(dataset), seeds, given(options), trust))
         return
     if dataset is None:
         raise UserError(
             f"study {name if name == 'paper' else get(name).name}: found no data set; expected one, such as "
             f"`igmsweep study {name} avdigits`"
         )
-    from igmsweep.studies.run import StudyRequest, dry, run_paper, run_study
+    from igmsweep.studies.request import StudyRequest
 
     overrides = parse_overrides(set_)
     if root is not None:
@@ -74,9 +78,19 @@ def study(
     chosen = tuple(part.strip() for part in methods.split(",") if part.strip())
     request = StudyRequest(name, dataset, seeds, seed, out, overrides, given(options), trials, chosen, confirm_test)
     if dry_run:
-        every = [replace(request, name=each) for each in names()] if name == "paper" else [request]
-        typer.echo("\n".join(line for each in every for line in dry(each)))
-    elif name == "paper":
-        run_paper(request)
-    else:
-        run_study(request)
+        from igmsweep.studies.paper import divided
+        from igmsweep.studies.run import dry
+
+        parts = divided(request)[0] if name == "paper" else [request]
+        typer.echo("\n".join(line for part in parts for line in dry(part)))
+        return
+    _run(request)
+
+
+def _run(request: StudyRequest) -> None:
+    from igmsweep.studies.paper import run_paper
+    from igmsweep.studies.run import run_study
+
+    made = run_paper(request) if request.name == "paper" else run_study(request)
+    if made.interrupted:
+        raise typer.Exit(made.interrupted)

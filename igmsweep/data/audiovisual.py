@@ -123,7 +123,7 @@ class AudioVisual(DataSet):
                 flat = augment.random_crop_and_flip(flat, crop, generator, per_clip=count, aspect=self.aspect)
             else:
                 flat = augment.resize(flat, crop)
-            clip = augment.normalise(flat, augment.IMAGENET_MEAN, augment.IMAGENET_STD).unflatten(0, (-1, count))
+            clip = augment.normalise(flat, *augment.IMAGENET).unflatten(0, (-1, count))
             batch[name] = clip[:, 0] if count == 1 else clip.transpose(1, 2)
         return batch
 

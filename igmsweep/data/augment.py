@@ -6,8 +6,10 @@ import math
 
 from igmsweep.late import F, torch
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+CLIP = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+STATISTICS = {"imagenet": IMAGENET, "clip": CLIP}
+"""Mean and standard deviation of red, green and blue in [0, 1], by the pretraining that they belong to."""
 
 
 def normalise(x: torch.Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> torch.Tensor:

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 WARM_UP = {"optim.schedule": "warmup", "optim.factor": 2 / 3}
 """The released code's schedule on texts: 6.67e-6 in the first epoch of every stage, then 1e-5; it never decays."""
 
-CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
-CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
-
 
 class ImageTextOptions(DataOptions):
     """How texts and pictures are read; `crop` and `normalise` alone stay out of the cache's recipe."""
@@ -102,9 +99,6 @@ class ImageText(DataSet):
         self, inputs: dict[str, torch.Tensor], training: bool, generator: torch.Generator
     ) -> dict[str, torch.Tensor]:
         """Texts as they are; pictures cropped to half of their area or more and flipped in training, else resized."""
-        mean, std = (
-            (CLIP_MEAN, CLIP_STD) if self.options.normalise == "clip" else (augment.IMAGENET_MEAN, augment.IMAGENET_STD)
-        )
         batch = {}
         for name, x in inputs.items():
             if name == "image":
@@ -112,7 +106,7 @@ class ImageText(DataSet):
                     x = augment.random_crop_and_flip(x, self.options.crop, generator, scale=(0.5, 1.0))
                 else:
                     x = augment.resize(x, self.options.crop)
-                x = augment.normalise(x, mean, std)
+                x = augment.normalise(x, *augment.STATISTICS[self.options.normalise])
             batch[name] = x
         return batch
 

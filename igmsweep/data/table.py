@@ -46,6 +46,8 @@ class TableOptions(DataOptions):
     """Height and width of what the encoder sees."""
     flip: bool = True
     """Whether a picture may be mirrored in training; not where left and right differ."""
+    normalise: Literal["imagenet", "clip"] = "imagenet"
+    """Whose mean and deviation pictures are normalised with."""
     tokenizer: str = "words"
     """`words` numbers words by their hash and needs no vocabulary; else a tokenizer of transformers, by name or path."""
     tokens: int = Field(64, ge=4, le=512)
@@ -151,7 +153,7 @@ class Table(DataSet):
     def transform(
         self, inputs: dict[str, torch.Tensor], training: bool, generator: torch.Generator
     ) -> dict[str, torch.Tensor]:
-        """Pictures cropped and flipped in training, less ImageNet's mean; sounds as the front end; the rest as it is."""
+        """Pictures cropped and flipped in training, less the mean of ImageNet or CLIP; sounds as the front end; the rest as it is."""
         batch = {}
         for name, x in inputs.items():
             kind, count, crop = self._kinds[name], x.shape[1], self.options.crop
@@ -164,7 +166,7 @@ class Table(DataSet):
                     flat = augment.random_crop_and_flip(flat, crop, generator, per_clip=count, flip=self.options.flip)
                 else:
                     flat = augment.resize(flat, crop)
-                clip = augment.normalise(flat, augment.IMAGENET_MEAN, augment.IMAGENET_STD).unflatten(0, (-1, count))
+                clip = augment.normalise(flat, *augment.STATISTICS[self.options.normalise]).unflatten(0, (-1, count))
                 batch[name] = clip[:, 0] if count == 1 else clip.transpose(1, 2)
             else:
                 batch[name] = x if kind == "text" else x.float()

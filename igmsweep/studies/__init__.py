@@ -16,6 +16,7 @@ STUDIES = {
     "fig3": "igmsweep.studies.fig3",
     "fig4": "igmsweep.studies.fig4",
     "fig5a": "igmsweep.studies.fig5a",
+    "fig5b": "igmsweep.studies.fig5b",
     "fig5c": "igmsweep.studies.fig5c",
 }
 

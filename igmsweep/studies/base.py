@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Setting:
     """What a study is made for. `modalities` in training order; `kinds` by modality (`audio`, `image`, ...); `metrics` that
-    the data set is judged by; `methods` or arms that a study of many is cut to, none for all."""
+    the data set is judged by; `options`, the names of the data set's own (`data.options`); `methods` or arms that a study
+    of many is cut to, none for all."""
 
     data: str
     modalities: tuple[str, ...]
     kinds: Mapping[str, str]
     metrics: tuple[str, ...] = ("acc", "map")
     methods: tuple[str, ...] = ()
+    options: frozenset[str] = frozenset()
 
     def wants(self, arm: Arm) -> bool:
         """Whether an arm is among those that the study is cut to."""
@@ -90,6 +92,18 @@ class Trained:
 
 
 @dataclass(frozen=True)
+class Searched:
+    """What a search has come to: so many finished and failed trials, the winner's values, its validation accuracy, and that
+    of the paper's configuration before any search (None where that has not finished)."""
+
+    trials: int
+    failed: int
+    winner: Mapping[str, Any]
+    score: float
+    paper: float | None
+
+
+@dataclass(frozen=True)
 class Found:
     """What there is of a study's arms, by arm; trainings in the order of their seeds."""
 
@@ -98,6 +112,8 @@ class Found:
     """Of a search, those of the winner with fresh seeds."""
     tests: Mapping[str, Mapping[str, Mapping[int, float]]] = field(default_factory=dict)
     """Arm -> metric -> seed -> test score, of searches whose winners were scored on the test split."""
+    searches: Mapping[str, Searched] = field(default_factory=dict)
+    """By arm, where a search has a winner."""
 
     def measured(self, arm: str) -> dict[int, Mapping[str, Any]]:
         """Seed -> what was measured of an arm of one configuration."""
@@ -185,5 +201,7 @@ class Study:
     arms: Callable[[Setting], Sequence[Arm]]
     outcome: Callable[[Found], Outcome]
     seeds: int = 5
+    by_method: bool = False
+    """Whether it compares methods, so that `--methods` of a whole paper cuts it."""
     measure: Callable[[Path, Trust], dict[str, Any]] | None = None
     """Plain data from a training's folder, its checkpoint included; kept beside it, so that it is measured once."""

@@ -72,5 +72,6 @@ STUDY = Study(
     "What does a training cost, and how good is it?",
     arms,
     outcome,
+    by_method=True,
     seeds=3,
 )

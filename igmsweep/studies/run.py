@@ -5,88 +5,45 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from igmsweep import data as datasets
+from igmsweep import methods
 from igmsweep.disk import write_atomically
 from igmsweep.errors import Diverged, NothingCompleted, UserError, nearest
 from igmsweep.evaluate import evaluate
 from igmsweep.lines import BARE, CLOSING
 from igmsweep.plugin import Trust
-from igmsweep.record.folder import SweepFolder, is_sweep
-from igmsweep.record.json_files import plain, read_object
-from igmsweep.record.openings import append_opening, read_openings
-from igmsweep.record.paths import trial_folder
-from igmsweep.record.ranking import to_repeat
-from igmsweep.record.rows import TrialRow
+from igmsweep.record.json_files import plain
+from igmsweep.record.openings import append_opening
 from igmsweep.record.stamps import now
-from igmsweep.record.states import FINISHED
-from igmsweep.record.status import status as sweep_status
 from igmsweep.record.wording import duration
-from igmsweep.studies import get, names
-from igmsweep.studies.base import Arm, Found, Setting, Study, Trained
+from igmsweep.studies import get
+from igmsweep.studies.base import Arm, Found, Outcome, Setting, Study
+from igmsweep.studies.found import read_found, tested
 from igmsweep.studies.render import write_study
+from igmsweep.studies.request import StudyRequest, remember, setting_of
 from igmsweep.sweep import SweepRequest, run_sweeps
 from igmsweep.sweep.controller import Controller
 from igmsweep.sweep.estimate import estimate
 from igmsweep.sweep.plan import make_plan
+from igmsweep.sweep.session import allotted
 
 logger = logging.getLogger(__name__)
 
-STUDY_FILE = "study.yaml"
-METRIC = "val/acc"
-"""What searches go by."""
-
 
 @dataclass(frozen=True)
-class StudyRequest:
-    """What a person asks of a study.
+class Made:
+    """A study that was run: its page, and what it shows. `interrupted` is 0, or the exit code of the signal that ended it."""
 
-    Attributes:
-        name: of the study.
-        data: as in a `SweepRequest`.
-        seeds: trainings of each configuration; None: the study's own number.
-        options: other options of a `SweepRequest`, the same for all arms.
-        trials: of each search.
-        methods: what a study of many methods is cut to; none for all.
-        confirm_test: score winners on the test split in the end, which is opened once for all arms, and counted.
-    """
-
-    name: str
-    data: str
-    seeds: int | None = None
-    seed: int = 0
-    out: Path = Path("results")
-    overrides: Mapping[str, Any] = field(default_factory=dict)
-    options: Mapping[str, Any] = field(default_factory=dict)
-    trials: int = 16
-    methods: tuple[str, ...] = ()
-    confirm_test: bool = False
-
-    def trainings(self, study: Study) -> int:
-        """Of each configuration: what was asked for, or the study's own number."""
-        return study.seeds if self.seeds is None else self.seeds
-
-    @property
-    def folder(self) -> Path:
-        """`<out>/<study>-<data>`."""
-        return Path(self.out).expanduser().resolve() / f"{self.name}-{Path(self.data.split(':')[0]).stem}"
+    page: Path
+    outcome: Outcome
+    interrupted: int = 0
 
 
-def setting_of(data: str, methods: tuple[str, ...] = ()) -> Setting:
-    """What a study needs to know of a data set; nothing of it is read but its declaration."""
-    dataset = datasets.get(data)
-    kinds = {name: each.kind for name, each in dataset.modalities.items()}
-    return Setting(data, tuple(kinds), kinds, tuple(dataset.metrics), methods)
-
-
-def run_study(request: StudyRequest) -> Path:
-    """Train what is left of a study's arms and write its page; return the page.
+def run_study(request: StudyRequest) -> Made:
+    """Train what is left of a study's arms and write its page.
 
     Raises:
         UserError, ResourceError: anything that cannot work, before a training has started; a folder of another request.
@@ -94,8 +51,9 @@ def run_study(request: StudyRequest) -> Path:
     """
     study, setting = get(request.name), setting_of(request.data, request.methods)
     arms = _arms(study, setting)
+    check_overrides(request, arms)
     requests = [arm_request(request, study, arm) for arm in arms]
-    _remember(request)
+    remember(request)
     started, before = time.monotonic(), None
 
     def progress(sweeps: Sequence[Controller]) -> None:
@@ -112,65 +70,67 @@ def run_study(request: StudyRequest) -> Path:
     if request.confirm_test and not interrupted:
         _open_test(request, study, arms, request.trainings(study))
     found = read_found(request.folder, study, setting)
-    page = write_study(request.folder, study, study.outcome(found), found)
+    outcome = study.outcome(found)
+    page = write_study(request.folder, study, outcome, found)
     trained = sum(len(each) for each in found.trainings.values())
     logger.log(CLOSING, f"{study.name}: {trained} trainings in {duration(time.monotonic() - started)}: {page}")
-    if interrupted:
-        raise SystemExit(interrupted)
-    if trained == 0:
+    if trained == 0 and not interrupted:
         raise NothingCompleted(f"{request.folder}: no training has completed; {page} says what there is")
-    return page
-
-
-def run_paper(request: StudyRequest) -> Path:
-    """Every study, one after the other, in `<out>/paper-<data>`, and all claims in one table, `claims.md`; return it.
-
-    A study that cannot be made for this data is left out, which is said.
-
-    Raises:
-        UserError, ResourceError: as `run_study`, of the first study.
-    """
-    place = request.folder
-    lines = ["| study | claim | seen? | by |", "|---|---|---|---|"]
-    for name in names():
-        study, setting = get(name), setting_of(request.data)
-        try:
-            study.arms(setting)
-        except UserError as error:
-            logger.warning(str(error))
-            continue
-        methods = request.methods if name == "table1" else ()
-        one = replace(request, name=name, out=place, methods=methods)
-        run_study(one)
-        for claim in study.outcome(read_found(one.folder, study, setting_of(request.data, methods))).claims:
-            words = "–" if claim.difference is None else claim.difference.words
-            lines.append(f"| {name} | {claim.paper} | {claim.verdict} | {words} |")
-    write_atomically(place / "claims.md", "\n".join(lines) + "\n")
-    logger.log(CLOSING, f"paper: {place / 'claims.md'}")
-    return place / "claims.md"
+    return Made(page, outcome, interrupted)
 
 
 def dry(request: StudyRequest) -> list[str]:
     """What would run here, and how long it would take, measured on a few steps of each method."""
     study, setting = get(request.name), setting_of(request.data, request.methods)
     seeds = request.trainings(study)
+    arms = _arms(study, setting)
+    check_overrides(request, arms)
     lines = [f"{study.title} on {request.data}: {study.question}"]
-    for arm in _arms(study, setting):
+    trainings, seconds, concurrent = 0, 0.0, 1
+    for arm in arms:
         sweep = arm_request(request, study, arm)
         plan = make_plan(sweep)
+        concurrent = allotted(sweep, plan, probe=False)[1].concurrent
         count = sweep.trials + seeds if arm.searched else sweep.trials * seeds
+        trainings += count
         what = f"{sweep.trials} trials" if arm.searched else f"{sweep.trials} configurations"
         lines.append(f"{arm.name}: {what} of {arm.method}, {seeds} seeds {'of the winner' if arm.searched else 'each'}")
         try:
-            lines += [f"  {line}" for line in estimate(plan.base).lines(count, sweep.max_concurrent or 1)]
+            found = estimate(plan.base)
         except (UserError, Diverged) as error:
             lines.append(f"  no estimate: {error}")
+            continue
+        lines += [f"  {line}" for line in found.lines()]
+        seconds += found.once + count * found.trial
+    told = f", at least {duration(seconds / concurrent)}" if seconds else ""
+    lines.append(f"{study.name}: {trainings} trainings, {concurrent} at a time{told}")
     return lines
+
+
+def check_overrides(request: StudyRequest, arms: Sequence[Arm]) -> None:
+    """Say which arms a method's setting is not for. Raises UserError where it is for none."""
+    for path in request.overrides:
+        without = [arm.method for arm in arms if not has(arm.method, path)]
+        if without and len(without) == len(arms):
+            known = [f"method.{name}" for arm in arms for name in methods.get(arm.method).Params.model_fields]
+            raise UserError(
+                f"--set {path}: no method of {request.name} has it ({', '.join(dict.fromkeys(without))})"
+                f"{nearest('.'.join(path.split('.')[:2]), known)}"
+            )
+        if without:
+            logger.info("%s has no %s, so it is left as it is", ", ".join(dict.fromkeys(without)), path)
+
+
+def has(method: str, path: str) -> bool:
+    """Whether a configuration of a method has a path; of `method.*` alone it depends on the method."""
+    section, _, rest = path.partition(".")
+    return section != "method" or rest.partition(".")[0] in {"preset", *methods.get(method).Params.model_fields}
 
 
 def arm_request(request: StudyRequest, study: Study, arm: Arm) -> SweepRequest:
     """The sweep of one arm: its configurations in their order, each trained with every seed; or a search, whose winner is."""
     seeds = request.trainings(study)
+    overrides = {path: value for path, value in request.overrides.items() if has(arm.method, path)}
     count = request.trials if arm.searched else len(arm.configurations)
     return SweepRequest(
         data=request.data,
@@ -183,7 +143,7 @@ def arm_request(request: StudyRequest, study: Study, arm: Arm) -> SweepRequest:
         seed=request.seed,
         name=arm.name,
         out=request.folder,
-        overrides={**arm.settings, **request.overrides},
+        overrides={**arm.settings, **overrides},
         resume=True,
         quiet=True,
         keep_checkpoints="none" if study.measure is None else "all",
@@ -191,57 +151,23 @@ def arm_request(request: StudyRequest, study: Study, arm: Arm) -> SweepRequest:
     )
 
 
-def read_found(folder: Path, study: Study, setting: Setting) -> Found:
-    """What the folders of a study's arms hold."""
-    trainings: dict[str, list[Trained]] = {}
-    tests = {}
-    for arm in study.arms(setting):
-        place = folder / arm.name
-        rows = list(SweepFolder.read(place).rows.values()) if is_sweep(place) else []
-        if arm.searched:
-            rows = fresh(rows)
-            tests[arm.name] = tested(place)
-        trainings[arm.name] = sorted(
-            (
-                Trained(
-                    row.params,
-                    row.seed,
-                    row.metrics,
-                    trial_folder(place, row.trial),
-                    row.seconds,
-                    read_object(trial_folder(place, row.trial) / f"{study.name}.json") if study.measure else None,
-                )
-                for row in rows
-                if row.complete and row.seed is not None
-            ),
-            key=lambda each: each.seed,
-        )
-    return Found(setting, trainings, tests)
-
-
-def fresh(rows: Sequence[TrialRow]) -> list[TrialRow]:
-    """Of a search, the winner's trainings with other seeds than that it won with."""
-    winner = to_repeat({row.trial: row for row in rows}, METRIC, "max", 1)
-    return [row for row in rows if winner and row.repeat_of == winner[0]]
-
-
-def tested(place: Path) -> dict[str, dict[int, float]]:
-    """Metric -> seed -> test score of a search's winner, by its latest evaluation; empty where there is none."""
-    evaluations = read_openings(place)["evaluations"]
-    if not evaluations:
-        return {}
-    winner = evaluations[-1]["candidates"][0]
-    return {name: dict(zip(winner["seeds"], scores, strict=True)) for name, scores in winner["per_seed"].items()}
-
-
 def _arms(study: Study, setting: Setting) -> list[Arm]:
     """The arms to run. Raises UserError for a method that the study has no arm for."""
     every = study.arms(replace(setting, methods=()))
-    known = dict.fromkeys([*(arm.name for arm in every), *(arm.method for arm in every)])
-    for name in setting.methods:
+    check_methods(setting.methods, words_of(every))
+    return [arm for arm in every if setting.wants(arm)]
+
+
+def words_of(arms: Sequence[Arm]) -> list[str]:
+    """What `--methods` may name: arms and their methods."""
+    return list(dict.fromkeys([*(arm.name for arm in arms), *(arm.method for arm in arms)]))
+
+
+def check_methods(wanted: Sequence[str], known: Sequence[str]) -> None:
+    """Raises UserError for a method, or an arm, that there is none of."""
+    for name in wanted:
         if name not in known:
             raise UserError(f"--methods: found '{name}', expected some of {', '.join(known)}{nearest(name, known)}")
-    return [arm for arm in every if setting.wants(arm)]
 
 
 def _open_test(request: StudyRequest, study: Study, arms: Sequence[Arm], seeds: int) -> None:
@@ -270,90 +196,3 @@ def _measure(study: Study, found: Found, trust: Trust) -> None:
         left = (time.monotonic() - started) / number * (len(waiting) - number)
         line = f"{study.name}: {number} of {len(waiting)} trainings measured, about {duration(left)} left"
         logger.info(line, extra=BARE)
-
-
-def _remember(request: StudyRequest) -> None:
-    """Write down what the study is, so that `resumed` finds it; what may change, such as the seeds, is written anew.
-
-    Raises:
-        UserError: the folder is of a study of another kind.
-    """
-    fixed = {"study": request.name, "data": request.data, "seed": request.seed, "overrides": dict(request.overrides)}
-    path = request.folder / STUDY_FILE
-    if path.is_file():
-        before = _remembered(request.folder)
-        for key, value in fixed.items():
-            if before.get(key) != value:
-                raise UserError(f"{path}: was made with {key} {before.get(key)}, now {value}; choose another --out")
-    request.folder.mkdir(parents=True, exist_ok=True)
-    kept = {name: value for name, value in request.options.items() if name not in ("time_budget_s", "address")}
-    told = {
-        **fixed,
-        "seeds": request.seeds,
-        "options": kept,
-        "trials": request.trials,
-        "methods": list(request.methods),
-    }
-    write_atomically(path, yaml.safe_dump(told, sort_keys=False))
-
-
-def _remembered(folder: Path) -> dict[str, Any]:
-    path = folder / STUDY_FILE
-    if not path.is_file():
-        raise UserError(f"{folder}: no study here; expected a folder with {STUDY_FILE}")
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError):
-        found = None
-    if not isinstance(found, dict) or not {"study", "data", "seed", "overrides", "seeds", "options"} <= found.keys():
-        raise UserError(f"{path}: cannot be read as what a study was asked")
-    return found
-
-
-def resumed(
-    folder: Path, seeds: int | None = None, options: Mapping[str, Any] | None = None, trust: bool = False
-) -> StudyRequest:
-    """The request that a study's folder was made by, to go on with it.
-
-    Args:
-        seeds, options: in place of those of the last time.
-        trust: whether a Python file may be run that the folder names as its data set.
-
-    Raises:
-        UserError: no study there, or it names a Python file and that is not trusted.
-    """
-    place = Path(folder).expanduser().resolve()
-    told = _remembered(place)
-    Trust(everything=trust).check({"data": {"name": told["data"]}}, place / STUDY_FILE)
-    request = StudyRequest(
-        str(told["study"]),
-        str(told["data"]),
-        told["seeds"] if seeds is None else seeds,
-        int(told["seed"]),
-        place.parent,
-        dict(told["overrides"]),
-        {**dict(told["options"]), **(options or {})},
-        int(told.get("trials", 16)),
-        tuple(told.get("methods", ())),
-    )
-    if request.folder != place:
-        raise UserError(f"{place}: is named otherwise than {request.folder.name}, the folder that its study goes on in")
-    return request
-
-
-def status(folder: Path) -> list[str]:
-    """How a study's arms stand, a line each and a last one for all."""
-    place = Path(folder)
-    study = get(str(_remembered(place)["study"]))
-    lines, done, wanted = [], 0, 0
-    for arm in sorted(path for path in place.iterdir() if is_sweep(path)):
-        found = sweep_status(arm)
-        finished = sum(count for state, count in found["counts"].items() if state in FINISHED)
-        done, wanted = done + finished, wanted + found["wanted"]
-        failed = found["counts"].get("failed", 0)
-        lines.append(
-            f"{arm.name}: {found['state']}, {finished} of {found['wanted']} trainings"
-            + (f", {failed} failed" if failed else "")
-        )
-    last = f"{study.name}: {done} of {wanted} trainings; `igmsweep study resume {place}` goes on"
-    return [*lines, last if done < wanted or not lines else f"{study.name}: all {wanted} trainings have ended"]

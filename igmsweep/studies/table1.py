@@ -128,4 +128,5 @@ STUDY = Study(
     "Which method is best when each is tuned with the same care?",
     arms,
     outcome,
+    by_method=True,
 )

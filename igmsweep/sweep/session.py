@@ -54,7 +54,7 @@ def run_sweep(request: SweepRequest) -> SweepResult | None:
         plan = make_plan(request)
         _loggers(request)
         place_of(request)
-        announce.dry_run(plan, request, _allot(request, plan, probe=False)[1])
+        announce.dry_run(plan, request, allotted(request, plan, probe=False)[1])
         return None
     with ExitStack() as stack:
         return _driven(prepare(request, stack))
@@ -86,7 +86,7 @@ def prepare(request: SweepRequest, stack: ExitStack) -> Prepared:
     plan = make_plan(request)
     _loggers(request)
     folder = place_of(request)
-    machine, allotment = _allot(request, plan)
+    machine, allotment = allotted(request, plan)
     found = datasets.load_search(probe_data(plan.base, request.folds))
     if any(weights != "none" for weights in plan.base.model.weights.values()):
         from igmsweep.train import new_model
@@ -146,7 +146,7 @@ def resume_sweep(request: ResumeRequest) -> SweepResult:
         )
     _loggers(options)
     resources = plan.spec.get("resources") or {}
-    machine, allotment = _allot(options, plan, asked=resources.get("asked") or {}, before=resources)
+    machine, allotment = allotted(options, plan, asked=resources.get("asked") or {}, before=resources)
     with held(folder):
         return _driven(
             _prepared(folder, plan, machine, allotment, options, resumed=True, retry_failed=request.retry_failed)
@@ -198,7 +198,7 @@ def _driven(sweep: Prepared) -> SweepResult:
     return announced(sweep)
 
 
-def _allot(
+def allotted(
     options: SweepOptions,
     plan: Plan,
     probe: bool = True,

@@ -53,7 +53,7 @@ def test_evaluation_resizes_and_normalises_as_torchvision_does() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (1, 1, 3, 256, 256), dtype=np.uint8)
     found = CREMAD.transform({"video": torch.from_numpy(picture)}, False, generator())["video"]
     expected = tv.resize(torch.from_numpy(picture[0, 0]).float() / 255, [224, 224], antialias=True)
-    expected = tv.normalize(expected, list(augment.IMAGENET_MEAN), list(augment.IMAGENET_STD))
+    expected = tv.normalize(expected, *map(list, augment.IMAGENET))
     assert found.shape == (1, 3, 224, 224)
     torch.testing.assert_close(found[0], expected, atol=1e-4, rtol=1e-4)
 

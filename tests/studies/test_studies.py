@@ -13,31 +13,28 @@ import yaml
 
 from igmsweep import studies
 from igmsweep.errors import UserError
+from igmsweep.plugin import load_module
 from igmsweep.record.rows import TrialRow
 from igmsweep.record.states import State
-from igmsweep.studies import fig4, run, table1
-from igmsweep.studies.base import Arm, Claim, Found, Setting, Table, Trained, every
+from igmsweep.studies import fig4, paper, table1
+from igmsweep.studies.base import Arm, Claim, Found, Outcome, Setting, Table, Trained, every
 from igmsweep.studies.difference import Difference, difference
+from igmsweep.studies.found import fresh, read_found, status
 from igmsweep.studies.render import cell_text, heads, row_text, to_csv, to_latex
-from igmsweep.studies.run import (
-    StudyRequest,
-    arm_request,
-    dry,
-    fresh,
-    read_found,
-    resumed,
-    run_study,
-    setting_of,
-    status,
-)
+from igmsweep.studies.request import StudyRequest, resumed, setting_of
+from igmsweep.studies.run import Made, arm_request, check_overrides, dry, run_study
 from igmsweep.sweep import trial
 from igmsweep.sweep.plan import make_plan
 
+trees = load_module(Path(__file__).parent.parent / "data" / "text_and_gesture_trees.py", "tests")
 TWO = Setting("toy", ("m0", "m1"), {"m0": "audio", "m1": "image"})
 
 
-@pytest.mark.parametrize("name", studies.names())
-@pytest.mark.parametrize("data", ["avdigits", "nvgesture"])
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [(name, data) for name in studies.names() for data in ("avdigits", "nvgesture") if name != "fig5b"]
+    + [("fig5b", "twitter2015")],
+)
 def test_every_arm_is_a_sweep_of_exactly_its_configurations(name: str, data: str, tmp_path: Path) -> None:
     study, setting = studies.get(name), setting_of(data)
     arms = study.arms(setting)
@@ -141,12 +138,12 @@ def test_a_study_runs_writes_its_page_and_goes_on(
     monkeypatch.setattr(trial, "TRAINABLE", f"{Path(__file__).parents[1] / 'trainables.py'}:cycles")
     places = {"data.root": str(small_avdigits), "data.cache": str(tmp_path / "cache")}
     request = StudyRequest("table2", "avdigits", 2, out=tmp_path, overrides=places, options={"local": True})
-    page = run_study(request)
+    page = run_study(request).page
     assert page == tmp_path / "table2-avdigits" / "study.html" and "SAM and gradient modification" in page.read_text()
     ledger = tmp_path / "table2-avdigits" / "sam-gm" / "trials.jsonl"
     lines = ledger.read_text()
     assert lines.count('"complete"') == 8
-    assert run_study(request) == page and ledger.read_text() == lines  # nothing is trained again
+    assert run_study(request).page == page and ledger.read_text() == lines  # nothing is trained again
     run_study(replace(request, seeds=3))
     assert ledger.read_text().count('"complete"') == 12  # extended, and what was there is kept
     with pytest.raises(UserError, match=r"study\.yaml: was made with seed 0, now 1; choose another --out"):
@@ -194,7 +191,7 @@ def test_what_is_measured_on_checkpoints_is_measured_once_and_shown(
     toy = f"{Path(__file__).parents[1] / 'toy.py'}:TOY2"
     brief = {"stages.cycles": 2, "stages.epochs": 1, "device": "cpu"}
     request = StudyRequest(name, toy, 2, out=tmp_path, overrides=brief, options={"local": True})
-    page = run_study(request).read_text()
+    page = run_study(request).page.read_text()
     study, setting = studies.get(name), setting_of(toy)
     found = read_found(request.folder, study, setting)
     arms = study.arms(setting)
@@ -215,7 +212,7 @@ def test_table_1_tunes_on_validation_and_opens_the_test_once_for_all_arms(
     brief = {"stages.cycles": 1, "stages.epochs": 1, "device": "cpu"}
     request = StudyRequest("table1", toy, 2, out=tmp_path, overrides=brief, options={"local": True}, trials=2)
     request = replace(request, methods=("joint", "igm-without-sam"))
-    page = run_study(request)
+    page = run_study(request).page
     study, setting = studies.get("table1"), setting_of(toy, request.methods)
     found = read_found(request.folder, study, setting)
     assert {arm: len(each) for arm, each in found.trainings.items()} == {"joint": 2, "igm-without-sam": 2}
@@ -244,20 +241,118 @@ def test_the_whole_paper_is_its_studies_and_one_table_of_claims(
 ) -> None:
     ran = []
 
-    def train(request: StudyRequest) -> None:
+    def train(request: StudyRequest) -> Made:
         ran.append(request)
         if request.name == "table4":
-            raise UserError("stopped here")
+            raise UserError("no room")
+        claim = Claim("It is so.", Difference("a", "b", 0.1, 0.05, 0.15, 5))
+        return Made(request.folder, Outcome(claims=[claim]), 15 if request.name == "fig3" else 0)
 
-    monkeypatch.setattr(run, "run_study", train)
-    with pytest.raises(UserError, match="stopped here"):
-        run.run_paper(StudyRequest("paper", "avdigits", out=tmp_path, methods=("joint",)))
-    assert [each.name for each in ran] == ["table1", "table2", "table3", "table4"]
-    assert [each.methods for each in ran[:2]] == [("joint",), ()]
+    monkeypatch.setattr(paper, "run_study", train)
+    request = StudyRequest("paper", "avdigits", out=tmp_path, methods=("joint", "ogm"))
+    request = replace(request, overrides={"method.rho.audio": 0.05, "method.alpha": 0.2, "optim.batch_size": 8})
+    made = paper.run_paper(request)
+    assert made.interrupted == 15 and [each.name for each in ran] == [
+        *("table1", "table2", "table3", "table4", "fig1", "fig3")
+    ]
+    assert [each.methods for each in ran[:2]] == [("joint", "ogm"), ()]
     assert {each.folder.parent for each in ran} == {tmp_path / "paper-avdigits"}
-    monkeypatch.setattr(run, "run_study", lambda request: request.folder.mkdir(parents=True))
-    claims = run.run_paper(StudyRequest("paper", "avdigits", out=tmp_path)).read_text().splitlines()
-    assert {line.split(" | ")[0].strip("| ") for line in claims[2:]} == set(studies.names())
+    # a setting of AGM's and OGM's goes to the studies that train these
+    assert [set(each.overrides) for each in ran[:2]] == [
+        {"method.rho.audio", "method.alpha", "optim.batch_size"},
+        {"method.rho.audio", "optim.batch_size"},
+    ]
+    lines = made.page.read_text().splitlines()
+    assert lines[2] == "| table1 | It is so. | seen | a − b: +10.0 points [+5.0, +15.0], 5 seeds |"
+    assert [line.split(" | ")[0].strip("| ") for line in lines[2:7]] == ["table1", "table2", "table3", "fig1", "fig3"]
+    assert "table4: left out: no room" in lines and any(
+        line.startswith("fig5b: left out: study fig5b: found audio (audio), image (image) in avdigits")
+        for line in lines
+    )
+    assert resumed(tmp_path / "paper-avdigits") == request
+    with pytest.raises(UserError, match=r"--methods: found 'ogn', expected some of .*did you mean 'ogm'"):
+        paper.run_paper(replace(request, methods=("ogn",)))
+
+
+def test_the_papers_budget_of_time_is_that_of_all_studies_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, budgets = iter([0.0, 0.0, 7.0, 12.0, *([13.0] * 20)]), []
+
+    def train(request: StudyRequest) -> Made:
+        budgets.append(request.options["time_budget_s"])
+        return Made(request.folder, Outcome())
+
+    monkeypatch.setattr(paper, "run_study", train)
+    monkeypatch.setattr(paper.time, "monotonic", lambda: next(clock))
+    made = paper.run_paper(StudyRequest("paper", "avdigits", out=tmp_path, options={"time_budget_s": 10.0}))
+    assert budgets == [10.0, 3.0]
+    assert made.page.read_text().count("left out: the time budget is over") == len(studies.names()) - 3
+
+
+def test_a_setting_goes_to_the_arms_whose_method_has_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    request = StudyRequest("fig4", "avdigits", 2, out=tmp_path, overrides={"method.rho.audio": 0.05})
+    arms = {arm.name: arm for arm in studies.get("fig4").arms(setting_of("avdigits"))}
+    assert arm_request(request, studies.get("fig4"), arms["igm"]).overrides == {"method.rho.audio": 0.05}
+    assert arm_request(request, studies.get("fig4"), arms["mla"]).overrides == {}
+    with caplog.at_level("INFO"):
+        check_overrides(request, list(arms.values()))
+    assert "mla has no method.rho.audio" in caplog.text
+    wrong = replace(request, overrides={"method.roh.audio": 0.05})
+    with pytest.raises(
+        UserError, match=r"--set method.roh.audio: no method of fig4 has it \(mla, igm\) \(did you mean 'method.rho'"
+    ):
+        run_study(wrong)
+    assert not wrong.folder.exists()
+
+
+@pytest.mark.slow
+def test_figure_5b_fine_tunes_clip_from_the_users_disk(tmp_path: Path) -> None:
+    """Small random towers and a small vocabulary, from folders, on a tree in Twitter2015's layout."""
+    transformers = pytest.importorskip("transformers")
+    root = trees.twitter2015(tmp_path / "twitter2015")
+    words = trees.vocabulary(tmp_path / "vocabulary")
+    count = len((words / "vocab.txt").read_text(encoding="utf-8").splitlines())
+    tiny = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 24}
+    text = transformers.CLIPTextConfig(**tiny, vocab_size=count, projection_dim=20, eos_token_id=3)
+    image = transformers.CLIPVisionConfig(**tiny, image_size=32, patch_size=16, projection_dim=20)
+    both = transformers.CLIPConfig(text_config=text.to_dict(), vision_config=image.to_dict(), projection_dim=20)
+    transformers.CLIPModel(both).save_pretrained(tmp_path / "clip")
+    settings = {
+        "data.root": str(root),
+        "data.cache": str(tmp_path / "cache"),
+        "data.options.tokenizer": str(words),
+        "data.options.size": 40,
+        "data.options.crop": 32,
+        "model.weights.text": str(tmp_path / "clip"),
+        "model.weights.image": str(tmp_path / "clip"),
+        "model.project": 16,
+        "model.head": [16, 8],
+        "stages.cycles": 1,
+        "stages.epochs": 1,
+        "device": "cpu",
+    }
+    request = StudyRequest("fig5b", "twitter2015", 2, out=tmp_path, overrides=settings, options={"local": True})
+    made = run_study(request)
+    (table,) = made.outcome.tables
+    assert [row[0] for row in table.rows] == ["CLIP", "CLIP + MLA", "CLIP + IGM"] and table.heads[2] == "macro-F1"
+    assert all(len(cell) == 2 for row in table.rows for cell in row[1:])
+    assert [claim.difference.n for claim in made.outcome.claims] == [2, 2, 2]
+    for arm in ("clip", "clip-mla", "clip-igm"):
+        config = yaml.safe_load((request.folder / arm / "trials" / "00000" / "config.yaml").read_text())
+        assert config["model"]["encoder"] == {"text": "clip_text", "image": "clip_image"}
+        assert config["data"]["options"]["normalise"] == "clip" and config["data"]["options"]["tokens"] == 77
+
+
+def test_figure_5b_needs_a_text_and_a_picture() -> None:
+    with pytest.raises(
+        UserError, match=r"fig5b: found audio \(audio\), image \(image\) in avdigits, expected one text"
+    ):
+        studies.get("fig5b").arms(setting_of("avdigits"))
+    toy = Setting("x", ("a", "b"), {"a": "text", "b": "image"})  # one that reads texts without options
+    assert set(studies.get("fig5b").arms(toy)[0].settings) == {
+        *("model.encoder.a", "model.encoder.b", "model.weights.a", "model.weights.b")
+    }
 
 
 def test_the_papers_numbers_stand_beside_the_data_set_that_they_are_of() -> None:

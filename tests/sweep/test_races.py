@@ -199,17 +199,17 @@ def test_resume_keeps_shares_and_concurrency_that_were_asked_for(monkeypatch):
     monkeypatch.setattr(session, "this_machine", lambda: Machine(8, 1, ("fake",), (80 << 30,)))
     request, before = SweepRequest("avdigits"), {"gpus_per_trial": 0.25}
     asked = {"gpus_per_trial": "auto", "max_concurrent": 2}
-    assert session._allot(request, None, asked=asked, before=before)[1] == Allotment(1.0, 0.25, 2)
+    assert session.allotted(request, None, asked=asked, before=before)[1] == Allotment(1.0, 0.25, 2)
     nothing = {"gpus_per_trial": None, "max_concurrent": None}
-    assert session._allot(request, None, asked=nothing, before={"gpus_per_trial": 1.0})[1].concurrent == 1
+    assert session.allotted(request, None, asked=nothing, before={"gpus_per_trial": 1.0})[1].concurrent == 1
     monkeypatch.setattr(session, "this_machine", lambda: Machine(1, 0))
-    assert session._allot(request, None, asked=asked, before=before)[1] == Allotment(1.0, 0.0, 1)
+    assert session.allotted(request, None, asked=asked, before=before)[1] == Allotment(1.0, 0.0, 1)
 
 
 def test_auto_is_refused_for_a_cluster(monkeypatch):
     monkeypatch.setattr(session, "_cluster", lambda _: Machine(8, 1))
     with pytest.raises(UserError, match="--gpus-per-trial auto"):
-        session._allot(SweepRequest("avdigits", gpus_per_trial="auto", address="auto"), None)
+        session.allotted(SweepRequest("avdigits", gpus_per_trial="auto", address="auto"), None)
 
 
 def test_a_kill_between_a_folds_record_and_the_end_of_its_checkpoint(request_of, tmp_path):

@@ -1,0 +1,106 @@
+"""What the folders of a study's arms hold, read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from igmsweep.record.folder import SweepFolder, is_sweep
+from igmsweep.record.json_files import read_object
+from igmsweep.record.openings import read_openings
+from igmsweep.record.paths import trial_folder
+from igmsweep.record.ranking import scored, to_repeat
+from igmsweep.record.rows import TrialRow
+from igmsweep.record.states import FINISHED, State
+from igmsweep.record.status import status as sweep_status
+from igmsweep.studies.base import Found, Searched, Setting, Study, Trained
+from igmsweep.studies.request import PAPER, STUDY_FILE, remembered
+
+METRIC = "val/acc"
+"""What searches go by."""
+
+
+def read_found(folder: Path, study: Study, setting: Setting) -> Found:
+    """What the folders of a study's arms hold."""
+    trainings: dict[str, list[Trained]] = {}
+    searches: dict[str, Searched] = {}
+    tests = {}
+    for arm in study.arms(setting):
+        place = folder / arm.name
+        rows = list(SweepFolder.read(place).rows.values()) if is_sweep(place) else []
+        if arm.searched:
+            searched = searched_of(rows)
+            if searched is not None:
+                searches[arm.name] = searched
+            rows = fresh(rows)
+            tests[arm.name] = tested(place)
+        trainings[arm.name] = sorted(
+            (
+                Trained(
+                    row.params,
+                    row.seed,
+                    row.metrics,
+                    trial_folder(place, row.trial),
+                    row.seconds,
+                    read_object(trial_folder(place, row.trial) / f"{study.name}.json") if study.measure else None,
+                )
+                for row in rows
+                if row.complete and row.seed is not None
+            ),
+            key=lambda each: each.seed,
+        )
+    return Found(setting, trainings, tests, searches)
+
+
+def searched_of(rows: Sequence[TrialRow]) -> Searched | None:
+    """What a search has come to; None where it has no winner."""
+    every = {row.trial: row for row in rows}
+    scores = scored(every, METRIC)
+    winner = to_repeat(every, METRIC, "max", 1)
+    if not winner:
+        return None
+    failed = sum(row.state is State.FAILED for row in rows if not row.is_repeat)
+    paper = next((scores[row.trial] for row in rows if row.source == "enqueue:paper" and row.trial in scores), None)
+    return Searched(len(scores), failed, every[winner[0]].params, scores[winner[0]], paper)
+
+
+def fresh(rows: Sequence[TrialRow]) -> list[TrialRow]:
+    """Of a search, the winner's trainings with other seeds than that it won with."""
+    winner = to_repeat({row.trial: row for row in rows}, METRIC, "max", 1)
+    return [row for row in rows if winner and row.repeat_of == winner[0]]
+
+
+def tested(place: Path) -> dict[str, dict[int, float]]:
+    """Metric -> seed -> test score of a search's winner, by its latest evaluation; empty where there is none."""
+    evaluations = read_openings(place)["evaluations"]
+    if not evaluations:
+        return {}
+    winner = evaluations[-1]["candidates"][0]
+    return {name: dict(zip(winner["seeds"], scores, strict=True)) for name, scores in winner["per_seed"].items()}
+
+
+def status(folder: Path) -> list[str]:
+    """How a study's arms stand, a line each and a last one for all; of the whole paper, a line a study.
+
+    Raises:
+        UserError: no study there.
+    """
+    place = Path(folder)
+    name = str(remembered(place)["study"])
+    lines, done, wanted = [], 0, 0
+    if name == PAPER:
+        for study in sorted(path for path in place.iterdir() if (path / STUDY_FILE).is_file()):
+            *_, last = status(study)
+            lines.append(last)
+        return [*lines, f"`igmsweep study resume {place}` goes on"]
+    for arm in sorted(path for path in place.iterdir() if is_sweep(path)):
+        found = sweep_status(arm)
+        finished = sum(count for state, count in found["counts"].items() if state in FINISHED)
+        done, wanted = done + finished, wanted + found["wanted"]
+        failed = found["counts"].get("failed", 0)
+        lines.append(
+            f"{arm.name}: {found['state']}, {finished} of {found['wanted']} trainings"
+            + (f", {failed} failed" if failed else "")
+        )
+    last = f"{name}: {done} of {wanted} trainings; `igmsweep study resume {place}` goes on"
+    return [*lines, last if done < wanted or not lines else f"{name}: all {wanted} trainings have ended"]

@@ -1,0 +1,134 @@
+"""What a person asks of a study, and the file in its folder that remembers it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from igmsweep import data as datasets
+from igmsweep.disk import write_atomically
+from igmsweep.errors import UserError
+from igmsweep.plugin import Trust
+from igmsweep.studies.base import Setting, Study
+
+STUDY_FILE = "study.yaml"
+PAPER = "paper"
+"""All studies, one after the other."""
+
+
+@dataclass(frozen=True)
+class StudyRequest:
+    """What a person asks of a study.
+
+    Attributes:
+        name: of the study, or `paper`.
+        data: as in a `SweepRequest`.
+        seeds: trainings of each configuration; None: the study's own number.
+        overrides: values by configuration path, for all arms; a method's setting, `method.*`, for those whose method has it.
+        options: other options of a `SweepRequest`, the same for all arms.
+        trials: of each search.
+        methods: what a study of many methods is cut to; none for all.
+        confirm_test: score winners on the test split in the end, which is opened once for all arms, and counted.
+    """
+
+    name: str
+    data: str
+    seeds: int | None = None
+    seed: int = 0
+    out: Path = Path("results")
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    trials: int = 16
+    methods: tuple[str, ...] = ()
+    confirm_test: bool = False
+
+    def trainings(self, study: Study) -> int:
+        """Of each configuration: what was asked for, or the study's own number."""
+        return study.seeds if self.seeds is None else self.seeds
+
+    @property
+    def folder(self) -> Path:
+        """`<out>/<study>-<data>`."""
+        return Path(self.out).expanduser().resolve() / f"{self.name}-{Path(self.data.split(':')[0]).stem}"
+
+
+def setting_of(data: str, methods: tuple[str, ...] = ()) -> Setting:
+    """What a study needs to know of a data set; nothing of it is read but its declaration."""
+    dataset = datasets.get(data)
+    kinds = {name: each.kind for name, each in dataset.modalities.items()}
+    options = frozenset(type(dataset.options).model_fields)
+    return Setting(data, tuple(kinds), kinds, tuple(dataset.metrics), methods, options)
+
+
+def remember(request: StudyRequest) -> None:
+    """Write down what the study is, so that `resumed` finds it; what may change, such as the seeds, is written anew.
+
+    Raises:
+        UserError: the folder is of a study of another kind.
+    """
+    fixed = {"study": request.name, "data": request.data, "seed": request.seed, "overrides": dict(request.overrides)}
+    path = request.folder / STUDY_FILE
+    if path.is_file():
+        before = remembered(request.folder)
+        for key, value in fixed.items():
+            if before.get(key) != value:
+                raise UserError(f"{path}: was made with {key} {before.get(key)}, now {value}; choose another --out")
+    request.folder.mkdir(parents=True, exist_ok=True)
+    kept = {name: value for name, value in request.options.items() if name not in ("time_budget_s", "address")}
+    told = {
+        **fixed,
+        "seeds": request.seeds,
+        "options": kept,
+        "trials": request.trials,
+        "methods": list(request.methods),
+    }
+    write_atomically(path, yaml.safe_dump(told, sort_keys=False))
+
+
+def remembered(folder: Path) -> dict[str, Any]:
+    """What `remember` wrote. Raises UserError where there is no study, or its file cannot be read."""
+    path = folder / STUDY_FILE
+    if not path.is_file():
+        raise UserError(f"{folder}: no study here; expected a folder with {STUDY_FILE}")
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError):
+        found = None
+    if not isinstance(found, dict) or not {"study", "data", "seed", "overrides", "seeds", "options"} <= found.keys():
+        raise UserError(f"{path}: cannot be read as what a study was asked")
+    return found
+
+
+def resumed(
+    folder: Path, seeds: int | None = None, options: Mapping[str, Any] | None = None, trust: bool = False
+) -> StudyRequest:
+    """The request that a study's folder was made by, to go on with it.
+
+    Args:
+        seeds, options: in place of those of the last time.
+        trust: whether a Python file may be run that the folder names as its data set.
+
+    Raises:
+        UserError: no study there, or it names a Python file and that is not trusted.
+    """
+    place = Path(folder).expanduser().resolve()
+    told = remembered(place)
+    Trust(everything=trust).check({"data": {"name": told["data"]}}, place / STUDY_FILE)
+    request = StudyRequest(
+        str(told["study"]),
+        str(told["data"]),
+        told["seeds"] if seeds is None else seeds,
+        int(told["seed"]),
+        place.parent,
+        dict(told["overrides"]),
+        {**dict(told["options"]), **(options or {})},
+        int(told.get("trials", 16)),
+        tuple(told.get("methods", ())),
+    )
+    if request.folder != place:
+        raise UserError(f"{place}: is named otherwise than {request.folder.name}, the folder that its study goes on in")
+    return request
