@@ -268,6 +268,18 @@ class InputCovariance:
             return self._sums[name] - torch.outer(mean, mean) / self._rows[name]
         return self._sums[name]
 
+    def mean(self, name: str) -> float:
+        """The mean eigenvalue of a layer's matrix over its rows, the paper's "average singular value" (Fig. 5a)."""
+        matrix = self.matrix(name)
+        return float(matrix.diagonal().double().mean()) / self.rows(name)
+
+    def participation(self, name: str) -> float:
+        """The participation ratio of its eigenvalues, (sum l)^2 / sum l^2, in [1, d]: how many directions its inputs
+        fill, without a decomposition; 0 for zeros."""
+        matrix = self.matrix(name).double()
+        squares = float(matrix.square().sum())
+        return float(matrix.trace()) ** 2 / squares if squares > 0 else 0.0
+
     def rows(self, name: str) -> int:
         """How many rows a layer's matrix is a sum over, at least 1."""
         return max(1, self._rows.get(name, 0))

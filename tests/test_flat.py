@@ -145,6 +145,9 @@ def test_covariance_is_the_direct_sum(kind):
     else:
         expected = (everything - everything.mean(0)).T @ (everything - everything.mean(0))
     assert torch.allclose(found.matrix("l").double(), expected, atol=1e-6)
+    values = torch.linalg.eigvalsh(expected)
+    assert found.mean("l") == pytest.approx(float(values.mean()) / found.rows("l"), rel=1e-5)
+    assert found.participation("l") == pytest.approx(float(values.sum() ** 2 / values.square().sum()), rel=1e-5)
     assert not layer._forward_pre_hooks
 
 

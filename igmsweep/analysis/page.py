@@ -15,6 +15,7 @@ from igmsweep.analysis.hover import TRIALS, config_texts
 from igmsweep.analysis.panels import Panel
 from igmsweep.frame import Sweep
 
+SCRIPT = "plotly.min.js"
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -52,12 +53,13 @@ def as_json(figure: go.Figure) -> Markup:
 
 
 def write_page(path: Path, page: str) -> Path:
-    """Write the page, and the Plotly script beside it where it is not there yet."""
+    """Write the page, and beside it the Plotly script that it names where it is not there yet."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    script = path.parent / "plotly.min.js"
-    code = plotly.offline.get_plotlyjs()
-    if not script.is_file() or script.stat().st_size != len(code.encode()):
-        script.write_text(code, "utf-8")
+    script = path.parent / SCRIPT
+    if f'src="{SCRIPT}"' in page:
+        code = plotly.offline.get_plotlyjs()
+        if not script.is_file() or script.stat().st_size != len(code.encode()):
+            script.write_text(code, "utf-8")
     path.write_text(page, "utf-8")
     return path
 

@@ -38,7 +38,8 @@ from igmsweep.frame import DESIGNED, Sweep
 @dataclass(frozen=True)
 class Panel:
     """A figure on the page. `group`: sensitivity, together, importance, search, curves or compare; `metric`: the one
-    it draws, for the page's switch, or an empty string when it is always shown; `wide`: across the page."""
+    it draws, for the page's switch, or an empty string when it is always shown; `wide`: across the page; `picture`: a file
+    beside the page that stands for the figure where Plotly's script is not there."""
 
     id: str
     group: str
@@ -47,6 +48,7 @@ class Panel:
     figure: go.Figure
     metric: str = ""
     wide: bool = False
+    picture: str = ""
 
     @property
     def note(self) -> str:

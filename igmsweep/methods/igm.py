@@ -293,6 +293,8 @@ class IGM(Method):
                 "stage": run.stage_index,
                 "T": {name: matrix.spectrum(SPECTRUM) for name, matrix in matrices.items()},
                 "damped": {name: matrix.damped() for name, matrix in matrices.items()},
+                "mean": {name: covariance.mean(name) for name in layers},
+                "participation": {name: covariance.participation(name) for name in layers},
             }
         )
         return {"gm/damped": float(np.mean([matrix.damped() for matrix in matrices.values()]))} if matrices else {}
@@ -301,7 +303,8 @@ class IGM(Method):
         return FUSIONS[self.params.fusion](output)
 
     def diagnostics(self) -> dict[str, Any]:
-        """`spectra`: of every T, by modality and stage, its smallest eigenvalues and `damped`, to four digits."""
+        """`spectra`, to four digits, by modality and stage but the last: of every T its smallest eigenvalues and `damped`; of
+        the covariance that it is made of, the `mean` eigenvalue and the `participation` ratio."""
         spectra = self.state.get("spectra")
         return {"tau": self.params.tau, "spectra": _rounded(spectra)} if spectra else {}
 

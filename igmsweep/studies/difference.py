@@ -35,11 +35,15 @@ class Difference:
     def words(self) -> str:
         """One sentence."""
         told = "" if self.sign else ": not told apart"
+        mean, interval = self.numbers.split(" ", 1)
+        return f"{self.one} − {self.other}: {mean} {self.unit} {interval}, {self.n} seeds{told}"
+
+    @property
+    def numbers(self) -> str:
+        """The mean and its interval, of points or in the unit."""
         if self.unit == "points":
-            numbers = f"{100 * self.mean:+.1f} points [{100 * self.low:+.1f}, {100 * self.high:+.1f}]"
-        else:
-            numbers = f"{self.mean:+.3g} {self.unit} [{self.low:+.3g}, {self.high:+.3g}]"
-        return f"{self.one} − {self.other}: {numbers}, {self.n} seeds{told}"
+            return f"{100 * self.mean:+.1f} [{100 * self.low:+.1f}, {100 * self.high:+.1f}]"
+        return f"{self.mean:+.3g} [{self.low:+.3g}, {self.high:+.3g}]"
 
 
 def difference(

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from igmsweep.plugin import Trust
+from igmsweep.record.json_files import read_object
+from igmsweep.record.paths import DIAGNOSTICS
 from igmsweep.studies.base import Arm, Claim, Drawn, Found, Outcome, Setting, Study, Table
 from igmsweep.studies.difference import difference
 
@@ -20,7 +22,8 @@ def arms(setting: Setting) -> Sequence[Arm]:
 
 
 def measure(folder: Path, trust: Trust) -> dict[str, Any]:
-    """By modality and layer, shallow to deep: the mean singular value of its inputs, and their effective rank."""
+    """By modality and layer, shallow to deep: the mean singular value of its inputs, and their effective rank; and by stage,
+    as the training recorded them, the mean singular value and the participation ratio over the layers that T is for."""
     from igmsweep.diagnostics import input_spectra, read_training
 
     training = read_training(folder, trust=trust)
@@ -31,7 +34,24 @@ def measure(folder: Path, trust: Trust) -> dict[str, Any]:
             name: {"mean": each.mean, "rank": each.effective_rank, "size": each.size}
             for name, each in reversed(spectra.items())
         }
-    return {"layers": found}
+    told = (read_object(folder / DIAGNOSTICS) or {}).get("spectra") or {}
+    return {
+        "layers": found,
+        "stages": {modality: [by_stage(each) for each in stages] for modality, stages in told.items()},
+    }
+
+
+def by_stage(told: Mapping[str, Any]) -> dict[str, float]:
+    """What a training recorded after a stage, over its layers: geometric means of values that span decades."""
+    return {
+        "stage": told["stage"] + 1,
+        **{key: geometric([value for value in told[key].values() if value > 0]) for key in ("mean", "participation")},
+    }
+
+
+def geometric(values: Sequence[float]) -> float:
+    """The geometric mean; 0 of nothing."""
+    return math.exp(statistics.mean(map(math.log, values))) if values else 0.0
 
 
 def outcome(found: Found) -> Outcome:
@@ -51,6 +71,11 @@ def outcome(found: Found) -> Outcome:
         figures.append(
             Drawn(f"fig5a-{modality}", modality, "Mean singular value of each layer's inputs, shallow to deep; mean over "
                   "seeds.", curves(modality, list(layers), told))
+        )  # fmt: skip
+    if some is not None and any(some["stages"].values()):
+        figures.append(
+            Drawn("fig5a-stages", "By stage", "Participation ratio of the inputs of the layers that T is for, after each stage "
+                  "of that modality: geometric mean over layers, mean over seeds.", over_stages(told))
         )  # fmt: skip
     heads = [
         "layer",
@@ -92,6 +117,29 @@ def curves(modality: str, layers: Sequence[str], told: Mapping[str, Mapping[int,
             fig.add_scatter(x=list(range(1, len(layers) + 1)), y=means, mode="lines+markers", name=LABELS[arm],
                             line={**look, "width": 2}, marker={"color": look["color"], "size": 5})  # fmt: skip
     fig.update_layout(showlegend=True, yaxis={"type": "log", "exponentformat": "power"})
+    return fig
+
+
+def over_stages(told: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> Any:
+    """A line for each method and modality over the stages."""
+    from igmsweep.analysis.style import figure, lines
+
+    n = max(len(seeds) for seeds in told.values())
+    fig = figure("stage", "participation ratio", f"n = {n} seeds")
+    named = [
+        (arm, modality)
+        for arm, seeds in told.items()
+        for modality in next(iter(seeds.values()), {"stages": {}})["stages"]
+    ]
+    for (arm, modality), look in zip(named, lines(len(named)), strict=True):
+        every = [each["stages"][modality] for each in told[arm].values()]
+        points = [
+            (at[0]["stage"], statistics.mean(each["participation"] for each in at)) for at in zip(*every, strict=False)
+        ]
+        fig.add_scatter(x=[x for x, _ in points], y=[y for _, y in points], mode="lines+markers", name=f"{LABELS[arm]}, {modality}",
+                        line={**look, "width": 2}, marker={"color": look["color"], "size": 5})  # fmt: skip
+    fig.update_layout(showlegend=True, yaxis={"type": "log", "exponentformat": "power"})
+    fig.update_xaxes(dtick=1)
     return fig
 
 

@@ -18,6 +18,9 @@ from igmsweep.studies.base import Found, Outcome, Study, Table
 SIGNS = {"✓": r"$\checkmark$", "–": "--"}
 """Cells of one sign, for LaTeX."""
 
+SENTENCE = 40
+"""Longer cells are broken into lines."""
+
 Cell = str | Mapping[int, float]
 
 
@@ -32,9 +35,13 @@ def write_study(
         (tables / f"{table.name}.tex").write_text(to_latex(table), "utf-8")
     if outcome.figures:
         write_figures([(each.name, each.figure) for each in outcome.figures], folder / "figures", formats)
-    panels = [Panel(each.name, "study", each.title, each.caption, each.figure) for each in outcome.figures]
+    panels = [
+        Panel(each.name, "study", each.title, each.caption, each.figure, picture=f"figures/{each.name}.svg")
+        for each in outcome.figures
+    ]
     shown: list[dict[str, Any]] = [
         {"title": table.title, "heads": heads(table), "rows": [row_text(table, i) for i in range(len(table.rows))], "note": table.note,
+         "wrapped": wide(table),
          "scored": any(not isinstance(cell, str) for row in table.rows for cell in row)}
         for table in outcome.tables
     ]  # fmt: skip
@@ -50,6 +57,12 @@ def write_study(
         arms={name: len(each) for name, each in found.trainings.items()},
     )
     return write_page(folder / "study.html", page)
+
+
+def wide(table: Table) -> list[bool]:
+    """Of every shown column, whether it holds sentences, which are broken into lines."""
+    rows = [row_text(table, number) for number in range(len(table.rows))]
+    return [any(len(row[place]) > SENTENCE for row in rows) for place in range(len(heads(table)))]
 
 
 def heads(table: Table) -> list[str]:
@@ -127,11 +140,12 @@ def to_latex(table: Table) -> str:
                 cells.append(escape_latex(table.paper[number][place] or "--"))
         body.append("    " + " & ".join(cells) + r" \\")
     named = heads(table)
+    columns = "".join("p{0.7\\linewidth}" if long else "r" for long in wide(table)[1:])
     return "\n".join(
         [
             r"% needs \usepackage{booktabs,amssymb}", r"\begin{table}", r"  \centering", r"  \small",
             rf"  \caption{{{escape_latex(table.title)}. {escape_latex(table.note)}}}",
-            rf"  \begin{{tabular}}{{l{'r' * (len(named) - 1)}}}", r"    \toprule",
+            rf"  \begin{{tabular}}{{l{columns}}}", r"    \toprule",
             f"    {' & '.join(map(escape_latex, named))} \\\\", r"    \midrule", *body,
             r"    \bottomrule", r"  \end{tabular}", r"\end{table}", "",
         ]

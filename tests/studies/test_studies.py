@@ -14,6 +14,7 @@ import yaml
 from igmsweep import studies
 from igmsweep.errors import UserError
 from igmsweep.plugin import load_module
+from igmsweep.record.folder import SweepFolder
 from igmsweep.record.rows import TrialRow
 from igmsweep.record.states import State
 from igmsweep.studies import fig4, paper, table1
@@ -215,7 +216,9 @@ def test_table_1_tunes_on_validation_and_opens_the_test_once_for_all_arms(
     page = run_study(request).page
     study, setting = studies.get("table1"), setting_of(toy, request.methods)
     found = read_found(request.folder, study, setting)
-    assert {arm: len(each) for arm, each in found.trainings.items()} == {"joint": 2, "igm-without-sam": 2}
+    assert {arm: len(each) for arm, each in found.trainings.items()} == dict.fromkeys(
+        ("joint", "joint-unimodal", "igm-without-sam"), 2
+    )  # "joint" is a method of two arms
     assert not any(found.tests.values()) and "The test set was not opened" in page.read_text()
     assert not (request.folder / "test_eval.json").exists()
     chosen = {arm: [each.values for each in every] for arm, every in found.trainings.items()}
@@ -226,14 +229,24 @@ def test_table_1_tunes_on_validation_and_opens_the_test_once_for_all_arms(
     assert "once for all arms" in page.read_text()
     run_study(replace(request, confirm_test=True))  # all are scored: it stays closed
     told = json.loads((request.folder / "test_eval.json").read_text())
-    assert told["count"] == 1 and set(told["openings"][0]["arms"]) == set(request.methods)
+    assert told["count"] == 1 and set(told["openings"][0]["arms"]) == {*request.methods, "joint-unimodal"}
     for arm in request.methods:
         assert json.loads((request.folder / arm / "test_eval.json").read_text())["count"] == 1
-    (table,) = study.outcome(found).tables
-    assert [row[0] for row in table.rows] == ["joint training", "IGM w/o SAM"]
+    table, search, winners = study.outcome(found).tables
+    for each in (table, search, winners):
+        assert [row[0] for row in each.rows] == ["joint training", "joint + unimodal losses", "IGM w/o SAM"]
     assert table.rows[0][1] == found.tests["joint"]["acc"]
+    gap = difference("a", found.tests["igm-without-sam"]["acc"], "b", found.tests["joint"]["acc"])
+    assert search.rows[2][1] == gap.numbers and search.rows[0][-1] == "1.0" and search.rows[0][4] == "2"
+    best = max(float(row.metrics["val/acc"]) for row in searched(request.folder / "joint"))
+    assert search.rows[0][2] == f"{100 * best:.1f}" and "learning rate m0" in winners.rows[0][1]
     with pytest.raises(UserError, match=r"--methods: found 'agn', expected some of .*did you mean 'agm'"):
         run_study(replace(request, methods=("agn",)))
+
+
+def searched(folder: Path) -> list[TrialRow]:
+    """A search's own trials, without its repeats."""
+    return [row for row in SweepFolder.read(folder).rows.values() if not row.is_repeat]
 
 
 def test_the_whole_paper_is_its_studies_and_one_table_of_claims(

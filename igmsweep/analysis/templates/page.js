@@ -31,7 +31,8 @@
     return parsed;
   }
   function draw(plot) {
-    if (plot.dataset.drawn || plot.closest("[hidden]")) return;
+    if (plot.dataset.drawn || plot.closest("[hidden]") || typeof Plotly === "undefined") return; // the picture stays
+    plot.replaceChildren();
     const source = spec(plot, false);
     plot.dataset.drawn = "1";
     Plotly.newPlot(plot, source.data, source.layout, settings);
