@@ -244,6 +244,43 @@ def test_table_1_tunes_on_validation_and_opens_the_test_once_for_all_arms(
         run_study(replace(request, methods=("agn",)))
 
 
+@pytest.mark.slow
+def test_a_poisoned_test_split_changes_no_choice_of_a_study_that_opens_it(tmp_path: Path, small_avdigits: Path) -> None:
+    """Every label of the test split is wrong in the second study: all but the test scores is as in the first."""
+    labels = small_avdigits / "annotations" / "test.csv"
+    clean = labels.read_text()
+    brief = {
+        "stages.cycles": 1,
+        "stages.epochs": 1,
+        "model.width": 4,
+        "device": "cpu",
+        "data.root": str(small_avdigits),
+    }
+    study, setting = studies.get("table1"), setting_of("avdigits", ("mla", "joint-unimodal"))
+    chosen, tests = [], []
+    for name in ("clean", "poisoned"):
+        if name == "poisoned":
+            rows = [line.split(",") for line in clean.splitlines()]
+            wrong = dict(
+                zip(sorted({row[1] for row in rows}), sorted({row[1] for row in rows})[1:] + ["eight"], strict=True)
+            )
+            labels.write_text("".join(f"{clip},{wrong[label]}\n" for clip, label in rows))
+        overrides = {**brief, "data.cache": str(tmp_path / name / "cache")}
+        request = StudyRequest(
+            "table1", "avdigits", 2, 0, tmp_path / name, overrides, {"local": True}, 2, setting.methods
+        )
+        run_study(replace(request, confirm_test=True))
+        found = read_found(request.folder, study, setting)
+        chosen.append(
+            {arm: [(each.values, each.seed, each.metrics) for each in every] for arm, every in found.trainings.items()}
+            | {f"{arm} search": (each.winner, each.score) for arm, each in found.searches.items()}
+        )
+        tests.append({arm: each["acc"] for arm, each in found.tests.items()})
+        assert json.loads((request.folder / "test_eval.json").read_text())["count"] == 1
+    assert chosen[0] == chosen[1] and len(chosen[0]) == 4
+    assert tests[0] != tests[1] and set(tests[0]) == set(setting.methods)
+
+
 def searched(folder: Path) -> list[TrialRow]:
     """A search's own trials, without its repeats."""
     return [row for row in SweepFolder.read(folder).rows.values() if not row.is_repeat]
