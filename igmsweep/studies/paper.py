@@ -13,6 +13,7 @@ from igmsweep.errors import UserError
 from igmsweep.lines import CLOSING
 from igmsweep.studies import get, names
 from igmsweep.studies.base import Arm, Claim, Outcome
+from igmsweep.studies.render import write_paper
 from igmsweep.studies.request import StudyRequest, remember, setting_of
 from igmsweep.studies.run import Made, check_methods, check_overrides, has, run_study, words_of
 
@@ -22,7 +23,7 @@ BUDGET = "time_budget_s"
 
 
 def run_paper(request: StudyRequest) -> Made:
-    """Every study in `<out>/paper-<data>`, and all claims in one table, `claims.md`.
+    """Every study in `<out>/paper-<data>`, and all claims in one table, `study.html` and `claims.md`.
 
     A study that cannot be made here, such as CLIP's on data without texts, is left out, which is said. `--methods` cuts the
     studies that compare methods; a time budget is that of all together.
@@ -55,8 +56,9 @@ def run_paper(request: StudyRequest) -> Made:
             break
     if first is not None and not outcomes:
         raise first
-    page = request.folder / "claims.md"
-    write_atomically(page, "\n".join(claims_of(outcomes, left_out)) + "\n")
+    write_atomically(request.folder / "claims.md", "\n".join(claims_of(outcomes, left_out)) + "\n")
+    pages = {part.name: f"{part.folder.name}/study.html" for part in parts if part.name in outcomes}
+    page = write_paper(request.folder, request.data, outcomes, pages, left_out)
     logger.log(CLOSING, f"paper: {page}")
     return Made(page, Outcome(claims=[claim for each in outcomes.values() for claim in each.claims]), interrupted)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,24 @@ def write_study(
         tested=any(found.tests.values()),
         trained=sum(len(each) for each in found.trainings.values()),
         arms={name: len(each) for name, each in found.trainings.items()},
+    )
+    return write_page(folder / "study.html", page)
+
+
+def write_paper(
+    folder: Path, data: str, outcomes: Mapping[str, Outcome], pages: Mapping[str, str], left_out: Mapping[str, str]
+) -> Path:
+    """Write the page of all studies' claims, `study.html`, with a link to each study's own page of `pages`."""
+    claims = [(name, claim) for name, outcome in outcomes.items() for claim in outcome.claims]
+    verdicts = Counter(claim.verdict for _, claim in claims)
+    page = render(
+        "paper.html.j2",
+        [],
+        data=data,
+        claims=claims,
+        studies=pages,
+        verdicts=dict(verdicts.most_common()),
+        left_out=left_out,
     )
     return write_page(folder / "study.html", page)
 

@@ -37,7 +37,7 @@ def test_every_driver_has_an_entry_and_the_first_ones_start_stays(tmp_path: Path
 
 def test_the_format_is_that_of_0_1_0(tmp_path: Path) -> None:
     Session.begin(tmp_path, MACHINE, {"trials": 4, "seeds": 1}, RESOURCES).end(signal=0, over=True)
-    old = json.loads((Path(__file__).parents[2] / "results" / "avdigits-igm" / "meta.json").read_text())
+    old = json.loads((Path(__file__).with_name("sweep-0.1.0") / "meta.json").read_text())
     new = read_meta(tmp_path)
     assert list(new) == list(old)
     assert set(new["sessions"][-1]) == {*old["sessions"][-1], "over"}

@@ -261,9 +261,8 @@ def test_a_poisoned_test_split_changes_no_choice_of_a_study_that_opens_it(tmp_pa
     for name in ("clean", "poisoned"):
         if name == "poisoned":
             rows = [line.split(",") for line in clean.splitlines()]
-            wrong = dict(
-                zip(sorted({row[1] for row in rows}), sorted({row[1] for row in rows})[1:] + ["eight"], strict=True)
-            )
+            words = sorted({label for _, label in rows})
+            wrong = dict(zip(words, [*words[1:], words[0]], strict=True))
             labels.write_text("".join(f"{clip},{wrong[label]}\n" for clip, label in rows))
         overrides = {**brief, "data.cache": str(tmp_path / name / "cache")}
         request = StudyRequest(
@@ -312,7 +311,9 @@ def test_the_whole_paper_is_its_studies_and_one_table_of_claims(
         {"method.rho.audio", "method.alpha", "optim.batch_size"},
         {"method.rho.audio", "optim.batch_size"},
     ]
-    lines = made.page.read_text().splitlines()
+    page = made.page.read_text()
+    assert '<a href="fig1-avdigits/study.html">fig1</a>' in page and "5 seen" in page and "table4: no room" in page
+    lines = made.page.with_name("claims.md").read_text().splitlines()
     assert lines[2] == "| table1 | It is so. | seen | a − b: +10.0 points [+5.0, +15.0], 5 seeds |"
     assert [line.split(" | ")[0].strip("| ") for line in lines[2:7]] == ["table1", "table2", "table3", "fig1", "fig3"]
     assert "table4: left out: no room" in lines and any(
@@ -337,7 +338,10 @@ def test_the_papers_budget_of_time_is_that_of_all_studies_together(
     monkeypatch.setattr(paper.time, "monotonic", lambda: next(clock))
     made = paper.run_paper(StudyRequest("paper", "avdigits", out=tmp_path, options={"time_budget_s": 10.0}))
     assert budgets == [10.0, 3.0]
-    assert made.page.read_text().count("left out: the time budget is over") == len(studies.names()) - 3
+    assert (
+        made.page.with_name("claims.md").read_text().count("left out: the time budget is over")
+        == len(studies.names()) - 3
+    )
 
 
 def test_a_setting_goes_to_the_arms_whose_method_has_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
