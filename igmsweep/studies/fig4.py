@@ -1,4 +1,5 @@
-"""Figure 4: the loss around the trained weights of MLA and IGM, on the same directions, with its curvature."""
+"""Figure 4: the loss around the trained weights of MLA and of IGM with and without SAM, on the same directions, with its
+curvature."""
 
 from __future__ import annotations
 
@@ -11,13 +12,17 @@ from igmsweep.plugin import Trust
 from igmsweep.studies.base import Arm, Claim, Drawn, Found, Outcome, Setting, Study, Table
 from igmsweep.studies.difference import difference
 
-LABELS = {"mla": "MLA", "igm": "IGM"}
+LABELS = {"mla": "MLA", "igm-without-sam": "IGM w/o SAM", "igm": "IGM"}
 SAMPLES, POINTS, PAIRS, SPAN = 256, 15, 3, 1.0
 PROBES = 16
 
 
 def arms(setting: Setting) -> Sequence[Arm]:
-    return [Arm("mla", [{"method.projector": "exact"}], method="mla"), Arm("igm", [{"method.sam": True}])]
+    return [
+        Arm("mla", [{"method.projector": "exact"}], method="mla"),
+        Arm("igm-without-sam", [{"method.sam": False}]),
+        Arm("igm", [{"method.sam": True}]),
+    ]
 
 
 def measure(folder: Path, trust: Trust) -> dict[str, Any]:
@@ -57,16 +62,16 @@ def outcome(found: Found) -> Outcome:
     )
     rows = [[LABELS[arm], plain(rise[arm]), plain(top[arm]), plain(whole[arm])] for arm in LABELS]
     note = (
-        f"Filter-normalised directions (Li et al. 2018), the same draws for both: {PAIRS} pairs, span {SPAN:g}, {SAMPLES} training "
+        f"Filter-normalised directions (Li et al. 2018), the same draws for all: {PAIRS} pairs, span {SPAN:g}, {SAMPLES} training "
         "samples, batch-norm statistics of the trained model. Rise: of the loss on the square's edge above its centre. "
         "Eigenvalue and trace: of the Hessian along filter-normalised directions."
     )
     heads = ["method", "rise of the loss", "largest eigenvalue", "trace"]
     claims = [
-        Claim("The loss of IGM is flatter than that of MLA (rise).",
-              difference("MLA", rise["mla"], "IGM", rise["igm"], "of the loss")),
-        Claim("The loss of IGM is flatter than that of MLA (largest eigenvalue).",
-              difference("MLA", top["mla"], "IGM", top["igm"], "of the eigenvalue")),
+        Claim(f"The loss of IGM is flatter than that of {LABELS[other]} ({what}).",
+              difference(LABELS[other], values[other], "IGM", values["igm"], f"of the {what}"))
+        for other in ("mla", "igm-without-sam")
+        for what, values in (("rise", rise), ("largest eigenvalue", top))
     ]  # fmt: skip
     drawn = []
     first = {arm: planes[min(seeds)][0] for arm, seeds in every.items() if (planes := seeds)}
@@ -105,7 +110,7 @@ def picture(plane: Any, most: float) -> Any:
 STUDY = Study(
     "fig4",
     "Figure 4: loss landscapes",
-    "Is the loss around IGM's weights flatter than around MLA's?",
+    "Is the loss around IGM's weights flatter than around MLA's, and is it SAM that flattens it?",
     arms,
     outcome,
     seeds=3,
