@@ -23,7 +23,7 @@ def space_folders() -> list[Path]:
 
 
 def space_names() -> list[str]:
-    """Names of the shipped spaces: methods, and `default` for methods that bring none."""
+    """Names of the shipped spaces: methods, `default` for methods that bring none, and `demo`."""
     return sorted({path.stem for folder in space_folders() for path in folder.glob("*.yaml")})
 
 

@@ -34,6 +34,7 @@ def write_study(
     for table in outcome.tables:
         (tables / f"{table.name}.csv").write_text(to_csv(table), "utf-8")
         (tables / f"{table.name}.tex").write_text(to_latex(table), "utf-8")
+        (tables / f"{table.name}.md").write_text(to_markdown(table), "utf-8")
     if outcome.figures:
         write_figures([(each.name, each.figure) for each in outcome.figures], folder / "figures", formats)
     panels = [
@@ -135,6 +136,12 @@ def to_csv(table: Table) -> str:
                 out += [statistics.stdev(values) if len(values) > 1 else "", len(values)]
         writer.writerow(out)
     return text.getvalue()
+
+
+def to_markdown(table: Table) -> str:
+    """The table as the page shows it."""
+    rows = [heads(table), ["---"] * len(heads(table)), *(row_text(table, number) for number in range(len(table.rows)))]
+    return "".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |\n" for row in rows)
 
 
 def to_latex(table: Table) -> str:

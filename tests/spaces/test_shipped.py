@@ -78,7 +78,7 @@ def test_a_method_searches_on_a_data_set_what_it_is_known_to(method: str, datase
 
 
 def test_every_built_in_method_has_a_space_and_every_data_set_is_in_the_table() -> None:
-    assert {*methods.names(), "default"} == set(space_names())
+    assert {*methods.names(), "default", "demo"} == set(space_names())
     assert list(LR) == list(data.DATASETS)
 
 
@@ -92,6 +92,14 @@ def test_a_plan_is_made_with_every_preset_that_runs_first(method: str, dataset: 
     assert method == "unimodal" or plan.enqueued[0].source == "enqueue:paper", (
         "every comparison begins with the paper's own configuration"
     )
+
+
+def test_the_demo_searches_four_parameters_and_begins_with_the_papers_configuration() -> None:
+    plan = make_plan(SweepRequest(data="avdigits", space="demo", sampler="random"))
+    assert [param.path for param in plan.space.params] == [
+        *("method.scope", "method.tau", "method.rho.image", "optim.lr.image")
+    ]
+    assert [entry.source for entry in plan.enqueued] == ["enqueue:paper"] and plan.spec["method"] == "igm"
 
 
 def preset_plan(method: str) -> Plan:

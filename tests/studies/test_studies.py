@@ -21,7 +21,7 @@ from igmsweep.studies import fig4, paper, table1
 from igmsweep.studies.base import Arm, Claim, Found, Outcome, Setting, Table, Trained, every
 from igmsweep.studies.difference import Difference, difference
 from igmsweep.studies.found import fresh, read_found, status
-from igmsweep.studies.render import cell_text, heads, row_text, to_csv, to_latex
+from igmsweep.studies.render import cell_text, heads, row_text, to_csv, to_latex, to_markdown
 from igmsweep.studies.request import StudyRequest, resumed, setting_of
 from igmsweep.studies.run import Made, arm_request, check_overrides, dry, run_study
 from igmsweep.sweep import trial
@@ -109,6 +109,12 @@ def test_tables_as_text_csv_and_latex_with_the_papers_numbers_beside() -> None:
     assert cell_text({0: 0.25}) == "25.0"
     rows = list(csv.reader(io.StringIO(to_csv(table))))
     assert rows[0] == ["", "fused", "fused sd", "fused seeds"] and rows[1][1] == "0.6" and rows[1][3] == "2"
+    assert to_markdown(table).splitlines() == [
+        "|  | fused | fused, paper |",
+        "| --- | --- | --- |",
+        "| x_1 | 60.0 ± 14.1 | 81.05 |",
+        "| ✓ | – | – |",
+    ]
     latex = to_latex(table)
     assert r"\textbf{60.0 $\pm$ 14.1} & 81.05" in latex and r"$\checkmark$ & -- & --" in latex and r"A \& B" in latex
 
