@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
+import json
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,6 +16,7 @@ from igmsweep.analysis.names import escape_latex
 from igmsweep.analysis.page import render, write_page
 from igmsweep.analysis.panels import Panel
 from igmsweep.analysis.paper import write_figures
+from igmsweep.disk import write_atomically
 from igmsweep.studies.base import Found, Outcome, Study, Table
 
 SIGNS = {"✓": r"$\checkmark$", "–": "--"}
@@ -28,7 +31,7 @@ Cell = str | Mapping[int, float]
 def write_study(
     folder: Path, study: Study, outcome: Outcome, found: Found, formats: Sequence[str] = ("svg", "pdf")
 ) -> Path:
-    """Write `study.html`, `tables/` and `figures/` into a study's folder; return the page."""
+    """Write `study.html`, `study.json`, `tables/` and `figures/` into a study's folder; return the page."""
     tables = folder / "tables"
     tables.mkdir(parents=True, exist_ok=True)
     for table in outcome.tables:
@@ -47,6 +50,7 @@ def write_study(
          "scored": any(not isinstance(cell, str) for row in table.rows for cell in row)}
         for table in outcome.tables
     ]  # fmt: skip
+    write_atomically(folder / "study.json", json.dumps(told(study, outcome, found), indent=1, ensure_ascii=False))
     page = render(
         "study.html.j2",
         panels,
@@ -59,6 +63,29 @@ def write_study(
         arms={name: len(each) for name, each in found.trainings.items()},
     )
     return write_page(folder / "study.html", page)
+
+
+def told(study: Study, outcome: Outcome, found: Found) -> dict[str, Any]:
+    """What a study shows, as plain data: claims with their differences, tables with every seed's score."""
+    return {
+        "study": study.name,
+        "data": found.setting.data,
+        "tested": any(found.tests.values()),
+        "trainings": {arm: len(each) for arm, each in found.trainings.items()},
+        "claims": [
+            {"claim": claim.paper, "verdict": claim.verdict, "equal": claim.equal}
+            | ({} if claim.difference is None else dataclasses.asdict(claim.difference))
+            for claim in outcome.claims
+        ],
+        "tables": [
+            {
+                "name": table.name,
+                "heads": list(table.heads),
+                "rows": [[cell if isinstance(cell, str) else dict(cell) for cell in row] for row in table.rows],
+            }
+            for table in outcome.tables
+        ],
+    }
 
 
 def write_paper(

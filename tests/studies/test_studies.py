@@ -147,6 +147,9 @@ def test_a_study_runs_writes_its_page_and_goes_on(
     request = StudyRequest("table2", "avdigits", 2, out=tmp_path, overrides=places, options={"local": True})
     page = run_study(request).page
     assert page == tmp_path / "table2-avdigits" / "study.html" and "SAM and gradient modification" in page.read_text()
+    told = json.loads(page.with_name("study.json").read_text())
+    assert [claim["n"] for claim in told["claims"]] == [2] * 4 and told["data"] == "avdigits" and not told["tested"]
+    assert [set(row[-1]) for row in told["tables"][0]["rows"]] == [{"0", "1"}] * 4  # every seed's score
     ledger = tmp_path / "table2-avdigits" / "sam-gm" / "trials.jsonl"
     lines = ledger.read_text()
     assert lines.count('"complete"') == 8
