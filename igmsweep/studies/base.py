@@ -28,6 +28,11 @@ class Setting:
     methods: tuple[str, ...] = ()
     options: frozenset[str] = frozenset()
 
+    @property
+    def second(self) -> tuple[str, str]:
+        """The metric that the paper shows beside accuracy, and what it is called there."""
+        return ("f1", "macro-F1") if "f1" in self.metrics else ("map", "MAP")
+
     def wants(self, arm: Arm) -> bool:
         """Whether an arm is among those that the study is cut to."""
         return not self.methods or arm.name in self.methods or arm.method in self.methods

@@ -37,7 +37,7 @@ def arms(setting: Setting) -> Sequence[Arm]:
 
 
 def outcome(found: Found) -> Outcome:
-    second = "f1" if "f1" in found.setting.metrics else "map"
+    second, called = found.setting.second
     metrics = ["acc", second, *(f"{name}/acc" for name in found.setting.modalities)]
     scores = {arm: {metric: found.of(arm, {}, f"val/{metric}") for metric in metrics} for arm in ARMS}
     rows: list[list[str | Mapping[int, float]]] = [
@@ -52,7 +52,7 @@ def outcome(found: Found) -> Outcome:
     note = (
         "Validation scores of CLIP's encoders, fine-tuned jointly (CLIP), by MLA and by IGM, under the paper's heads."
     )
-    heads = ["method", "accuracy", "macro-F1" if second == "f1" else "MAP", *found.setting.modalities]
+    heads = ["method", "accuracy", called, *found.setting.modalities]
     drawn = [Drawn("fig5b", "Fine-tuning CLIP", note, bars(accuracy))] if any(accuracy.values()) else []
     return Outcome([Table("fig5b", "Fine-tuning CLIP", heads, rows, note)], drawn, claims)
 

@@ -79,7 +79,7 @@ def arms(setting: Setting) -> Sequence[Arm]:
 
 def outcome(found: Found) -> Outcome:
     where = "test" if any(found.tests.values()) else "val"
-    second = "f1" if "f1" in found.setting.metrics else "map"
+    second, called = found.setting.second
     metrics = ["acc", second, *(f"{name}/acc" for name in found.setting.modalities)]
     rows: list[list[str | Mapping[int, float]]] = []
     paper = []
@@ -102,7 +102,7 @@ def outcome(found: Found) -> Outcome:
         else "Validation scores of fresh seeds of the winners, which were chosen on the same samples: too high by the luck of "
         "that choice. --confirm-test opens the test set, once for all."
     )
-    heads = ["method", "accuracy", "macro-F1" if second == "f1" else "MAP", *found.setting.modalities]
+    heads = ["method", "accuracy", called, *found.setting.modalities]
     known = paper if any(cell for row in paper for cell in row) else None
     table = Table("table1", "All methods under one budget", heads, rows, note, known)
     return Outcome([table, against_joint(found, accuracy), winners(found)], [], claims)

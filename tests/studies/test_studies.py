@@ -126,6 +126,34 @@ def test_one_modality_has_no_table_3() -> None:
     assert targets == {"igm": None, "without-m0": ["m0"], "without-m1": ["m1"]}
 
 
+def test_table_3_names_stages_and_asks_whose_t_matters(tmp_path: Path) -> None:
+    def runs(arm: str, ends: list[list[float]]) -> list[Trained]:
+        found = []
+        for seed, rows in enumerate(ends):
+            folder = tmp_path / arm / str(seed)
+            folder.mkdir(parents=True)
+            lines = [{"val/acc": 0.1, "stage_end": False}, *({"val/acc": score, "stage_end": True} for score in rows)]
+            (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+            scores = {"val/acc": rows[-1], "val/audio/acc": 0.7, "val/video/acc": 0.4}
+            found.append(Trained({}, seed, scores, folder))
+        return found
+
+    trainings = {
+        "igm": runs("igm", [[0.5, 0.6, 0.7, 0.8], [0.5, 0.6, 0.7, 0.81]]),
+        "without-audio": runs("a", [[0.5, 0.6, 0.7, 0.70], [0.5, 0.6, 0.7, 0.71]]),
+        "without-video": runs("v", [[0.5, 0.6, 0.7, 0.75], [0.5, 0.6, 0.7, 0.76]]),
+    }
+    setting = Setting("cremad", ("audio", "video"), {"audio": "audio", "video": "video"})
+    outcome = studies.get("table3").outcome(Found(setting, trainings))
+    (table,) = outcome.tables
+    assert table.heads == ["", "1: audio", "1: video", "2: audio", "2: video"]
+    assert [row[4] for row in table.rows] == [{0: 0.8, 1: 0.81}, {0: 0.70, 1: 0.71}, {0: 0.75, 1: 0.76}]
+    assert row_text(table, 1)[-1] == "74.82"  # w/o a-GM of the paper
+    last = outcome.claims[-1]
+    assert "dominant modality (audio)" in last.paper and last.verdict == "seen"
+    assert last.difference.words.startswith("w/o video-GM − w/o audio-GM: +5.0 points")
+
+
 def test_a_claim_that_two_things_are_alike_can_only_be_contradicted() -> None:
     wide, clear = Difference("a", "b", 0.01, -0.02, 0.04, 3), Difference("a", "b", 0.2, 0.1, 0.3, 3)
     assert Claim("alike", wide, equal=True).verdict == "nothing against it"
