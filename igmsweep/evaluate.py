@@ -33,7 +33,7 @@ from igmsweep.record.results import write_result
 from igmsweep.record.stamps import now
 from igmsweep.record.states import State
 from igmsweep.record.training import output_to, write_config
-from igmsweep.sweep.resources import Machine, allot, this_machine
+from igmsweep.sweep.resources import Allotment, Machine, allot, this_machine
 from igmsweep.sweep.trial import prepare_process
 
 logger = logging.getLogger(__name__)
@@ -54,6 +54,9 @@ def evaluate(
     trust: Trust | None = None,
     train_on: TrainOn = "all",
     winner_only: bool = False,
+    trial: int | None = None,
+    first_seed: int | None = None,
+    max_concurrent: int | None = None,
 ) -> dict[str, Any]:
     """Train winner and paper's default with `seeds` seeds each, score them on the test split, append the outcome to
     `test_eval.json` and return it.
@@ -67,6 +70,10 @@ def evaluate(
         train_on: the data of these trainings. A method that goes by validation scores while it trains keeps its
             validation data: `all` is then `train`, which is said.
         winner_only: leave the paper's default out.
+        trial: a completed trial to take in the winner's place.
+        first_seed: of the trainings; None: the first that the sweep has not trained with. Sweeps whose scores are compared by
+            seed must be given the same.
+        max_concurrent: trainings at a time by Ray; None: as many as fit.
 
     Raises:
         UserError: not confirmed, no sweep, or a Python file is named there that is not trusted.
@@ -86,7 +93,7 @@ def evaluate(
     sweep = read_sweep(folder)
     place = sweep.dir.resolve()
     read_openings(place)  # before anything is opened: a damaged count must not be written over
-    chosen = candidates(sweep, root, trust)[: 1 if winner_only else None]
+    chosen = candidates(sweep, root, trust, trial)[: 1 if winner_only else None]
     validating = [each for each in chosen if methods.get(each["config"].method.name).validates(each["config"].method)]
     if train_on == "all" and validating:
         train_on = "train"
@@ -96,13 +103,13 @@ def evaluate(
         )
     if train_on == "all":  # no validation data is left to choose weights by
         chosen = [each | {"config": each["config"].override({"stages.handover": "last"})} for each in chosen]
-    allotment = allot(_machine(address), cpus_per_trial, gpus_per_trial, None)
+    allotment = allot(_machine(address), cpus_per_trial, gpus_per_trial, max_concurrent)
     data_config = chosen[0]["config"].data
     found = datasets.load_search(data_config)
     _same_data(sweep, found)
     test = datasets.load_test(data_config)
     test_hash = hashlib.sha256("\n".join([test.digest, *test.ids]).encode()).hexdigest()[:12]
-    first = _first_fresh_seed(sweep)
+    first = first_fresh_seed(sweep) if first_seed is None else first_seed
     tasks = [
         {
             "candidate": number,
@@ -130,7 +137,7 @@ def evaluate(
         f"the test set ({len(test)} samples) is being opened, time {count} for this sweep; "
         f"{len(waiting)} trainings to run, {len(tasks) - len(waiting)} done before"
     )
-    run = _run_here(waiting) if local else _run_with_ray(waiting, cpus_per_trial, allotment.gpus, address)
+    run = _run_here(waiting) if local else _run_with_ray(waiting, cpus_per_trial, allotment, address)
     for result in run:
         label = f"{chosen[result['candidate']]['name']}, seed {result['seed']}"
         if result["state"] == "complete":
@@ -147,18 +154,20 @@ def evaluate(
     return outcome | {"count": count}
 
 
-def candidates(sweep: Sweep, root: Path | str | None = None, trust: Trust | None = None) -> list[dict[str, Any]]:
-    """The winner by validation, and the paper's default with the same data and fixed settings, where it is another
+def candidates(
+    sweep: Sweep, root: Path | str | None = None, trust: Trust | None = None, trial: int | None = None
+) -> list[dict[str, Any]]:
+    """The winner by validation, or a `trial` in its place, and the paper's default with the same data and fixed settings, where it is another
     configuration: `name`, `slug`, `trial` (None: never run), `config`.
 
     Raises:
         UserError: a configuration names a Python file that is not trusted.
     """
     trust = trust or Trust()
-    found = best_config(sweep)
+    trial = winner(sweep) if trial is None else trial
+    found = best_config(sweep, trial)
     trust.check(found, sweep.dir)
     best = TrainConfig(**found)
-    trial = winner(sweep)
     base, paper = sweep.spec.get("base_config"), sweep.paper
     out: list[dict[str, Any]] = [
         {"name": f"best trial, {trial}", "slug": f"trial{trial}", "trial": trial, "config": best}
@@ -309,8 +318,8 @@ def _machine(address: str | None) -> Machine:
     return cluster_machine(address)
 
 
-def _first_fresh_seed(sweep: Sweep) -> int:
-    """The search has trained with its own seed, and with the following ones where it repeated the best."""
+def first_fresh_seed(sweep: Sweep) -> int:
+    """The first seed that a sweep has not trained with: the search has trained with its own seed, and with the following ones where it repeated the best."""
     base = (sweep.spec.get("base_config") or {}).get("seed")
     used = max(int(seed or 0) for seed in (sweep.spec.get("seed"), base))
     sessions = sweep.meta.get("sessions") or []
@@ -319,7 +328,7 @@ def _first_fresh_seed(sweep: Sweep) -> int:
 
 
 def _run_with_ray(
-    tasks: Sequence[Mapping[str, Any]], cpus: float, gpus: float, address: str | None
+    tasks: Sequence[Mapping[str, Any]], cpus: float, allotment: Allotment, address: str | None
 ) -> Iterator[dict[str, Any]]:
     """The tasks as Ray tasks, as many at a time as fit; results as they come. A dead worker fails its task alone."""
     if not tasks:
@@ -333,9 +342,13 @@ def _run_with_ray(
     started_here = not ray.is_initialized()
     connect(address)
     try:
-        remote = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=1)(run_task)
-        open_tasks = {remote.remote(dict(task)): task for task in tasks}
-        while open_tasks:
+        remote = ray.remote(num_cpus=cpus, num_gpus=allotment.gpus, max_retries=1)(run_task)
+        waiting = list(tasks)
+        open_tasks: dict[Any, Mapping[str, Any]] = {}
+        while waiting or open_tasks:
+            while waiting and len(open_tasks) < allotment.concurrent:
+                task = waiting.pop(0)
+                open_tasks[remote.remote(dict(task))] = task
             (ready,), _ = ray.wait(list(open_tasks), num_returns=1)
             task = open_tasks.pop(ready)
             try:

@@ -147,3 +147,10 @@ def lucky(config: Any, report: Any = None, **_: Any) -> TrainResult:
     if report is not None:
         report(1, row, lambda path: path.write_text("{}"))
     return TrainResult(config, {"val/acc": row["val/acc"]}, [row], 0.01, None, None)  # type: ignore[arg-type]
+
+
+def failing_at_first(config: Any, report: Any = None, resume: Path | None = None, **_: Any) -> TrainResult:
+    """As `cycles`, but without SAM the first seed fails."""
+    if config.seed == 0 and not config.get("method.sam"):
+        raise Diverged("the training loss became nan in epoch 1")
+    return cycles(config, report, resume)

@@ -114,15 +114,15 @@ def to_latex(table: pd.DataFrame, sweep: Sweep) -> str:
     return "\n".join(lines) + "\n"
 
 
-def best_config(folder: Path | str | Sweep) -> dict[str, Any]:
-    """The winner's full configuration by validation score, as its trial echoed it; runs as it is.
+def best_config(folder: Path | str | Sweep, trial: int | None = None) -> dict[str, Any]:
+    """The winner's full configuration by validation score, or that of a `trial`, as its trial echoed it; runs as it is.
 
     Raises:
         NothingCompleted: no trial of the sweep has completed.
         UserError: no sweep here, or the winner's folder holds no configuration.
     """
     sweep = folder if isinstance(folder, Sweep) else read_sweep(folder)
-    trial = winner(sweep)
+    trial = winner(sweep) if trial is None else trial
     place = trial_folder(sweep.dir, trial)
     config = read_config(place)
     if config is None:

@@ -20,7 +20,8 @@ class GradientChange:
 
     Attributes:
         modality: whose loss gave the gradients.
-        cosines: by the parameter's name, one a batch, in [-1, 1]; parameters that no batch changed are left out.
+        cosines: by the parameter's name, one a batch, in [-1, 1]: 1 where a batch was left as it was, 0 where nothing was left
+            of the gradient. Parameters that no batch changed are left out.
         unchanged: how many parameters with two dimensions or more were never changed.
     """
 
@@ -49,8 +50,8 @@ def gradient_change(training: Training, modality: str, batches: int = 32) -> Gra
     run, method = training.run, training.method
     training.begin(stages[-1])
     names = {id(each): name for name, each in training.model.named_parameters() if each.ndim >= 2}
-    found: dict[str, list[float]] = {}
-    seen: set[str] = set()
+    every: dict[str, list[float]] = {}
+    changed: set[str] = set()
     before: dict[str, Tensor] = {}
     original = method.modify
 
@@ -70,10 +71,9 @@ def gradient_change(training: Training, modality: str, batches: int = 32) -> Gra
         if not trained:  # MLA takes its modalities one after the other in one step
             return log
         for name, after in gradients().items():
-            seen.add(name)
-            old = before[name]
-            if not torch.equal(old, after):
-                found.setdefault(name, []).append(_cosine(old, after))
+            every.setdefault(name, []).append(_cosine(before[name], after))
+            if not torch.equal(before[name], after):
+                changed.add(name)
         return log
 
     stand_in = replace(run)
@@ -85,7 +85,7 @@ def gradient_change(training: Training, modality: str, batches: int = 32) -> Gra
             method.step(stand_in, batch)
     finally:
         del method.__dict__["modify"]
-    return GradientChange(modality, found, len(seen) - len(found))
+    return GradientChange(modality, {name: every[name] for name in every if name in changed}, len(every) - len(changed))
 
 
 def _endless(training: Training) -> Iterable[Any]:
@@ -95,8 +95,10 @@ def _endless(training: Training) -> Iterable[Any]:
 
 def _cosine(old: Tensor, new: Tensor) -> float:
     a, b = old.double().reshape(-1), new.double().reshape(-1)
+    if torch.equal(a, b):
+        return 1.0
     length = float(a.norm() * b.norm())
-    return float(a @ b) / length if length > 0 else 1.0
+    return float(a @ b) / length if length > 0 else 0.0 * length  # NaN stays NaN
 
 
 def _trained(training: Training) -> str:

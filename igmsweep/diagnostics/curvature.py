@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 Parts = Sequence[Callable[[], Tensor]]
 """Functions whose sum is the loss, one a batch, so that one graph at a time is held; `Objective.parts`."""
@@ -37,11 +38,12 @@ def hessian_product(parts: Parts, parameters: Sequence[Tensor], vector: Tensor) 
     pieces = _split(vector, parameters)
     total = torch.zeros_like(vector)
     for part in parts:
-        gradients = torch.autograd.grad(part(), parameters, create_graph=True, materialize_grads=True)
-        product = torch.stack([(g * v).sum() for g, v in zip(gradients, pieces, strict=True)]).sum()
-        if not product.requires_grad:  # the loss is linear in the weights
-            continue
-        second = torch.autograd.grad(product, parameters, materialize_grads=True)
+        with sdpa_kernel(SDPBackend.MATH):  # the fused attention of BERT and CLIP has no second derivative
+            gradients = torch.autograd.grad(part(), parameters, create_graph=True, materialize_grads=True)
+            product = torch.stack([(g * v).sum() for g, v in zip(gradients, pieces, strict=True)]).sum()
+            if not product.requires_grad:  # the loss is linear in the weights
+                continue
+            second = torch.autograd.grad(product, parameters, materialize_grads=True)
         total += torch.cat([each.reshape(-1) for each in second])
     return total.detach()
 

@@ -27,6 +27,14 @@ def read_openings(sweep: Path) -> dict[str, Any]:
     raise UserError(f"{path}: cannot be read; it counts how often the test set was opened, so mend it by hand first")
 
 
+def finish_opening(sweep: Path) -> None:
+    """Mark the last opening as gone through to its end, so that it need not be repeated."""
+    with exclusive(sweep):
+        value = read_openings(sweep)
+        value["openings"][-1]["finished"] = True
+        write_atomically(sweep / TEST_EVAL, json.dumps(value, indent=1))
+
+
 def append_opening(sweep: Path, key: Literal["openings", "evaluations"], entry: dict[str, Any]) -> int:
     """Append an entry and return how many openings there are; safe against a second process."""
     with exclusive(sweep):  # the folder itself is the lock, so that no file is left behind

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 
+FAILED = "failed"
+"""What a measurement that could not be made holds: why."""
+
+
 @dataclass(frozen=True)
 class Setting:
     """What a study is made for. `modalities` in training order; `kinds` by modality (`audio`, `image`, ...); `metrics` that
@@ -98,11 +102,12 @@ class Trained:
 
 @dataclass(frozen=True)
 class Searched:
-    """What a search has come to: so many finished and failed trials, the winner's values, its validation accuracy, and that
-    of the paper's configuration before any search (None where that has not finished)."""
+    """What a search has come to: so many finished and failed trials, the winner's trial and values, its validation accuracy,
+    and that of the paper's configuration before any search (None where that has not finished)."""
 
     trials: int
     failed: int
+    trial: int
     winner: Mapping[str, Any]
     score: float
     paper: float | None
@@ -119,10 +124,18 @@ class Found:
     """Arm -> metric -> seed -> test score, of searches whose winners were scored on the test split."""
     searches: Mapping[str, Searched] = field(default_factory=dict)
     """By arm, where a search has a winner."""
+    failed: Mapping[str, int] = field(default_factory=dict)
+    """By arm, how many trainings have failed, where any has."""
+    openings: int = 0
+    """How often the study has opened the test set."""
 
     def measured(self, arm: str) -> dict[int, Mapping[str, Any]]:
-        """Seed -> what was measured of an arm of one configuration."""
-        return {each.seed: each.measured for each in self.trainings.get(arm, ()) if each.measured is not None}
+        """Seed -> what was measured of an arm of one configuration, where that could be."""
+        return {
+            each.seed: each.measured
+            for each in self.trainings.get(arm, ())
+            if each.measured is not None and FAILED not in each.measured
+        }
 
     def of(self, arm: str, wanted: Mapping[str, Any], metric: str = "val/acc") -> dict[int, float]:
         """Seed -> score of the trainings of an arm that have these values."""
@@ -188,6 +201,8 @@ class Outcome:
     tables: Sequence[Table] = ()
     figures: Sequence[Drawn] = ()
     claims: Sequence[Claim] = ()
+    tested: bool = False
+    """Whether its scores are of the test split."""
 
 
 @dataclass(frozen=True)

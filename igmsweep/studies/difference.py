@@ -28,7 +28,10 @@ class Difference:
 
     @property
     def sign(self) -> int:
-        """1 where the interval lies above 0, -1 below, 0 where it holds 0."""
+        """1 where the interval lies above 0, -1 below, 0 where it holds 0 or has no width: scores move in steps of a sample, so
+        that a few equal differences are chance and no certainty."""
+        if self.high - self.low <= 1e-9 * abs(self.mean):
+            return 0
         return 1 if self.low > 0 else -1 if self.high < 0 else 0
 
     @property

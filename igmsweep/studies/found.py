@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from igmsweep.record.folder import SweepFolder, is_sweep
 from igmsweep.record.json_files import read_object
@@ -25,15 +26,19 @@ def read_found(folder: Path, study: Study, setting: Setting) -> Found:
     trainings: dict[str, list[Trained]] = {}
     searches: dict[str, Searched] = {}
     tests = {}
+    failed: dict[str, int] = {}
     for arm in study.arms(setting):
         place = folder / arm.name
         rows = list(SweepFolder.read(place).rows.values()) if is_sweep(place) else []
+        failures = sum(row.failed for row in rows)
+        if failures:
+            failed[arm.name] = failures
         if arm.searched:
-            searched = searched_of(rows)
-            if searched is not None:
-                searches[arm.name] = searched
+            search = searched_of(rows)
+            if search is not None:
+                searches[arm.name] = search
+                tests[arm.name] = scored_on_test(place, search.trial)
             rows = fresh(rows)
-            tests[arm.name] = tested(place)
         trainings[arm.name] = sorted(
             (
                 Trained(
@@ -49,7 +54,8 @@ def read_found(folder: Path, study: Study, setting: Setting) -> Found:
             ),
             key=lambda each: each.seed,
         )
-    return Found(setting, trainings, tests, searches)
+    openings = read_openings(folder)["count"] if folder.is_dir() else 0
+    return Found(setting, trainings, tests, searches, failed, openings)
 
 
 def searched_of(rows: Sequence[TrialRow]) -> Searched | None:
@@ -61,7 +67,7 @@ def searched_of(rows: Sequence[TrialRow]) -> Searched | None:
         return None
     failed = sum(row.state is State.FAILED for row in rows if not row.is_repeat)
     paper = next((scores[row.trial] for row in rows if row.source == "enqueue:paper" and row.trial in scores), None)
-    return Searched(len(scores), failed, every[winner[0]].params, scores[winner[0]], paper)
+    return Searched(len(scores), failed, winner[0], every[winner[0]].params, scores[winner[0]], paper)
 
 
 def fresh(rows: Sequence[TrialRow]) -> list[TrialRow]:
@@ -70,13 +76,27 @@ def fresh(rows: Sequence[TrialRow]) -> list[TrialRow]:
     return [row for row in rows if winner and row.repeat_of == winner[0]]
 
 
-def tested(place: Path) -> dict[str, dict[int, float]]:
-    """Metric -> seed -> test score of a search's winner, by its latest evaluation; empty where there is none."""
-    evaluations = read_openings(place)["evaluations"]
-    if not evaluations:
-        return {}
-    winner = evaluations[-1]["candidates"][0]
-    return {name: dict(zip(winner["seeds"], scores, strict=True)) for name, scores in winner["per_seed"].items()}
+def scored_on_test(place: Path, trial: int) -> dict[str, dict[int, float]]:
+    """Metric -> seed -> test score of a trial's configuration, by the latest evaluation of it that trained on the training
+    split alone, as all that are compared must; empty where there is none."""
+    for evaluation in reversed(read_openings(place)["evaluations"]):
+        winner = evaluation["candidates"][0]
+        if winner["trial"] == trial and evaluation["train_on"] == "train":
+            return {
+                name: dict(zip(winner["seeds"], scores, strict=True)) for name, scores in winner["per_seed"].items()
+            }
+    return {}
+
+
+def ended(told: Mapping[str, Any]) -> int:
+    """How many trainings of a sweep have ended, by its status."""
+    return sum(count for state, count in told["counts"].items() if state in FINISHED)
+
+
+def unfinished(places: Sequence[Path]) -> list[str]:
+    """The names of sweeps that have trainings left."""
+    every = {place.name: sweep_status(place) for place in places}
+    return [name for name, told in every.items() if ended(told) < told["wanted"]]
 
 
 def status(folder: Path) -> list[str]:
@@ -95,7 +115,7 @@ def status(folder: Path) -> list[str]:
         return [*lines, f"`igmsweep study resume {place}` goes on"]
     for arm in sorted(path for path in place.iterdir() if is_sweep(path)):
         found = sweep_status(arm)
-        finished = sum(count for state, count in found["counts"].items() if state in FINISHED)
+        finished = ended(found)
         done, wanted = done + finished, wanted + found["wanted"]
         failed = found["counts"].get("failed", 0)
         lines.append(

@@ -17,7 +17,7 @@ from igmsweep.analysis.page import render, write_page
 from igmsweep.analysis.panels import Panel
 from igmsweep.analysis.paper import write_figures
 from igmsweep.disk import write_atomically
-from igmsweep.studies.base import Found, Outcome, Study, Table
+from igmsweep.studies.base import FAILED, Found, Outcome, Study, Table
 
 SIGNS = {"✓": r"$\checkmark$", "–": "--"}
 """Cells of one sign, for LaTeX."""
@@ -55,23 +55,40 @@ def write_study(
         "study.html.j2",
         panels,
         study=study,
-        data=found.setting.data,
         tables=shown,
         claims=outcome.claims,
-        tested=any(found.tests.values()),
+        data=label_of(found.setting.data),
+        openings=found.openings,
+        scored=[name for name, scores in found.tests.items() if scores],
+        tested=outcome.tested,
         trained=sum(len(each) for each in found.trainings.values()),
         arms={name: len(each) for name, each in found.trainings.items()},
+        failed=found.failed,
+        unmeasured=unmeasured(found),
     )
     return write_page(folder / "study.html", page)
+
+
+def label_of(data: str) -> str:
+    """A data set's name; of a file, its own and its folder's."""
+    path = Path(data.split(":")[0])
+    return f"{path.resolve().parent.name}/{path.name}" if path.suffix else data
+
+
+def unmeasured(found: Found) -> int:
+    """How many trainings could not be measured."""
+    return sum(FAILED in (each.measured or {}) for every in found.trainings.values() for each in every)
 
 
 def told(study: Study, outcome: Outcome, found: Found) -> dict[str, Any]:
     """What a study shows, as plain data: claims with their differences, tables with every seed's score."""
     return {
         "study": study.name,
-        "data": found.setting.data,
-        "tested": any(found.tests.values()),
+        "data": label_of(found.setting.data),
+        "tested": outcome.tested,
         "trainings": {arm: len(each) for arm, each in found.trainings.items()},
+        "failed": dict(found.failed),
+        "unmeasured": unmeasured(found),
         "claims": [
             {"claim": claim.paper, "verdict": claim.verdict, "equal": claim.equal}
             | ({} if claim.difference is None else dataclasses.asdict(claim.difference))
@@ -97,7 +114,7 @@ def write_paper(
     page = render(
         "paper.html.j2",
         [],
-        data=data,
+        data=label_of(data),
         claims=claims,
         studies=pages,
         verdicts=dict(verdicts.most_common()),

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from igmsweep import methods
+from igmsweep.config import TrainConfig
+from igmsweep.data import load_test
 from igmsweep.disk import write_atomically
 from igmsweep.errors import Diverged, NothingCompleted, UserError, nearest
-from igmsweep.evaluate import evaluate
+from igmsweep.evaluate import evaluate, first_fresh_seed
+from igmsweep.frame import read_sweep
 from igmsweep.lines import BARE, CLOSING
 from igmsweep.plugin import Trust
+from igmsweep.record.failures import one_line
 from igmsweep.record.json_files import plain
-from igmsweep.record.openings import append_opening
+from igmsweep.record.openings import append_opening, finish_opening, read_openings
 from igmsweep.record.stamps import now
 from igmsweep.record.wording import duration
 from igmsweep.studies import get
-from igmsweep.studies.base import Arm, Found, Outcome, Setting, Study
-from igmsweep.studies.found import read_found, tested
+from igmsweep.studies.base import FAILED, Arm, Found, Outcome, Setting, Study
+from igmsweep.studies.found import read_found, unfinished
 from igmsweep.studies.render import write_study
 from igmsweep.studies.request import StudyRequest, remember, setting_of
 from igmsweep.sweep import SweepRequest, run_sweeps
@@ -55,6 +61,8 @@ def run_study(request: StudyRequest) -> Made:
     requests = [arm_request(request, study, arm) for arm in arms]
     remember(request)
     started, before = time.monotonic(), None
+    budget = request.options.get("time_budget_s")
+    deadline = None if budget is None else started + budget
 
     def progress(sweeps: Sequence[Controller]) -> None:
         nonlocal before
@@ -66,9 +74,10 @@ def run_study(request: StudyRequest) -> Made:
     results = run_sweeps(requests, progress)
     interrupted = next((each.interrupted for each in results if each.interrupted), 0)
     if study.measure is not None and not interrupted:
-        _measure(study, read_found(request.folder, study, setting), Trust(data=request.data))
+        _measure(study, read_found(request.folder, study, setting), Trust(data=request.data), deadline)
+    closed = None
     if request.confirm_test and not interrupted:
-        _open_test(request, study, arms, request.trainings(study))
+        closed = _open_test(request, arms, setting, study)
     found = read_found(request.folder, study, setting)
     outcome = study.outcome(found)
     page = write_study(request.folder, study, outcome, found)
@@ -76,6 +85,8 @@ def run_study(request: StudyRequest) -> Made:
     logger.log(CLOSING, f"{study.name}: {trained} trainings in {duration(time.monotonic() - started)}: {page}")
     if trained == 0 and not interrupted:
         raise NothingCompleted(f"{request.folder}: no training has completed; {page} says what there is")
+    if closed is not None:
+        raise closed
     return Made(page, outcome, interrupted)
 
 
@@ -170,29 +181,103 @@ def check_methods(wanted: Sequence[str], known: Sequence[str]) -> None:
             raise UserError(f"--methods: found '{name}', expected some of {', '.join(known)}{nearest(name, known)}")
 
 
-def _open_test(request: StudyRequest, study: Study, arms: Sequence[Arm], seeds: int) -> None:
-    """Score the winners of searches on the test split: one opening for all arms that have not been scored so yet."""
-    places = [request.folder / arm.name for arm in arms if arm.searched]
-    waiting = [place for place in places if len(next(iter(tested(place).values()), {})) < seeds]
+def _open_test(request: StudyRequest, arms: Sequence[Arm], setting: Setting, study: Study) -> UserError | None:
+    """Score the winners of searches on the test split with the same seeds: one opening for all arms not scored so yet.
+
+    A search that is not finished keeps it shut, one without a winner is left out; both are said. Returned is what kept the
+    test split's files from being read.
+    """
+    places = {arm.name: request.folder / arm.name for arm in arms if arm.searched}
+    if not places:
+        return None
+    left = unfinished(list(places.values()))
+    if left:
+        logger.warning("%s: the test set stays closed, as these are not finished: %s", study.name, ", ".join(left))
+        return None
+    found = read_found(request.folder, study, setting)
+    for name in places.keys() - found.searches.keys():
+        logger.warning("%s: %s has no winner to score on the test set", study.name, name)
+    if not found.searches:
+        return None
+    first = max(first_fresh_seed(read_sweep(places[name])) for name in found.searches)
+    wanted = set(range(first, first + request.trainings(study)))
+    tried = [each for each in read_openings(request.folder)["openings"] if each.get("finished")]
+    asked = {"first_seed": first, "seeds": len(wanted)}
+    waiting = {
+        name: search.trial
+        for name, search in found.searches.items()
+        if not any(each["arms"].get(name) == search.trial and asked.items() <= each.items() for each in tried)
+        and not wanted <= set(next(iter(found.tests.get(name, {}).values()), {}))
+    }
     if not waiting:
-        return
-    count = append_opening(request.folder, "openings", {"time": now(), "arms": [place.name for place in waiting]})
+        return None
+    some = read_sweep(places[next(iter(waiting))])
+    try:  # where its files are missing, nothing is opened or counted
+        load_test(TrainConfig(**some.spec["base_config"]).data)
+    except UserError as error:
+        return error
+    count = append_opening(request.folder, "openings", {"time": now(), "arms": waiting, **asked})
     logger.warning(
         f"{study.name}: the test set is being opened for {len(waiting)} arms together, time {count} for this study"
     )
-    local = bool(request.options.get("local"))
-    for place in waiting:
-        evaluate(place, True, seeds, local, train_on="train", winner_only=True, trust=Trust(data=request.data))
+    options = request.options
+    gpus = options.get("gpus_per_trial")
+    for name, trial in waiting.items():
+        try:
+            evaluate(
+                places[name],
+                True,
+                len(wanted),
+                bool(options.get("local")),
+                options.get("address"),
+                options.get("cpus_per_trial") or 1.0,
+                None if gpus == "auto" else gpus,
+                train_on="train",
+                winner_only=True,
+                trust=Trust(data=request.data),
+                trial=trial,
+                first_seed=first,
+                max_concurrent=options.get("max_concurrent"),
+            )
+        except UserError as error:
+            logger.warning("%s: %s", study.name, error)
+    finish_opening(request.folder)
+    return None
 
 
-def _measure(study: Study, found: Found, trust: Trust) -> None:
-    """Measure every training that has not been measured, and keep what is found in its folder."""
+def _measure(study: Study, found: Found, trust: Trust, deadline: float | None) -> None:
+    """Measure every training that has not been measured, and keep what is found, or why nothing was, in its folder."""
     assert study.measure is not None
     waiting = [each for every in found.trainings.values() for each in every if each.measured is None]
     started = time.monotonic()
     for number, each in enumerate(waiting, 1):
-        told = study.measure(each.folder, trust)
+        if deadline is not None and time.monotonic() > deadline:
+            logger.warning(
+                "%s: the time budget is over; %d trainings are not measured yet", study.name, len(waiting) - number + 1
+            )
+            return
+        try:
+            told = study.measure(each.folder, trust)
+            reason = "not all of it is finite" if holes(told) else None
+        except (
+            UserError,
+            RuntimeError,
+            ValueError,
+        ) as error:  # out of memory and unsupported operators are RuntimeErrors
+            told, reason = {}, one_line(error)
+        if reason is not None:
+            logger.warning("%s: %s could not be measured: %s", study.name, each.folder, reason)
+            told = {FAILED: reason}
         write_atomically(each.folder / f"{study.name}.json", json.dumps(plain(told), separators=(",", ":")))
         left = (time.monotonic() - started) / number * (len(waiting) - number)
         line = f"{study.name}: {number} of {len(waiting)} trainings measured, about {duration(left)} left"
         logger.info(line, extra=BARE)
+
+
+def holes(told: Any) -> bool:
+    """Whether something measured holds a number that is not finite."""
+    if isinstance(told, Mapping):
+        return any(map(holes, told.values()))
+    if isinstance(told, list | tuple):
+        return any(map(holes, told))
+    return isinstance(told, float) and not math.isfinite(told)

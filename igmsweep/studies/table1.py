@@ -78,7 +78,8 @@ def arms(setting: Setting) -> Sequence[Arm]:
 
 
 def outcome(found: Found) -> Outcome:
-    where = "test" if any(found.tests.values()) else "val"
+    # of some arms alone, test scores say nothing beside the others' validation scores
+    where = "test" if found.searches and all(found.tests.get(arm) for arm in found.searches) else "val"
     second, called = found.setting.second
     metrics = ["acc", second, *(f"{name}/acc" for name in found.setting.modalities)]
     rows: list[list[str | Mapping[int, float]]] = []
@@ -100,12 +101,12 @@ def outcome(found: Found) -> Outcome:
         "Test scores of the winners by validation, trained again on the training split with fresh seeds."
         if where == "test"
         else "Validation scores of fresh seeds of the winners, which were chosen on the same samples: too high by the luck of "
-        "that choice. --confirm-test opens the test set, once for all."
+        "that choice. --confirm-test opens the test set for all arms that are not scored on it yet."
     )
     heads = ["method", "accuracy", called, *found.setting.modalities]
     known = paper if any(cell for row in paper for cell in row) else None
     table = Table("table1", "All methods under one budget", heads, rows, note, known)
-    return Outcome([table, against_joint(found, accuracy), winners(found)], [], claims)
+    return Outcome([table, against_joint(found, accuracy), winners(found)], [], claims, where == "test")
 
 
 def against_joint(found: Found, accuracy: Mapping[str, Mapping[int, float]]) -> Table:

@@ -73,7 +73,8 @@ class Controller:
         self._stop_code = 0
         self._open: dict[int, _Attempt] = {}
         self._again: list[_Attempt] = []
-        self._repeats = Repeats(space.metric, space.mode, settings.repeat_top, settings.seeds, base.seed)
+        everyone = settings.repeat_top >= proposer.limit
+        self._repeats = Repeats(space.metric, space.mode, settings.repeat_top, settings.seeds, base.seed, everyone)
         self._checkpoints = Checkpoints(folder, settings.keep_checkpoints)
 
     @property

@@ -11,17 +11,23 @@ from igmsweep.record.rows import TrialRow
 
 @dataclass(frozen=True)
 class Repeats:
-    """What is to be repeated: `seeds` trainings in all of each of the `top` configurations, from `seed` on."""
+    """What is to be repeated: `seeds` trainings in all of each of the `top` configurations, from `seed` on.
+
+    Where `every` configuration is to be repeated, so is one whose first training failed: another seed may not."""
 
     metric: str
     mode: str
     top: int
     seeds: int
     seed: int
+    every: bool = False
 
     def best(self, rows: Mapping[int, TrialRow]) -> list[int]:
         """The trials whose configurations are repeated, best first."""
-        return to_repeat(rows, self.metric, self.mode, self.top)
+        found = to_repeat(rows, self.metric, self.mode, self.top)
+        if self.every:
+            found += [row.trial for row in rows.values() if row.failed and not row.is_repeat and not row.is_duplicate]
+        return found
 
     def missing(self, rows: Mapping[int, TrialRow]) -> tuple[TrialRow, int] | None:
         """A configuration and a seed that it has not been trained with, or None."""

@@ -20,7 +20,7 @@ from igmsweep.record.states import State
 from igmsweep.studies import fig4, paper, table1
 from igmsweep.studies.base import Arm, Claim, Found, Outcome, Setting, Table, Trained, every
 from igmsweep.studies.difference import Difference, difference
-from igmsweep.studies.found import fresh, read_found, status
+from igmsweep.studies.found import fresh, read_found, scored_on_test, status
 from igmsweep.studies.render import cell_text, heads, row_text, to_csv, to_latex, to_markdown
 from igmsweep.studies.request import StudyRequest, resumed, setting_of
 from igmsweep.studies.run import Made, arm_request, check_overrides, dry, run_study
@@ -90,6 +90,9 @@ def test_a_difference_is_paired_by_seed_with_its_t_interval() -> None:
     assert found == Difference("a", "b", pytest.approx(mean), pytest.approx(mean - half), pytest.approx(mean + half), 3)
     assert found.sign == 0 and found.words == "a − b: +13.3 points [-1.0, +27.7], 3 seeds: not told apart"
     assert difference("a", {0: 0.5}, "b", {0: 0.4}) is None
+    # two equal differences: scores move in steps of a sample
+    equal = difference("a", {0: 0.51, 1: 0.61}, "b", {0: 0.5, 1: 0.6})
+    assert equal.sign == 0 and equal.words.endswith("not told apart")
     assert Claim("x", Difference("a", "b", -1, -2, -0.5, 3)).verdict == "the other way round"
 
 
@@ -141,13 +144,13 @@ def test_table_3_names_stages_and_asks_whose_t_matters(tmp_path: Path) -> None:
     trainings = {
         "igm": runs("igm", [[0.5, 0.6, 0.7, 0.8], [0.5, 0.6, 0.7, 0.81]]),
         "without-audio": runs("a", [[0.5, 0.6, 0.7, 0.70], [0.5, 0.6, 0.7, 0.71]]),
-        "without-video": runs("v", [[0.5, 0.6, 0.7, 0.75], [0.5, 0.6, 0.7, 0.76]]),
+        "without-video": runs("v", [[0.5, 0.6, 0.7, 0.752], [0.5, 0.6, 0.7, 0.758]]),
     }
     setting = Setting("cremad", ("audio", "video"), {"audio": "audio", "video": "video"})
     outcome = studies.get("table3").outcome(Found(setting, trainings))
     (table,) = outcome.tables
     assert table.heads == ["", "1: audio", "1: video", "2: audio", "2: video"]
-    assert [row[4] for row in table.rows] == [{0: 0.8, 1: 0.81}, {0: 0.70, 1: 0.71}, {0: 0.75, 1: 0.76}]
+    assert [row[4] for row in table.rows] == [{0: 0.8, 1: 0.81}, {0: 0.70, 1: 0.71}, {0: 0.752, 1: 0.758}]
     assert row_text(table, 1)[-1] == "74.82"  # w/o a-GM of the paper
     last = outcome.claims[-1]
     assert "dominant modality (audio)" in last.paper and last.verdict == "seen"
@@ -158,7 +161,7 @@ def test_a_claim_that_two_things_are_alike_can_only_be_contradicted() -> None:
     wide, clear = Difference("a", "b", 0.01, -0.02, 0.04, 3), Difference("a", "b", 0.2, 0.1, 0.3, 3)
     assert Claim("alike", wide, equal=True).verdict == "nothing against it"
     assert Claim("alike", clear, equal=True).verdict == "not so" and Claim("better", clear).verdict == "seen"
-    runs = [run for rho, scores in ((1e-10, [0.8, 0.81]), (0.5, [0.1, 0.11])) for run in trained(
+    runs = [run for rho, scores in ((1e-10, [0.8, 0.81]), (0.5, [0.1, 0.115])) for run in trained(
         {"method.rho.m0": rho, "method.rho.m1": rho}, scores, **{"sam/moved": 0.5, "val/map": 0.6})]  # fmt: skip
     found = studies.get("fig3").outcome(Found(TWO, {"rho": runs}))
     verdicts = {claim.paper: claim.verdict for claim in found.claims}
@@ -263,7 +266,8 @@ def test_table_1_tunes_on_validation_and_opens_the_test_once_for_all_arms(
     found = read_found(request.folder, study, setting)
     assert {arm: [each.values for each in every] for arm, every in found.trainings.items()} == chosen
     assert all(len(found.tests[arm]["acc"]) == 2 for arm in request.methods)
-    assert "once for all arms" in page.read_text()
+    assert "opened once</b> by this study, for joint, joint-unimodal, igm-without-sam" in page.read_text()
+    assert len({tuple(scores["acc"]) for scores in found.tests.values()}) == 1  # the same seeds, so that they pair
     run_study(replace(request, confirm_test=True))  # all are scored: it stays closed
     told = json.loads((request.folder / "test_eval.json").read_text())
     assert told["count"] == 1 and set(told["openings"][0]["arms"]) == {*request.methods, "joint-unimodal"}
@@ -277,6 +281,9 @@ def test_table_1_tunes_on_validation_and_opens_the_test_once_for_all_arms(
     assert search.rows[2][1] == gap.numbers and search.rows[0][-1] == "1.0" and search.rows[0][4] == "2"
     best = max(float(row.metrics["val/acc"]) for row in searched(request.folder / "joint"))
     assert search.rows[0][2] == f"{100 * best:.1f}" and "learning rate m0" in winners.rows[0][1]
+    more = replace(request, confirm_test=True, trials=3, options={"local": True, "time_budget_s": 1e-3})
+    run_study(more)  # a search that is not finished opens nothing, and the winner may still change
+    assert json.loads((request.folder / "test_eval.json").read_text())["count"] == 1
     with pytest.raises(UserError, match=r"--methods: found 'agn', expected some of .*did you mean 'agm'"):
         run_study(replace(request, methods=("agn",)))
 
@@ -320,6 +327,55 @@ def test_a_poisoned_test_split_changes_no_choice_of_a_study_that_opens_it(tmp_pa
 def searched(folder: Path) -> list[TrialRow]:
     """A search's own trials, without its repeats."""
     return [row for row in SweepFolder.read(folder).rows.values() if not row.is_repeat]
+
+
+def test_scores_of_another_trial_or_of_other_training_data_are_not_the_winners(tmp_path: Path) -> None:
+    def entry(trial: int, train_on: str, score: float) -> dict:
+        candidate = {"trial": trial, "seeds": [3, 4], "per_seed": {"acc": [score, score]}}
+        return {"train_on": train_on, "candidates": [candidate]}
+
+    told = {"schema": 1, "count": 3, "openings": [{}, {}, {}]}
+    every = [entry(7, "train", 0.5), entry(8, "train", 0.6), entry(7, "all", 0.9)]
+    (tmp_path / "test_eval.json").write_text(json.dumps({**told, "evaluations": every}))
+    assert scored_on_test(tmp_path, 7) == {"acc": {3: 0.5, 4: 0.5}} and scored_on_test(tmp_path, 8) == {
+        "acc": {3: 0.6, 4: 0.6}
+    }
+    assert scored_on_test(tmp_path, 1) == {}
+
+
+def test_what_cannot_be_measured_is_said_and_stops_nothing(
+    tmp_path: Path, small_avdigits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "TRAINABLE", f"{Path(__file__).parents[1] / 'trainables.py'}:cycles")
+    places = {"data.root": str(small_avdigits), "data.cache": str(tmp_path / "cache")}
+    request = StudyRequest("fig4", "avdigits", 2, out=tmp_path, overrides=places, options={"local": True})
+    calls = []
+
+    def measure(folder: Path, trust: object) -> dict:
+        calls.append(folder)
+        if folder.parent.parent.name == "igm":
+            raise RuntimeError("derivative is not implemented")
+        return {"eigenvalue": float("nan")}
+
+    monkeypatch.setitem(studies.get("fig4").__dict__, "measure", measure)
+    made = run_study(request)
+    assert all(claim.verdict == "no data yet" for claim in made.outcome.claims)
+    assert "4 trainings could not be measured" in made.page.read_text()  # MLA's have failed: this trainable wants a tau
+    told = json.loads((request.folder / "igm" / "trials" / "00000" / "fig4.json").read_text())
+    assert told == {"failed": "RuntimeError: derivative is not implemented"}
+    run_study(request)
+    assert len(calls) == 4  # what has failed is not tried again
+
+
+def test_failed_trainings_are_on_the_page_and_other_seeds_are_trained(
+    tmp_path: Path, small_avdigits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "TRAINABLE", f"{Path(__file__).parents[1] / 'trainables.py'}:failing_at_first")
+    places = {"data.root": str(small_avdigits), "data.cache": str(tmp_path / "cache")}
+    made = run_study(StudyRequest("table2", "avdigits", 3, out=tmp_path, overrides=places, options={"local": True}))
+    assert [len(row[-1]) for row in made.outcome.tables[0].rows] == [2, 3, 2, 3]
+    assert "Trainings failed: sam-gm 2" in made.page.read_text()
+    assert json.loads(made.page.with_name("study.json").read_text())["failed"] == {"sam-gm": 2}
 
 
 def test_the_whole_paper_is_its_studies_and_one_table_of_claims(
