@@ -154,3 +154,8 @@ def failing_at_first(config: Any, report: Any = None, resume: Path | None = None
     if config.seed == 0 and not config.get("method.sam"):
         raise Diverged("the training loss became nan in epoch 1")
     return cycles(config, report, resume)
+
+
+def broken_without_gm(config: Any, report: Any = None, resume: Path | None = None, **_: Any) -> TrainResult:
+    """As `cycles`, but without the gradient modification nothing can be trained."""
+    return cycles(config, report, resume) if config.get("method.gm") else broken(config)

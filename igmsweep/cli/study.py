@@ -32,7 +32,9 @@ def study(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
     out: Annotated[Path, typer.Option(help="Where studies are kept.")] = Path("results"),
-    trials: Annotated[int, typer.Option(min=1, help="Trials of each search, in a study that searches.")] = 16,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Trials of each search, in a study that searches; default: 16.")
+    ] = None,
     methods: Annotated[str, typer.Option(help="Comma-separated: the methods that a study of many is cut to.")] = "",
     confirm_test: Annotated[
         bool, typer.Option("--confirm-test", help="Open the test set in the end, once for all arms; it is counted.")
@@ -60,10 +62,17 @@ def study(
             raise UserError(f"study {name}: found no folder; expected a study's, such as results/table2-avdigits")
         if name == "status":
             typer.echo("\n".join(status(Path(dataset))))
-        else:
-            from igmsweep.studies.request import resumed
+            return
+        from igmsweep.studies.request import resumed
 
-            _run(resumed(Path(dataset), seeds, given(options), trust))
+        fixed = {"--seed": seed, "--methods": methods, "--set": set_}
+        told = [option for option, value in fixed.items() if value]
+        if told:
+            raise UserError(
+                f"study resume: {told[0]} stays as it was; run `igmsweep study NAME DATA` with another --out"
+            )
+        again = resumed(Path(dataset), seeds, given(options), trust, trials, root, confirm_test)
+        _dry(again) if dry_run else _run(again)
         return
     if dataset is None:
         raise UserError(
@@ -76,21 +85,26 @@ def study(
     if root is not None:
         overrides["data.root"] = str(root.resolve())
     chosen = tuple(part.strip() for part in methods.split(",") if part.strip())
-    request = StudyRequest(name, dataset, seeds, seed, out, overrides, given(options), trials, chosen, confirm_test)
-    if dry_run:
-        from igmsweep.studies.paper import divided
-        from igmsweep.studies.run import dry
+    request = StudyRequest(
+        name, dataset, seeds, seed, out, overrides, given(options), trials or 16, chosen, confirm_test
+    )
+    _dry(request) if dry_run else _run(request)
 
-        parts = divided(request)[0] if name == "paper" else [request]
-        typer.echo("\n".join(line for part in parts for line in dry(part)))
-        return
-    _run(request)
+
+def _dry(request: StudyRequest) -> None:
+    from igmsweep.studies.paper import divided
+    from igmsweep.studies.request import PAPER
+    from igmsweep.studies.run import dry
+
+    parts = divided(request)[0] if request.name == PAPER else [request]
+    typer.echo("\n".join(line for part in parts for line in dry(part)))
 
 
 def _run(request: StudyRequest) -> None:
     from igmsweep.studies.paper import run_paper
+    from igmsweep.studies.request import PAPER
     from igmsweep.studies.run import run_study
 
-    made = run_paper(request) if request.name == "paper" else run_study(request)
+    made = run_paper(request) if request.name == PAPER else run_study(request)
     if made.interrupted:
         raise typer.Exit(made.interrupted)

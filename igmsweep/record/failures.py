@@ -81,6 +81,10 @@ class SweepFailed(UserError):
     exit_code = 1
 
 
+class TrialsFail(SweepFailed):
+    """The first trials of a sweep all failed by a bug, or for want of data."""
+
+
 def classify(error: BaseException) -> FailureClass:
     """`nan`, `oom`, `data`, `timeout`, `disk` or `bug`; who sees a worker or a node die says so itself."""
     if isinstance(error, Diverged):

@@ -13,8 +13,9 @@ from igmsweep.errors import UserError
 from igmsweep.lines import CLOSING
 from igmsweep.studies import get, names
 from igmsweep.studies.base import Arm, Claim, Outcome
+from igmsweep.studies.found import read_found
 from igmsweep.studies.render import write_paper
-from igmsweep.studies.request import StudyRequest, remember, setting_of
+from igmsweep.studies.request import StudyRequest, check_remembered, remember, setting_of
 from igmsweep.studies.run import Made, check_methods, check_overrides, has, run_study, words_of
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ def run_paper(request: StudyRequest) -> Made:
         UserError, ResourceError: none of them could be made; the reason of the first.
     """
     parts, left_out = divided(request)
+    check_remembered(request)
     remember(request)
     started, outcomes, interrupted = time.monotonic(), dict[str, Outcome](), 0
     budget = request.options.get(BUDGET)
@@ -54,6 +56,12 @@ def run_paper(request: StudyRequest) -> Made:
         interrupted = made.interrupted
         if interrupted:
             break
+    for part in parts:  # what an earlier call has made, where this one did not get there
+        if part.name not in outcomes:
+            study = get(part.name)
+            found = read_found(part.folder, study, setting_of(part.data, part.methods))
+            if any(found.trainings.values()):
+                outcomes[part.name] = study.outcome(found)
     if first is not None and not outcomes:
         raise first
     write_atomically(request.folder / "claims.md", "\n".join(claims_of(outcomes, left_out)) + "\n")

@@ -16,6 +16,8 @@ from igmsweep.plugin import Trust
 from igmsweep.studies.base import Setting, Study
 
 STUDY_FILE = "study.yaml"
+PLACES = ("data.root", "data.cache", "device")
+"""Settings that may change between two runs of a study."""
 PAPER = "paper"
 """All studies, one after the other."""
 
@@ -46,6 +48,12 @@ class StudyRequest:
     methods: tuple[str, ...] = ()
     confirm_test: bool = False
 
+    def __post_init__(self) -> None:
+        """A file is named in full: the study may be gone on with from elsewhere."""
+        name, colon, attribute = self.data.partition(":")
+        if Path(name).suffix:
+            object.__setattr__(self, "data", str(Path(name).expanduser().resolve()) + colon + attribute)
+
     def trainings(self, study: Study) -> int:
         """Of each configuration: what was asked for, or the study's own number."""
         return study.seeds if self.seeds is None else self.seeds
@@ -64,29 +72,40 @@ def setting_of(data: str, methods: tuple[str, ...] = ()) -> Setting:
     return Setting(data, tuple(kinds), kinds, tuple(dataset.metrics), methods, options)
 
 
-def remember(request: StudyRequest) -> None:
-    """Write down what the study is, so that `resumed` finds it; what may change, such as the seeds, is written anew.
-
-    Raises:
-        UserError: the folder is of a study of another kind.
-    """
-    fixed = {"study": request.name, "data": request.data, "seed": request.seed, "overrides": dict(request.overrides)}
+def check_remembered(request: StudyRequest) -> None:
+    """Raise UserError where a study's folder is of one of another kind; where data and cache lie may change."""
     path = request.folder / STUDY_FILE
-    if path.is_file():
-        before = remembered(request.folder)
-        for key, value in fixed.items():
-            if before.get(key) != value:
-                raise UserError(f"{path}: was made with {key} {before.get(key)}, now {value}; choose another --out")
+    if not path.is_file():
+        return
+    before, now = remembered(request.folder), _fixed(request)
+    for key in now:
+        old, new = (_without_places(each[key]) if key == "overrides" else each[key] for each in (before, now))
+        if old != new:
+            raise UserError(f"{path}: was made with {key} {old}, now {new}; choose another --out")
+
+
+def remember(request: StudyRequest) -> None:
+    """Write down what the study is, so that `resumed` finds it; what may change, such as the seeds, is written anew."""
+    path = request.folder / STUDY_FILE
     request.folder.mkdir(parents=True, exist_ok=True)
     kept = {name: value for name, value in request.options.items() if name not in ("time_budget_s", "address")}
     told = {
-        **fixed,
+        **_fixed(request),
         "seeds": request.seeds,
         "options": kept,
         "trials": request.trials,
         "methods": list(request.methods),
     }
     write_atomically(path, yaml.safe_dump(told, sort_keys=False))
+
+
+def _fixed(request: StudyRequest) -> dict[str, Any]:
+    """What makes a study another one."""
+    return {"study": request.name, "data": request.data, "seed": request.seed, "overrides": dict(request.overrides)}
+
+
+def _without_places(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    return {path: value for path, value in overrides.items() if path not in PLACES}
 
 
 def remembered(folder: Path) -> dict[str, Any]:
@@ -104,12 +123,18 @@ def remembered(folder: Path) -> dict[str, Any]:
 
 
 def resumed(
-    folder: Path, seeds: int | None = None, options: Mapping[str, Any] | None = None, trust: bool = False
+    folder: Path,
+    seeds: int | None = None,
+    options: Mapping[str, Any] | None = None,
+    trust: bool = False,
+    trials: int | None = None,
+    root: Path | None = None,
+    confirm_test: bool = False,
 ) -> StudyRequest:
     """The request that a study's folder was made by, to go on with it.
 
     Args:
-        seeds, options: in place of those of the last time.
+        seeds, options, trials, root: in place of those of the last time.
         trust: whether a Python file may be run that the folder names as its data set.
 
     Raises:
@@ -124,10 +149,11 @@ def resumed(
         told["seeds"] if seeds is None else seeds,
         int(told["seed"]),
         place.parent,
-        dict(told["overrides"]),
+        {**told["overrides"], **({} if root is None else {"data.root": str(root.resolve())})},
         {**dict(told["options"]), **(options or {})},
-        int(told.get("trials", 16)),
+        int(told.get("trials", 16)) if trials is None else trials,
         tuple(told.get("methods", ())),
+        confirm_test,
     )
     if request.folder != place:
         raise UserError(f"{place}: is named otherwise than {request.folder.name}, the folder that its study goes on in")

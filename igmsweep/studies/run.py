@@ -25,11 +25,14 @@ from igmsweep.record.json_files import plain
 from igmsweep.record.openings import append_opening, finish_opening, read_openings
 from igmsweep.record.stamps import now
 from igmsweep.record.wording import duration
+from igmsweep.spaces import load_space
+from igmsweep.spaces.conditions import holds
+from igmsweep.spaces.space import overlap
 from igmsweep.studies import get
 from igmsweep.studies.base import FAILED, Arm, Found, Outcome, Setting, Study
 from igmsweep.studies.found import read_found, unfinished
 from igmsweep.studies.render import write_study
-from igmsweep.studies.request import StudyRequest, remember, setting_of
+from igmsweep.studies.request import StudyRequest, check_remembered, remember, setting_of
 from igmsweep.sweep import SweepRequest, run_sweeps
 from igmsweep.sweep.controller import Controller
 from igmsweep.sweep.estimate import estimate
@@ -59,7 +62,9 @@ def run_study(request: StudyRequest) -> Made:
     arms = _arms(study, setting)
     check_overrides(request, arms)
     requests = [arm_request(request, study, arm) for arm in arms]
-    remember(request)
+    check_remembered(request)
+    for each in requests:  # all of them, before a folder is made
+        make_plan(each)
     started, before = time.monotonic(), None
     budget = request.options.get("time_budget_s")
     deadline = None if budget is None else started + budget
@@ -71,7 +76,7 @@ def run_study(request: StudyRequest) -> Made:
         seconds = (time.monotonic() - started) / max(1, done - before) * (wanted - done)
         logger.info("%s: %d of %d trainings, about %s left", study.name, done, wanted, duration(seconds), extra=BARE)
 
-    results = run_sweeps(requests, progress)
+    results = run_sweeps(requests, progress, lambda: remember(request))
     interrupted = next((each.interrupted for each in results if each.interrupted), 0)
     if study.measure is not None and not interrupted:
         _measure(study, read_found(request.folder, study, setting), Trust(data=request.data), deadline)
@@ -118,6 +123,29 @@ def dry(request: StudyRequest) -> list[str]:
     return lines
 
 
+def settled(arm: Arm, request: StudyRequest) -> tuple[Arm, dict[str, Any]]:
+    """An arm and the values of `--set` that it takes: what its configurations vary stays theirs, and what a search would have
+    searched is taken out of its space."""
+    overrides = {path: value for path, value in request.overrides.items() if has(arm.method, path)}
+    if not arm.searched:
+        own = arm.configurations[0]
+        return arm, {path: value for path, value in overrides.items() if not any(overlap(path, each) for each in own)}
+    if not overrides:
+        return arm, overrides
+    space = load_space(arm.space(), TrainConfig(data=request.data, method=arm.method))
+    fixed = [param.path for param in space.params if any(overlap(param.path, path) for path in overrides)]
+    if not fixed:
+        return arm, overrides
+    content = dict(arm.content or {"version": 2, "extends": arm.method})
+    params = {**content.get("params", {}), **dict.fromkeys(fixed)}
+    for param in space.params:  # conditions on what is fixed now hold, or never do
+        on = {path: wanted for path, wanted in (param.when or {}).items() if path in fixed}
+        if on and param.path not in fixed:
+            left = {path: wanted for path, wanted in (param.when or {}).items() if path not in fixed}
+            params[param.path] = {"when": left or None} if holds(on, overrides) else None
+    return replace(arm, content={**content, "params": params}), overrides
+
+
 def check_overrides(request: StudyRequest, arms: Sequence[Arm]) -> None:
     """Say which arms a method's setting is not for. Raises UserError where it is for none."""
     for path in request.overrides:
@@ -130,6 +158,11 @@ def check_overrides(request: StudyRequest, arms: Sequence[Arm]) -> None:
             )
         if without:
             logger.info("%s has no %s, so it is left as it is", ", ".join(dict.fromkeys(without)), path)
+        varied = [
+            arm.name for arm in arms if not arm.searched and any(overlap(path, own) for own in arm.configurations[0])
+        ]
+        if varied:
+            logger.info("%s: %s is what %s is about, so --set leaves it there", request.name, path, ", ".join(varied))
 
 
 def has(method: str, path: str) -> bool:
@@ -141,7 +174,7 @@ def has(method: str, path: str) -> bool:
 def arm_request(request: StudyRequest, study: Study, arm: Arm) -> SweepRequest:
     """The sweep of one arm: its configurations in their order, each trained with every seed; or a search, whose winner is."""
     seeds = request.trainings(study)
-    overrides = {path: value for path, value in request.overrides.items() if has(arm.method, path)}
+    arm, overrides = settled(arm, request)
     count = request.trials if arm.searched else len(arm.configurations)
     return SweepRequest(
         data=request.data,

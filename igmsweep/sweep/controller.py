@@ -14,7 +14,7 @@ from typing import Any
 
 from igmsweep.config import TrainConfig
 from igmsweep.errors import UserError
-from igmsweep.record.failures import TRANSIENT, Failure, FailureClass, SweepFailed
+from igmsweep.record.failures import TRANSIENT, Failure, FailureClass, SweepFailed, TrialsFail
 from igmsweep.record.ledger import Ledger
 from igmsweep.record.paths import ERROR, LEDGER, trial_folder
 from igmsweep.record.ranking import best
@@ -144,14 +144,23 @@ class Controller:
         self.progress.restored(self.rows)
         self._checkpoints.tidy(self.rows, None, self._may_win)
 
-    def next_task(self) -> dict[str, Any] | None:
-        """The next trial to train, as `Task.plain`; None when there is none now. Duplicates are answered here."""
+    @property
+    def runs_alone(self) -> bool:
+        """Whether a trial is running that no other may run beside."""
+        return any(attempt.alone for attempt in self._open.values())
+
+    def next_task(self, others: bool = False) -> dict[str, Any] | None:
+        """The next trial to train, as `Task.plain`; None when there is none now. Duplicates are answered here.
+
+        Args:
+            others: whether trials of other sweeps are running, which one that must run alone waits for.
+        """
         while not self.stopping:
-            if any(attempt.alone for attempt in self._open.values()):
+            if self.runs_alone:
                 return None
             if self._again:
                 following = min(self._again, key=lambda attempt: attempt.alone)  # those that run alone come last
-                if following.alone and self._open:
+                if following.alone and (self._open or others):
                     return None
                 self._again.remove(following)
             else:
@@ -336,7 +345,7 @@ class Controller:
         if len(bugs) == len(rows) >= EQUAL_BUGS:
             first = min(bugs, key=lambda row: row.trial)
             self.fail(
-                SweepFailed(
+                TrialsFail(
                     f"{self.folder}: stopped, as the first {len(rows)} trials all failed: "
                     f"{first.error.message if first.error else ''}; see {trial_folder(self.folder, first.trial) / ERROR}"
                 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from igmsweep.record.failures import TrialsFail
 from igmsweep.sweep.controller import Controller
 
 EACH = 1_000_000
@@ -25,8 +26,9 @@ class Many:
 
     @property
     def stopping(self) -> bool:
-        """Whether one of them has a fault or heard a signal, or the time of all is over."""
-        ended = any(each.stop_code or each.fault is not None for each in self.sweeps)
+        """Whether the driver has a fault, a signal was heard, or all of them are stopping. One whose trials all fail is left
+        out, and the others go on."""
+        ended = any(each.stop_code or not isinstance(each.fault, TrialsFail | None) for each in self.sweeps)
         return ended or all(each.stopping for each in self.sweeps)
 
     @property
@@ -35,11 +37,11 @@ class Many:
         return any(each.busy for each in self.sweeps)
 
     def next_task(self) -> dict[str, Any] | None:
-        """The next trial of the first sweep that has one."""
-        if self.stopping:
+        """The next trial of the first sweep that has one; one that must run alone waits for those of all sweeps."""
+        if self.stopping or any(each.runs_alone for each in self.sweeps):
             return None
         for place, sweep in enumerate(self.sweeps):
-            task = sweep.next_task()
+            task = sweep.next_task(any(other.busy for other in self.sweeps if other is not sweep))
             if task is not None:
                 return {**task, "handle": place * EACH + task["number"]}
         return None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from igmsweep.record.failures import TrialsFail
 from igmsweep.record.lock import Lock
 from igmsweep.record.sessions import Session
 from igmsweep.sweep import announce, local
@@ -17,6 +19,8 @@ from igmsweep.sweep.plan import Plan
 from igmsweep.sweep.result import SweepResult
 from igmsweep.sweep.runner import Driver, Outline
 from igmsweep.sweep.signals import Signals
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -61,7 +65,7 @@ def conduct(sweeps: Sequence[Prepared], progress: Callable[[Sequence[Controller]
         progress: told of every training that ends, where there are several sweeps.
 
     Raises:
-        Exception: the first fault of a sweep's own driver.
+        Exception: the first fault of the driver; TrialsFail where the trials of all sweeps fail.
     """
     first = sweeps[0]
     controllers = [each.controller for each in sweeps]
@@ -82,9 +86,11 @@ def conduct(sweeps: Sequence[Prepared], progress: Callable[[Sequence[Controller]
         finally:
             for each in sweeps:
                 each.close()
-    for controller in controllers:
-        if controller.fault is not None:
-            raise controller.fault
+    faults = [each.fault for each in controllers if each.fault is not None]
+    for fault in faults:
+        if len(faults) == len(controllers) or not isinstance(fault, TrialsFail):
+            raise fault
+        logger.warning(str(fault))  # the others have gone on
 
 
 def announced(sweep: Prepared) -> SweepResult:

@@ -60,18 +60,24 @@ def run_sweep(request: SweepRequest) -> SweepResult | None:
         return _driven(prepare(request, stack))
 
 
-def run_sweeps(requests: Sequence[SweepRequest], progress: Callable[[Sequence[Controller]], None]) -> list[SweepResult]:
+def run_sweeps(
+    requests: Sequence[SweepRequest],
+    progress: Callable[[Sequence[Controller]], None],
+    ready: Callable[[], None] = lambda: None,
+) -> list[SweepResult]:
     """Run several sweeps side by side: one start of Ray, and workers that are used again across sweeps.
 
     Args:
         requests: one at least, of the same runner and resources; each is its own folder, resumable by itself.
         progress: called after every training that ended.
+        ready: called once when all are prepared, before the first training.
 
     Raises:
         UserError, ResourceError: as `run_sweep`, before a trial of any has started.
     """
     with ExitStack() as stack:
         sweeps = [prepare(request, stack) for request in requests]
+        ready()
         with writing(sweeps[0].folder.parent):
             conduct(sweeps, progress)
         return [each.result() for each in sweeps]

@@ -453,6 +453,42 @@ def test_a_setting_goes_to_the_arms_whose_method_has_it(tmp_path: Path, caplog: 
     assert not wrong.folder.exists()
 
 
+def test_what_set_fixes_is_not_searched_and_what_a_study_is_about_stays(tmp_path: Path) -> None:
+    """On every arm of every study: a plan can be made, and the value is the one that was set, or the arm's own."""
+    wanted = {"method.rho.audio": 0.05, "optim.lr.audio": 0.01, "method.sam": True}
+    for name in set(studies.names()) - {"fig5b"}:
+        study = studies.get(name)
+        request = StudyRequest(name, "avdigits", 2, out=tmp_path, overrides=wanted)
+        for arm in study.arms(setting_of("avdigits")):
+            plan = make_plan(arm_request(request, study, arm))
+            searched = [param.path for param in plan.space.params]
+            assert plan.base.get("optim.lr.audio") == 0.01 and "optim.lr.audio" not in searched
+            if arm.method == "igm":
+                own = "method.rho.audio" in (arm.configurations[0] if arm.configurations else {})
+                assert (plan.base.get("method.rho.audio") == 0.05) != own
+                assert own == ("method.rho.audio" in searched)
+
+
+def test_a_study_is_remembered_when_it_can_be_made_and_goes_on_from_elsewhere(
+    tmp_path: Path, small_avdigits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "TRAINABLE", f"{Path(__file__).parents[1] / 'trainables.py'}:cycles")
+    request = StudyRequest("table4", "cremad", 2, out=tmp_path, options={"local": True})
+    with pytest.raises(UserError, match="cremad"):
+        run_study(replace(request, overrides={"data.root": str(tmp_path / "nowhere")}))
+    assert not (request.folder / "study.yaml").exists()  # so that --root, which the error names, may follow
+    places = {"data.root": str(small_avdigits), "data.cache": str(tmp_path / "cache")}
+    request = StudyRequest("table4", "avdigits", 2, out=tmp_path, overrides=places, options={"local": True})
+    run_study(request)
+    moved = small_avdigits.rename(tmp_path / "moved")
+    again = resumed(request.folder, seeds=3, root=moved, trials=4, confirm_test=True)
+    assert again.overrides["data.root"] == str(moved) and (again.trials, again.confirm_test) == (4, True)
+    made = run_study(again)
+    assert [len(row[1]) for row in made.outcome.tables[0].rows] == [3] * 5
+    monkeypatch.chdir(tmp_path)
+    assert StudyRequest("table4", "here/samples.csv").data == str(tmp_path / "here" / "samples.csv")
+
+
 @pytest.mark.slow
 def test_figure_5b_fine_tunes_clip_from_the_users_disk(tmp_path: Path) -> None:
     """Small random towers and a small vocabulary, from folders, on a tree in Twitter2015's layout."""

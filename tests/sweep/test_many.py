@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import signal
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from igmsweep.record.failures import TrialsFail
 from igmsweep.record.folder import SweepFolder
 from igmsweep.record.sessions import last_session
 from igmsweep.sweep import ResumeRequest, SweepRequest, local, resume_sweep, run_sweep
-from igmsweep.sweep.many import EACH
+from igmsweep.sweep import trial as trials
+from igmsweep.sweep.many import EACH, Many
 from igmsweep.sweep.resources import Allotment
 from igmsweep.sweep.session import run_sweeps
 from igmsweep.sweep.signals import INTERRUPTED
@@ -122,3 +126,31 @@ def test_with_ray_workers_are_used_again_across_sweeps(arms):
         for folder in (Path(result.dir) / "trials").iterdir()
     }
     assert len(workers) == 1
+
+
+def test_a_sweep_whose_trials_all_fail_is_left_out_and_the_others_go_on(arms, monkeypatch, caplog):
+    first, second = arms(6, 2)
+    first = replace(first, overrides={**first.overrides, "method.gm": False})
+    monkeypatch.setattr(trials, "TRAINABLE", f"{Path(__file__).parents[1] / 'trainables.py'}:broken_without_gm")
+    run_sweeps([first, second], lambda sweeps: None)
+    assert states(first) == ["failed"] * 3 and states(second) == ["complete"] * 2
+    assert "the first 3 trials all failed" in caplog.text
+    with pytest.raises(TrialsFail):
+        run_sweeps([replace(first, name="alone")], lambda sweeps: None)
+
+
+def test_a_trial_that_must_run_alone_waits_for_those_of_other_sweeps():
+    class Fake(SimpleNamespace):
+        def next_task(self, others: bool) -> dict | None:
+            self.heard = others
+            return {"number": 4} if not (self.alone and others) else None
+
+    fixed = {"stopping": False, "stop_code": 0, "fault": None, "runs_alone": False}
+    waiting = Fake(**fixed, alone=True, busy=False)
+    other = Fake(**fixed, alone=False, busy=True)
+    many = Many([waiting, other], lambda sweeps: None)
+    assert many.next_task()["handle"] == EACH + 4 and waiting.heard  # the other one's trial is given instead
+    other.busy = False
+    assert many.next_task()["handle"] == 4
+    waiting.runs_alone = True
+    assert many.next_task() is None
