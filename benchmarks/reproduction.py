@@ -22,9 +22,13 @@ KEPT = ("study.html", "study.json", "figures/*.svg", "tables/*.md")
 
 def studies_in(place: Path) -> dict[str, tuple[Path, dict[str, Any]]]:
     """Folder and numbers of every study, by its name."""
-    found = {}
+    found: dict[str, tuple[Path, dict[str, Any]]] = {}
     for path in sorted(place.glob("*/study.json")):
         told = json.loads(path.read_text("utf-8"))
+        if told["study"] in found:
+            raise SystemExit(
+                f"{place}: {told['study']} of {found[told['study']][1]['data']} and of {told['data']}; name a folder of one data set"
+            )
         found[str(told["study"])] = path.parent, told
     return found
 

@@ -18,7 +18,8 @@ LATEX_LEAVES = {
 LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}",
+    "|": r"\textbar{}", "−": "$-$", "–": "--", "α": r"$\alpha$", "β": r"$\beta$", "γ": r"$\gamma$", "η": r"$\eta$",
+    "μ": r"$\mu$", "ρ": r"$\rho$", "τ": r"$\tau$",
 }  # fmt: skip
 PER_MODALITY = ("rho", "lr", "epochs", "encoder")
 
@@ -79,8 +80,9 @@ def duration(seconds: float) -> str:
 
 def escape_latex(text: str) -> str:
     """Text that LaTeX prints as it is; letters that its standard fonts lack become question marks."""
-    safe = (letter if " " <= letter <= "ſ" and letter != "\x7f" else "?" for letter in " ".join(str(text).split()))
-    return "".join(LATEX.get(letter, letter) for letter in safe)
+    plain = " ".join(str(text).split())
+    known = (letter if letter in LATEX or (" " <= letter <= "ſ" and letter != "\x7f") else "?" for letter in plain)
+    return "".join(LATEX.get(letter, letter) for letter in known)
 
 
 def _split(path: str) -> tuple[str, str]:

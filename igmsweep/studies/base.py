@@ -182,6 +182,8 @@ class Table:
     note: str = ""
     paper: Sequence[Sequence[str]] | None = None
     """The paper's own cells, row by row, where the data set is the paper's; "" for none."""
+    highest: bool = True
+    """Whether the highest mean of a column is the best, and bold in LaTeX."""
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def outcome(found: Found) -> Outcome:
         )
     tables = [
         Table(name, f"Accuracy against {name}", [name, "fused", *(["weights moved"] if name == "rho" else [])],
-              [[f"{value:g}", each, *([moved[value]] if name == "rho" else [])] for value, each in scores.items()])
+              [[f"{value:g}", each, *([moved[value]] if name == "rho" else [])] for value, each in scores.items()], highest=False)
         for name, scores in (("tau", tau), ("rho", rho))
     ]  # fmt: skip
     return Outcome(tables, figures, claims)

@@ -189,13 +189,13 @@ def to_markdown(table: Table) -> str:
 
 
 def to_latex(table: Table) -> str:
-    """A booktabs table; the best mean of a column of scores in bold."""
+    """A booktabs table; the highest mean of a column of scores in bold where that is the best."""
     best = {}
     for place in range(len(table.heads)):
         means = [
             statistics.mean(cell.values()) for row in table.rows if (cell := row[place]) and not isinstance(cell, str)
         ]
-        if means:
+        if means and table.highest:
             best[place] = max(means)
     body = []
     for number, row in enumerate(table.rows):

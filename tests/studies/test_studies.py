@@ -120,6 +120,8 @@ def test_tables_as_text_csv_and_latex_with_the_papers_numbers_beside() -> None:
     ]
     latex = to_latex(table)
     assert r"\textbf{60.0 $\pm$ 14.1} & 81.05" in latex and r"$\checkmark$ & -- & --" in latex and r"A \& B" in latex
+    plain_ = to_latex(Table("t", "−τ", ["", "− joint"], [["ρ", {0: 0.5}]], "n", highest=False))
+    assert "$-$ joint" in plain_ and r"$\rho$ & 50.0" in plain_ and "?" not in plain_
 
 
 def test_one_modality_has_no_table_3() -> None:
@@ -545,6 +547,8 @@ def test_the_papers_numbers_stand_beside_the_data_set_that_they_are_of() -> None
     )
     assert table1.papers("ogm", "nvgesture") == ("", "") and table1.papers("igm", "avdigits") == ("", "")
     assert all(len(row.split()) == 10 for row in table1.PAPER.values())
+    assert table1.papers("video-alone", "cremad") == ("63.17", "68.61")
+    assert table1.papers("audio-alone", "avdigits") == ("", "")
 
 
 def test_the_training_that_a_search_won_with_is_not_among_the_fresh_ones() -> None:
