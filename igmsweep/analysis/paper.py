@@ -98,7 +98,8 @@ def paper_figure(figure: go.Figure, width_cm: float = COLUMN_CM) -> Figure:
     for name, ax in axes.items():
         _axis(ax, layout.xaxis, "x", named=not below or name == "y2")
         _axis(ax, layout.yaxis if name == "y" else layout.yaxis2, "y")
-        ax.grid(True, color=GREY, alpha=0.25, linewidth=0.4)
+        if not any(trace.type == "heatmap" for trace in figure.data):
+            ax.grid(True, color=GREY, alpha=0.25, linewidth=0.4)
         ax.spines[["top", "right"]].set_visible(False)
     for ax in axes.values():
         for shape in layout.shapes:
@@ -162,13 +163,15 @@ def _bars(ax: Axes, trace: Any, bottoms: dict[Any, float], stacked: bool) -> Non
 
 def _heatmap(drawing: Figure, ax: Axes, trace: Any) -> None:
     cells = np.array([_values(row) for row in trace.z], dtype=float)
+    gaps: Any = {"edgecolors": "white", "linewidth": 0.3} if trace.xgap else {"edgecolors": "face", "linewidth": 0.1}
     mesh = ax.pcolormesh(
         _values(trace.x),
         _values(trace.y),
         np.ma.masked_invalid(cells),
         cmap="cividis",
-        edgecolors="white",
-        linewidth=0.3,
+        vmin=trace.zmin,  # pictures that stand side by side share a scale
+        vmax=trace.zmax,
+        **gaps,
     )
     bar = drawing.colorbar(mesh, ax=ax, fraction=0.06, pad=0.02)
     bar.set_label(_plain(trace.colorbar.title.text))
@@ -184,10 +187,18 @@ def _axis(ax: Axes, axis: Any, which: str, named: bool = True) -> None:
         ticks = list(axis.tickvals)
         texts = [_plain(text) for text in axis.ticktext] if axis.ticktext is not None else None
         getattr(ax, f"set_{which}ticks")(ticks, texts)
-    elif axis.type != "log":
+    elif axis.type == "log":
+        if axis.dtick == "D2":  # a narrow range: 1, 2 and 5 as they are, not as powers
+            from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+            own = getattr(ax, f"{which}axis")
+            own.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            own.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            own.set_minor_locator(NullLocator())
+    else:
         from matplotlib.ticker import MaxNLocator
 
-        counted = axis.title.text in ("epoch", "trial number")
+        counted = axis.dtick == 1 or axis.title.text in ("epoch", "trial number")
         getattr(ax, f"{which}axis").set_major_locator(MaxNLocator(6, integer=counted, steps=[1, 2, 2.5, 5, 10]))
     if axis.range is not None:
         low, high = (10 ** float(end) if axis.type == "log" else float(end) for end in axis.range)

@@ -71,7 +71,7 @@ def curve(
 
     values = list(next(iter(series.values())))
     n = max(len(scores) for each in series.values() for scores in each.values())
-    fig = figure(name, "validation score (%)", f"n = {n} seeds")
+    fig = figure({"tau": "τ", "rho": "ρ"}[name], "validation score (%)", f"n = {n} seeds")
     for (label, scores), look in zip(series.items(), lines(len(series)), strict=True):
         at = [value for value in values if scores[value]]
         means = [100 * statistics.mean(scores[value].values()) for value in at]

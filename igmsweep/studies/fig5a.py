@@ -105,7 +105,7 @@ def number(values: Sequence[float]) -> str:
 
 def curves(modality: str, layers: Sequence[str], told: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> Any:
     """A line for each method over the layers, on a logarithmic axis."""
-    from igmsweep.analysis.style import figure, lines
+    from igmsweep.analysis.style import figure, lines, log_axis
 
     n = max(len(seeds) for seeds in told.values())
     fig = figure("layer, shallow to deep", "mean singular value", f"n = {n} seeds")
@@ -116,7 +116,11 @@ def curves(modality: str, layers: Sequence[str], told: Mapping[str, Mapping[int,
             ]
             fig.add_scatter(x=list(range(1, len(layers) + 1)), y=means, mode="lines+markers", name=LABELS[arm],
                             line={**look, "width": 2}, marker={"color": look["color"], "size": 5})  # fmt: skip
-    fig.update_layout(showlegend=True, yaxis={"type": "log", "exponentformat": "power"})
+    every = [float(value) for trace in fig.data for value in trace.y if value > 0]
+    if every:
+        log_axis(fig, min(every), max(every), "y")
+    fig.update_layout(showlegend=True)
+    fig.update_xaxes(dtick=1)
     return fig
 
 
@@ -138,7 +142,7 @@ def over_stages(told: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> Any:
         ]
         fig.add_scatter(x=[x for x, _ in points], y=[y for _, y in points], mode="lines+markers", name=f"{LABELS[arm]}, {modality}",
                         line={**look, "width": 2}, marker={"color": look["color"], "size": 5})  # fmt: skip
-    fig.update_layout(showlegend=True, yaxis={"type": "log", "exponentformat": "power"})
+    fig.update_layout(showlegend=True)
     fig.update_xaxes(dtick=1)
     return fig
 

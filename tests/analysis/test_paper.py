@@ -12,7 +12,8 @@ from fake_sweep import write_sweep
 
 from igmsweep.analysis import analyze, compare, read_sweep
 from igmsweep.analysis.panels import panels
-from igmsweep.analysis.paper import COLUMN_CM, write_figures
+from igmsweep.analysis.paper import COLUMN_CM, paper_figure, write_figures
+from igmsweep.analysis.style import figure, log_axis
 
 LATEX = shutil.which("pdflatex")
 
@@ -86,3 +87,17 @@ def compiled(place: Path) -> str:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-1500:]
     return done.stdout
+
+
+def test_heat_maps_side_by_side_share_a_scale_and_narrow_log_axes_have_plain_numbers() -> None:
+    heat = figure("a", "b")
+    heat.add_heatmap(x=[0, 1], y=[0, 1], z=[[0.0, 1.0], [2.0, 3.0]], zmin=0, zmax=40)
+    (mesh,) = paper_figure(heat).axes[0].collections
+    assert mesh.get_clim() == (0, 40)
+    narrow = figure("a", "b")
+    narrow.add_scatter(x=[1, 2], y=[0.2, 3.0])
+    log_axis(narrow, 0.2, 3.0, "y")
+    drawn = paper_figure(narrow)
+    drawn.draw_without_rendering()
+    shown = [label.get_text() for label in drawn.axes[0].get_yticklabels()]
+    assert {"0.2", "0.5", "1", "2"} <= set(shown)
