@@ -11,6 +11,7 @@ import logging
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -327,12 +328,9 @@ def first_fresh_seed(sweep: Sweep) -> int:
     return used + max(int(seeds or 1) for seeds in (*repeats, sweep.spec.get("seeds"), 1))
 
 
-def _run_with_ray(
-    tasks: Sequence[Mapping[str, Any]], cpus: float, allotment: Allotment, address: str | None
-) -> Iterator[dict[str, Any]]:
-    """The tasks as Ray tasks, as many at a time as fit; results as they come. A dead worker fails its task alone."""
-    if not tasks:
-        return
+@contextmanager
+def connected(address: str | None) -> Iterator[None]:
+    """Ray, started here unless it runs already, and stopped by whoever has started it."""
     if address is None:  # as run_sweep does: Ray reads it when it is imported, and stays on the loopback address
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     import ray
@@ -342,6 +340,21 @@ def _run_with_ray(
     started_here = not ray.is_initialized()
     connect(address)
     try:
+        yield
+    finally:
+        if started_here:
+            ray.shutdown()
+
+
+def _run_with_ray(
+    tasks: Sequence[Mapping[str, Any]], cpus: float, allotment: Allotment, address: str | None
+) -> Iterator[dict[str, Any]]:
+    """The tasks as Ray tasks, as many at a time as fit; results as they come. A dead worker fails its task alone."""
+    if not tasks:
+        return
+    with connected(address):
+        import ray
+
         remote = ray.remote(num_cpus=cpus, num_gpus=allotment.gpus, max_retries=1)(run_task)
         waiting = list(tasks)
         open_tasks: dict[Any, Mapping[str, Any]] = {}
@@ -357,9 +370,6 @@ def _run_with_ray(
                 message = " ".join(str(error).split())[:200]
                 failure = {"class": "worker", "message": message}
                 yield {"candidate": task["candidate"], "seed": task["seed"], "state": State.FAILED, "error": failure}
-    finally:
-        if started_here:
-            ray.shutdown()
 
 
 def _same_data(sweep: Sweep, found: SearchData) -> None:

@@ -7,6 +7,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from igmsweep.config import TrainConfig
 from igmsweep.data import load_test
 from igmsweep.disk import write_atomically
 from igmsweep.errors import Diverged, NothingCompleted, UserError, nearest
-from igmsweep.evaluate import evaluate, first_fresh_seed
+from igmsweep.evaluate import connected, evaluate, first_fresh_seed
 from igmsweep.frame import read_sweep
 from igmsweep.lines import BARE, CLOSING
 from igmsweep.plugin import Trust
@@ -255,25 +256,27 @@ def _open_test(request: StudyRequest, arms: Sequence[Arm], setting: Setting, stu
     )
     options = request.options
     gpus = options.get("gpus_per_trial")
-    for name, trial in waiting.items():
-        try:
-            evaluate(
-                places[name],
-                True,
-                len(wanted),
-                bool(options.get("local")),
-                options.get("address"),
-                options.get("cpus_per_trial") or 1.0,
-                None if gpus == "auto" else gpus,
-                train_on="train",
-                winner_only=True,
-                trust=Trust(data=request.data),
-                trial=trial,
-                first_seed=first,
-                max_concurrent=options.get("max_concurrent"),
-            )
-        except UserError as error:
-            logger.warning("%s: %s", study.name, error)
+    local, address = bool(options.get("local")), options.get("address")
+    with nullcontext() if local else connected(address):  # one start of Ray for all arms
+        for name, trial in waiting.items():
+            try:
+                evaluate(
+                    places[name],
+                    True,
+                    len(wanted),
+                    local,
+                    address,
+                    options.get("cpus_per_trial") or 1.0,
+                    None if gpus == "auto" else gpus,
+                    train_on="train",
+                    winner_only=True,
+                    trust=Trust(data=request.data),
+                    trial=trial,
+                    first_seed=first,
+                    max_concurrent=options.get("max_concurrent"),
+                )
+            except UserError as error:
+                logger.warning("%s: %s", study.name, error)
     finish_opening(request.folder)
     return None
 
