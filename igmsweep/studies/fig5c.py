@@ -36,7 +36,7 @@ def outcome(found: Found) -> Outcome:
     ]
     note = (
         "Validation accuracy of each paper's configuration; cost: median seconds of a training over those of joint training, "
-        "as they ran side by side here."
+        "as they took turns here."
     )
     claims = [
         Claim(f"IGM is better than {label}.", difference("IGM", accuracy["igm"], label, accuracy[name]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -119,31 +118,20 @@ def outcome(found: Found) -> Outcome:
 
 
 def against_joint(found: Found, accuracy: Mapping[str, Mapping[int, float]]) -> Table:
-    """What each method gains over joint training, what its search gained, and what a training costs."""
-    seconds = {
-        arm.name: [each.seconds for each in found.trainings.get(arm.name, ()) if each.seconds]
-        for arm in arms(found.setting)
-    }
-    base = statistics.median(seconds["joint"]) if seconds.get("joint") else None
+    """What each method gains over joint training, and what its search gained."""
     rows = []
     for arm in arms(found.setting):
         gain = between(accuracy, arm.name, "joint") if arm.name in LABELS and arm.name != "joint" else None
         search = found.searches.get(arm.name)
-        rows.append(
-            [
-                label(arm),
-                "–" if gain is None else gain.numbers,
-                *(("–",) * 3 if search is None else (
-                    share(search.score), share(search.paper), f"{search.trials}" + (f" ({search.failed} failed)" if search.failed else "")
-                )),
-                f"{statistics.median(seconds[arm.name]) / base:.1f}" if base and seconds[arm.name] else "–",
-            ]
-        )  # fmt: skip
-    heads = ["method", "− joint training", "validation: winner", "paper's", "trials", "cost"]
+        told = ["–"] * 3
+        if search is not None:
+            failed = f" ({search.failed} failed)" if search.failed else ""
+            told = [share(search.score), share(search.paper), f"{search.trials}{failed}"]
+        rows.append([label(arm), "–" if gain is None else gain.numbers, *told])
+    heads = ["method", "− joint training", "validation: winner", "paper's", "trials"]
     note = (
         "Difference of accuracy by seed from joint training with its 95 % interval, in points; the validation accuracy by which "
-        "a winner was chosen, and that of the paper's configuration before any search, in per cent; cost: median seconds of a "
-        "winner's training over those of joint training's."
+        "a winner was chosen, and that of the paper's configuration before any search, in per cent. What a training costs: fig5c."
     )
     return Table("table1-search", "Against joint training, and what the searches gained", heads, rows, note)
 

@@ -145,6 +145,11 @@ class Controller:
         self._checkpoints.tidy(self.rows, None, self._may_win)
 
     @property
+    def share(self) -> float:
+        """Of all trainings, what has ended or is running, in [0, 1]."""
+        return (self.progress.done + len(self._open)) / max(1, self.wanted)
+
+    @property
     def runs_alone(self) -> bool:
         """Whether a trial is running that no other may run beside."""
         return any(attempt.alone for attempt in self._open.values())

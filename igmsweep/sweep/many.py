@@ -1,4 +1,4 @@
-"""Several sweeps as one to the runner: workers go from one to the next, and none waits for another's last trial."""
+"""Several sweeps as one to the runner: they go on evenly, workers go from one to the next, none waits for another's last trial."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ EACH = 1_000_000
 
 
 class Many:
-    """A driver (`igmsweep.sweep.runner.Driver`) of drivers. Earlier sweeps come first; a later one gets the workers that
-    an earlier one has no work for.
+    """A driver (`igmsweep.sweep.runner.Driver`) of drivers. The sweep that the least of has been begun comes first, so that all
+    are about as far when time is over, and trainings that are compared for their time have run under the same load.
 
     Args:
         sweeps: one at least.
@@ -37,10 +37,11 @@ class Many:
         return any(each.busy for each in self.sweeps)
 
     def next_task(self) -> dict[str, Any] | None:
-        """The next trial of the first sweep that has one; one that must run alone waits for those of all sweeps."""
+        """The next trial of the sweep that is furthest behind and has one; one that must run alone waits for those of all sweeps."""
         if self.stopping or any(each.runs_alone for each in self.sweeps):
             return None
-        for place, sweep in enumerate(self.sweeps):
+        for place in sorted(range(len(self.sweeps)), key=lambda place: self.sweeps[place].share):
+            sweep = self.sweeps[place]
             task = sweep.next_task(any(other.busy for other in self.sweeps if other is not sweep))
             if task is not None:
                 return {**task, "handle": place * EACH + task["number"]}

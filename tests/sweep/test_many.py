@@ -49,6 +49,13 @@ def test_every_sweep_is_trained_and_is_what_it_would_be_alone(arms, tmp_path):
         assert last_session(Path(request.out) / str(request.name))["over"] is True
 
 
+def test_sweeps_go_on_evenly(arms):
+    """So that they are about as far when time is over, and what their trainings took can be compared."""
+    seen = []
+    run_sweeps(arms(4, 2), lambda sweeps: seen.append(tuple(each.progress.done for each in sweeps)))
+    assert seen == [(1, 0), (1, 1), (2, 1), (3, 1), (3, 2), (4, 2)]
+
+
 def test_a_later_sweep_gets_the_workers_that_an_earlier_one_has_no_work_for(arms, monkeypatch):
     """The repeats of the first wait for its last trial; the second runs meanwhile."""
     asked = []
@@ -145,7 +152,7 @@ def test_a_trial_that_must_run_alone_waits_for_those_of_other_sweeps():
             self.heard = others
             return {"number": 4} if not (self.alone and others) else None
 
-    fixed = {"stopping": False, "stop_code": 0, "fault": None, "runs_alone": False}
+    fixed = {"stopping": False, "stop_code": 0, "fault": None, "runs_alone": False, "share": 0.0}
     waiting = Fake(**fixed, alone=True, busy=False)
     other = Fake(**fixed, alone=False, busy=True)
     many = Many([waiting, other], lambda sweeps: None)
