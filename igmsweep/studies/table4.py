@@ -33,7 +33,8 @@ def outcome(found: Found) -> Outcome:
         "Scope of gradient modification",
         ["scope", "accuracy", called],
         [[label, each, found.of("scope", {SCOPE: SCOPES[label]}, f"val/{second}")] for label, each in scores.items()],
-        "Validation scores of the fused prediction; the scope is the share of a modality's parameters, from the deepest layer up.",
+        "Validation scores of the fused prediction; the scope is the share of a modality's parameters, from the deepest layer up. "
+        "Where 30 % are the head's own layers, its trainings are the head's.",
         PAPER.get(found.setting.data),
     )
     best = "30 %"
