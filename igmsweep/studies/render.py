@@ -18,6 +18,7 @@ from igmsweep.analysis.panels import Panel
 from igmsweep.analysis.paper import write_figures
 from igmsweep.disk import write_atomically
 from igmsweep.studies.base import FAILED, Found, Outcome, Study, Table
+from igmsweep.studies.request import settings_of
 
 SIGNS = {"✓": r"$\checkmark$", "–": "--"}
 """Cells of one sign, for LaTeX."""
@@ -50,7 +51,10 @@ def write_study(
          "scored": any(not isinstance(cell, str) for row in table.rows for cell in row)}
         for table in outcome.tables
     ]  # fmt: skip
-    write_atomically(folder / "study.json", json.dumps(told(study, outcome, found), indent=1, ensure_ascii=False))
+    write_atomically(
+        folder / "study.json",
+        json.dumps(told(study, outcome, found) | {"settings": settings_of(folder)}, indent=1, ensure_ascii=False),
+    )
     page = render(
         "study.html.j2",
         panels,
@@ -58,6 +62,7 @@ def write_study(
         tables=shown,
         claims=outcome.claims,
         data=label_of(found.setting.data),
+        settings=settings_of(folder),
         openings=found.openings,
         scored=[name for name, scores in found.tests.items() if scores],
         tested=outcome.tested,

@@ -108,6 +108,11 @@ def _without_places(overrides: Mapping[str, Any]) -> dict[str, Any]:
     return {path: value for path, value in overrides.items() if path not in PLACES}
 
 
+def settings_of(folder: Path) -> dict[str, Any]:
+    """What `--set` asked of a study, less where things lie; empty where nothing is remembered."""
+    return _without_places(remembered(folder)["overrides"]) if (folder / STUDY_FILE).is_file() else {}
+
+
 def remembered(folder: Path) -> dict[str, Any]:
     """What `remember` wrote. Raises UserError where there is no study, or its file cannot be read."""
     path = folder / STUDY_FILE

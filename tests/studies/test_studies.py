@@ -177,10 +177,13 @@ def test_a_study_runs_writes_its_page_and_goes_on(
 ) -> None:
     monkeypatch.setattr(trial, "TRAINABLE", f"{Path(__file__).parents[1] / 'trainables.py'}:cycles")
     places = {"data.root": str(small_avdigits), "data.cache": str(tmp_path / "cache")}
+    places["optim.batch_size"] = 8
     request = StudyRequest("table2", "avdigits", 2, out=tmp_path, overrides=places, options={"local": True})
     page = run_study(request).page
     assert page == tmp_path / "table2-avdigits" / "study.html" and "SAM and gradient modification" in page.read_text()
     told = json.loads(page.with_name("study.json").read_text())
+    assert told["settings"] == {"optim.batch_size": 8} and "<code>optim.batch_size=8</code>" in page.read_text()
+    assert str(small_avdigits) not in page.read_text()
     assert [claim["n"] for claim in told["claims"]] == [2] * 4 and told["data"] == "avdigits" and not told["tested"]
     assert [set(row[-1]) for row in told["tables"][0]["rows"]] == [{"0", "1"}] * 4  # every seed's score
     ledger = tmp_path / "table2-avdigits" / "sam-gm" / "trials.jsonl"
