@@ -112,7 +112,9 @@ def status(folder: Path) -> list[str]:
         for study in sorted(path for path in place.iterdir() if (path / STUDY_FILE).is_file()):
             *_, last = status(study)
             lines.append(last)
-        return [*lines, f"`igmsweep study resume {place}` goes on"]
+        if lines and all(line.endswith("have ended") for line in lines):
+            return [*lines, f"{name}: all trainings of the {len(lines)} studies begun have ended"]
+        return [*lines, f"{name}: `igmsweep study resume {place}` goes on"]
     for arm in sorted(path for path in place.iterdir() if is_sweep(path)):
         found = sweep_status(arm)
         finished = ended(found)

@@ -22,7 +22,7 @@ from igmsweep.studies.base import Arm, Claim, Found, Outcome, Setting, Table, Tr
 from igmsweep.studies.difference import Difference, difference
 from igmsweep.studies.found import fresh, read_found, scored_on_test, status
 from igmsweep.studies.render import cell_text, heads, row_text, to_csv, to_latex, to_markdown
-from igmsweep.studies.request import StudyRequest, resumed, setting_of
+from igmsweep.studies.request import StudyRequest, remember, resumed, setting_of
 from igmsweep.studies.run import Made, arm_request, check_overrides, dry, run_study
 from igmsweep.sweep import trial
 from igmsweep.sweep.plan import make_plan
@@ -197,6 +197,12 @@ def test_a_study_runs_writes_its_page_and_goes_on(
     assert dry(request)[1] == "sam-gm: 4 configurations of igm, 2 seeds each"
     folder = tmp_path / "table2-avdigits"
     assert status(folder) == ["sam-gm: finished, 12 of 12 trainings", "table2: all 12 trainings have ended"]
+    (tmp_path / "paper-avdigits").mkdir()
+    remember(replace(request, name="paper"))
+    folder.rename(tmp_path / "paper-avdigits" / folder.name)
+    last = "table2: all 12 trainings have ended", "paper: all trainings of the 1 studies begun have ended"
+    assert status(tmp_path / "paper-avdigits") == [*last]
+    (tmp_path / "paper-avdigits" / folder.name).rename(folder)
     again = resumed(folder)
     assert again == replace(request, seeds=3)
     run_study(resumed(folder, seeds=4))
