@@ -30,6 +30,7 @@ from igmsweep.record.failures import classify, one_line
 from igmsweep.record.json_files import read_object
 from igmsweep.record.openings import append_opening, read_openings
 from igmsweep.record.paths import EVALUATION, RESULT, SCHEMA
+from igmsweep.record.predictions import kept, write_predictions
 from igmsweep.record.results import write_result
 from igmsweep.record.stamps import now
 from igmsweep.record.states import State
@@ -211,7 +212,9 @@ def run_task(task: Mapping[str, Any]) -> dict[str, Any]:
             prepare_process(int(task["threads"]), float(task["gpus"]))
             found = datasets.load_search(config.data)
             trained = train(config, data=everything(found) if task["train_on"] == "all" else found)
-            test = trained.evaluate(datasets.load_test(config.data))
+            test, predictions = trained.predict(datasets.load_test(config.data))
+            if kept("auto", *predictions.probabilities.shape):
+                write_predictions(folder, predictions)
             result |= {
                 "state": State.COMPLETE,
                 "test": {name: float(value) for name, value in test.items()},

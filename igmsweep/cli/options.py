@@ -115,6 +115,13 @@ SWEEP: dict[str, Any] = {
     "keep_checkpoints": Annotated[
         str | None, typer.Option("--keep-checkpoints", help="best, all or none, of finished trials.")
     ],
+    "keep_predictions": Annotated[
+        str | None,
+        typer.Option(
+            "--keep-predictions",
+            help="auto (where small), all or none: what each trial predicts of validation samples.",
+        ),
+    ],
     "loggers": Annotated[
         list[str] | None,
         typer.Option("--log", metavar="KIND", help="Also log to tensorboard, wandb[=PROJECT] or mlflow[=ADDRESS]."),

@@ -25,6 +25,7 @@ CONFIG = "config.yaml"
 WORKER = "worker.json"
 METRICS = "metrics.jsonl"
 DIAGNOSTICS = "diagnostics.json"
+PREDICTIONS = "predictions.npz"
 CHECKPOINT = "checkpoint.pt"
 ERROR = "error.txt"
 OUTPUT = "stdout.log"
@@ -52,3 +53,8 @@ def trial_folders(sweep: Path) -> Iterator[tuple[int, Path]]:
 def fold_file(folder: Path, fold: int) -> Path:
     """`trials/00017/fold0.json`: what a finished fold of a trial has given."""
     return folder / f"fold{fold}.json"
+
+
+def predictions_file(folder: Path, fold: int | None = None) -> Path:
+    """`trials/00017/predictions.npz`, or a fold's `fold0-predictions.npz`."""
+    return folder / (PREDICTIONS if fold is None else f"fold{fold}-{PREDICTIONS}")

@@ -292,6 +292,7 @@ class Controller:
             cpus=allotment.cpus,
             gpus=allotment.gpus,
             folds=self.settings.folds,
+            keep_predictions=self.settings.keep_predictions,
             decided=attempt.decided,
             timeout=self.settings.trial_timeout_s,
         )

@@ -76,6 +76,10 @@ class SweepOptions:
     keep_checkpoints: Annotated[
         Literal["best", "all", "none"], Option("--keep-checkpoints", "kept", choices=("best", "all", "none"))
     ] = "best"
+    keep_predictions: Annotated[
+        Literal["auto", "all", "none"], Option("--keep-predictions", "start", choices=("auto", "all", "none"))
+    ] = "auto"
+    """What each finished trial predicts of the validation samples: `auto` where it is small."""
     local: Annotated[bool, Option("--local", "machine")] = False
     """One trial after the other in this process, without Ray."""
     address: Annotated[str | None, Option("--address", "anew")] = None
@@ -112,8 +116,12 @@ def declared(kind: type = SweepOptions) -> dict[str, Option]:
 
 
 def recorded() -> tuple[str, ...]:
-    """The options that `sweep.yaml` holds under their own names; it must have all of them to be taken up again."""
+    """The options that `sweep.yaml` holds under their own names; all but `SINCE` must be there for it to be taken up again."""
     return _with("start", "kept", "session")
+
+
+SINCE = frozenset({"keep_predictions"})
+"""Recorded options that a folder of 0.1.0 does not have; it gets their defaults."""
 
 
 def on_resume() -> tuple[str, ...]:
@@ -129,7 +137,7 @@ def resumed(spec: Mapping[str, Any], session: Mapping[str, Any], given: Mapping[
         session: the last driver's entry in its `meta.json`; empty where there is none.
         given: options given anew, by name.
     """
-    before = {name: spec[name] for name in recorded()}
+    before = {name: spec[name] for name in recorded() if name in spec or name not in SINCE}
     before |= {name: session[name] for name in _with("session") if session.get(name)}
     resources = spec.get("resources") or {}
     before |= {"local": resources.get("runner") == "local"}

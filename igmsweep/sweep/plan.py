@@ -25,7 +25,7 @@ from igmsweep.record.stamps import now
 from igmsweep.schema.paths import leaves
 from igmsweep.spaces.choose import load_space
 from igmsweep.spaces.space import SearchSpace, overlap
-from igmsweep.sweep.options import recorded
+from igmsweep.sweep.options import SINCE, recorded
 from igmsweep.sweep.request import SweepRequest
 from igmsweep.sweep.search import Enqueued, startup_trials
 from igmsweep.sweep.stopping import make_stopping
@@ -160,7 +160,8 @@ def read_plan(folder: Path, trust: Trust) -> Plan:
         base = TrainConfig(**spec["base_config"])
         spec["base_config"] = base.to_dict()  # in the words of this version
         enqueued = tuple(Enqueued(entry["params"], entry["source"], entry["extra"]) for entry in spec["enqueued"])
-        for key in ("startup", *recorded(), *(key for key in FIXED_BY_START if "." not in key)):
+        needed = [name for name in recorded() if name not in SINCE]
+        for key in ("startup", *needed, *(key for key in FIXED_BY_START if "." not in key)):
             spec[key]
         spec["data"]["data_hash"]
     except (yaml.YAMLError, UnicodeDecodeError, ValidationError, KeyError, TypeError, AttributeError) as error:

@@ -27,6 +27,8 @@ class Task:
     """The last cycle whose score the driver has."""
     timeout: float | None = None
     """Seconds; None: no limit."""
+    keep_predictions: str = "auto"
+    """Whether the trial keeps what it predicts of each validation sample: `auto` where small, `all`, `none`."""
     worker: bool = False
     """Whether the process belongs to this trial alone."""
     node: str | None = None

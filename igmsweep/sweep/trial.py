@@ -27,6 +27,7 @@ from igmsweep.plugin import load_attribute
 from igmsweep.record.failures import TrialTimeout, classify, one_line
 from igmsweep.record.lock import identity
 from igmsweep.record.paths import CHECKPOINT, ERROR, SCHEMA, WORKER
+from igmsweep.record.predictions import kept, write_predictions
 from igmsweep.record.results import read_fold, write_fold, write_result
 from igmsweep.record.stamps import now
 from igmsweep.record.states import State
@@ -59,7 +60,7 @@ def run_trial(task: dict[str, Any], report: StageReport | None = None) -> dict[s
 
     Args:
         task: plain data: `number`, `attempt`, `folder`, `config`, `params`, `metric`, `threads`, `gpus`, `folds`,
-            `decided` (the last cycle whose score the driver has), `timeout` (s), `worker` (whether this
+            `keep_predictions`, `decided` (the last cycle whose score the driver has), `timeout` (s), `worker` (whether this
             process belongs to the trial alone), `node`.
         report: called at the end of every stage.
     """
@@ -173,6 +174,9 @@ class _Training:
         if not math.isfinite(value):
             raise Diverged(f"{self.metric} is {value}")
         write_diagnostics(self.folder, trained.diagnostics, fold)
+        found = trained.predictions
+        if found is not None and kept(self.task.get("keep_predictions", "auto"), *found.probabilities.shape):
+            write_predictions(self.folder, found, fold)
         return {
             "state": State.COMPLETE,
             "metrics": {key: float(item) for key, item in trained.metrics.items() if math.isfinite(item)},

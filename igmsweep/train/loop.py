@@ -37,8 +37,8 @@ from igmsweep.schema.sections import SHARED
 from igmsweep.seeds import derived_seed
 from igmsweep.train.handover import HandOver
 from igmsweep.train.optimisers import Schedule, new_optimizer
-from igmsweep.train.result import Epoch, Report, TrainResult
-from igmsweep.train.scores import evaluate
+from igmsweep.train.result import Epoch, Report, TrainResult, predicted
+from igmsweep.train.scores import Scores, score
 
 CHECKPOINT_FORMAT = 2
 
@@ -140,6 +140,8 @@ class Training:
         self.seconds = 0.0
         self._schedule: Schedule | None = None
         self._handover = HandOver(config.stages)
+        self._scored: Scores | None = None
+        """Of the validation data, by the weights as they are."""
         self._position = (0, 0)  # the stage and the epoch in it that come next
         if resume is not None:
             self._load(Path(resume))
@@ -164,7 +166,10 @@ class Training:
             stage_ends = stage_epoch == stage.epochs - 1 or run.ending != GOES_ON
             over = run.ending == "training" or (stage_ends and index == len(self.stages) - 1)
             if stage_ends:
-                row |= self._handover.end_stage(self.model)
+                put_back = self._handover.end_stage(self.model)
+                if put_back:
+                    self._scored = None  # other weights than those that were scored
+                row |= put_back
                 if not over:
                     row |= self.method.end_stage(run)
                     over = run.ending == "training"
@@ -203,6 +208,9 @@ class Training:
                 own = [row[name] for row in self.history if name in row and row["active"] == modality]
                 if own:
                     final[f"{name}/{modality}"] = float(np.mean(own))
+        if self._scored is None:
+            self._validate()
+        assert self._scored is not None
         return TrainResult(
             self.config,
             final,
@@ -212,6 +220,7 @@ class Training:
             self.method,
             self.run.notes,
             self.method.diagnostics(),
+            predicted(self._scored, self.data.val),
         )
 
     def _new_optimizer(self) -> None:
@@ -267,13 +276,17 @@ class Training:
             raise Diverged(f"the training loss of {row['active']} became {row['train/loss']} in epoch {row['epoch']}")
         for group in run.optimizer.param_groups:
             row[f"lr/{group['name']}"] = float(group["lr"]) * run.scales.get(group["name"], 1.0)
-        row |= {f"val/{name}": value for name, value in evaluate(self.model, self.method, run.val).items()}
+        row |= self._validate()
         self._schedule.step(row.get("train/plain", row["train/loss"]))
         run.rescore = False
         self.method.end_epoch(run, row)
         if run.rescore:  # the row is to say how good the weights are that the model now has
-            row |= {f"val/{name}": value for name, value in evaluate(self.model, self.method, run.val).items()}
+            row |= self._validate()
         return row
+
+    def _validate(self) -> dict[str, float]:
+        self._scored = score(self.model, self.method, self.run.val)
+        return {f"val/{name}": value for name, value in self._scored.metrics.items()}
 
     def save(self, path: Path) -> None:
         """Write a checkpoint atomically: a reader sees the old file or the whole new one."""

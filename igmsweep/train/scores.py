@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -13,9 +15,24 @@ from igmsweep.metrics import classification_metrics
 from igmsweep.models.multimodal import MultimodalModel
 
 
-@torch.no_grad()
+@dataclass(frozen=True)
+class Scores:
+    """`metrics`: `acc`, `map`, `f1`, `loss` of the fused prediction, and of each modality's as `<modality>/acc` and so on.
+    `probabilities`: (samples, classes) float32 of the fused prediction; `labels`: (samples,) int64."""
+
+    metrics: dict[str, float]
+    probabilities: np.ndarray
+    labels: np.ndarray
+
+
 def evaluate(model: MultimodalModel, method: Method, loader: Loader) -> dict[str, float]:
-    """`acc`, `map`, `f1`, `loss` of the fused prediction, and of each modality's as `<modality>/acc` and so on.
+    """The metrics of `score`. Raises Diverged."""
+    return score(model, method, loader).metrics
+
+
+@torch.no_grad()
+def score(model: MultimodalModel, method: Method, loader: Loader) -> Scores:
+    """Predict a loader's samples, in order, and judge the predictions.
 
     Raises:
         Diverged: a prediction is not finite.
@@ -31,14 +48,16 @@ def evaluate(model: MultimodalModel, method: Method, loader: Loader) -> dict[str
             collected.append(torch.softmax(output.logits[name].float(), dim=-1))
         labels.append(batch.labels)
     truth = torch.cat(labels).cpu().numpy()
-    metrics = _scores("", fused, truth)
+    together = _finite("fused", fused)
+    metrics = classification_metrics(together, truth)
     for name, collected in single.items():
-        metrics |= _scores(f"{name}/", collected, truth)
-    return metrics
+        own = classification_metrics(_finite(name, collected), truth)
+        metrics |= {f"{name}/{metric}": value for metric, value in own.items()}
+    return Scores(metrics, together, truth)
 
 
-def _scores(prefix: str, probabilities: list[Tensor], truth: np.ndarray) -> dict[str, float]:
-    values = torch.cat(probabilities).float().cpu().numpy()
+def _finite(name: str, probabilities: list[Tensor]) -> np.ndarray:
+    values = np.asarray(torch.cat(probabilities).float().cpu().numpy())
     if not np.isfinite(values).all():
-        raise Diverged(f"the {prefix.rstrip('/') or 'fused'} predictions are not finite")
-    return {f"{prefix}{name}": value for name, value in classification_metrics(values, truth).items()}
+        raise Diverged(f"the {name} predictions are not finite")
+    return values

@@ -17,7 +17,7 @@ from igmsweep.sweep.options import SweepOptions, declared, on_resume, recorded, 
 
 NAMES = [each.name for each in dataclasses.fields(SweepOptions)]
 SPEC = {"trials": 8, "folds": None, "seeds": 2, "repeat_top": 4, "retries": 5, "trial_timeout_s": 60.0}
-SPEC |= {"keep_checkpoints": "all", "resources": {"runner": "local", "cpus_per_trial": 2.0}}
+SPEC |= {"keep_checkpoints": "all", "keep_predictions": "none", "resources": {"runner": "local", "cpus_per_trial": 2.0}}
 
 
 def test_every_option_is_declared_with_its_name_and_offered_on_the_command_line():
@@ -65,6 +65,9 @@ def test_a_resumed_sweep_has_each_option_from_where_it_is_declared_to_be():
     options = resumed(SPEC, {}, {})
     assert (options.trials, options.seeds, options.repeat_top, options.keep_checkpoints) == (8, 2, 4, "all")
     assert (options.local, options.cpus_per_trial, options.time_budget_s) == (True, 2.0, None)
+    assert options.keep_predictions == "none"
+    before = {name: value for name, value in SPEC.items() if name != "keep_predictions"}  # a folder of 0.1.0
+    assert resumed(before, {}, {}).keep_predictions == "auto"
     assert resumed(SPEC, {"trials": 20, "seeds": 3}, {}).trials == 20  # an earlier resume has extended it
     given = resumed(SPEC, {"trials": 20}, {"trials": 30, "retries": 0, "local": False})
     assert (given.trials, given.retries, given.local, given.trial_timeout_s) == (30, 0, False, 60.0)
@@ -84,7 +87,7 @@ def test_what_was_asked_is_recorded_and_stays_when_it_is_not_given_anew(cycles_r
     spec = yaml.safe_load((sweep.dir / "sweep.yaml").read_text())
     assert {name: spec[name] for name in recorded()} == {
         **{"trials": 2, "folds": None, "seeds": 1, "repeat_top": 3, "retries": 7},
-        **{"trial_timeout_s": 50.0, "keep_checkpoints": "best"},
+        **{"trial_timeout_s": 50.0, "keep_checkpoints": "best", "keep_predictions": "auto"},
     }
     assert len(resume_sweep(ResumeRequest(sweep.dir, trials=3, quiet=True)).rows) == 3
     assert len(resume_sweep(ResumeRequest(sweep.dir, quiet=True)).rows) == 3

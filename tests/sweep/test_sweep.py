@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -250,3 +251,23 @@ def test_a_trials_own_record_proves_what_it_trained_with(request_of, monkeypatch
         assert set(told["spectra"]) == {"audio", "image"}
         curves.add(tuple(row["train/loss"] for row in epochs))
     assert len(curves) == len(trained)  # no two distinct configurations give identical curves
+
+
+def test_trials_keep_their_predictions_unless_told_not_to(tmp_path, small_avdigits):
+    from igmsweep.record.predictions import read_predictions
+
+    (tmp_path / "space.yaml").write_text("params:\n  method.tau: {type: float, low: 0.1, high: 1.0}\n")
+    tiny = {"data.root": str(small_avdigits), "data.cache": str(tmp_path / "cache"), "model.width": 4}
+    tiny |= {"stages.cycles": 1, "stages.epochs": 1}
+    request = SweepRequest(
+        data="avdigits", space=tmp_path / "space.yaml", trials=2, out=tmp_path, local=True, quiet=True, overrides=tiny
+    )
+    sweep = run_sweep(replace(request, name="kept"))
+    found = [read_predictions(tmp_path / "kept" / "trials" / f"{number:05d}") for number in range(2)]
+    assert all(each is not None for each in found)
+    assert found[0].samples == found[1].samples
+    assert found[0].correct.mean() == pytest.approx(sweep.rows[0].metrics["val/acc"])
+    run_sweep(replace(request, name="folds", folds=2, trials=1))
+    assert len({read_predictions(tmp_path / "folds/trials/00000", fold).samples for fold in range(2)}) == 2
+    run_sweep(replace(request, name="none", trials=1, keep_predictions="none"))
+    assert not list((tmp_path / "none").rglob("predictions.npz"))

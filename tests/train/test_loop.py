@@ -200,3 +200,20 @@ def test_igmsweep_train_imports_without_ray_optuna_or_plotly():
     heavy = "('ray', 'optuna', 'plotly')"
     code = f"import sys, igmsweep.train, igmsweep.methods.igm; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("handover", ["last", "best_val"])
+def test_the_result_holds_the_predictions_that_its_metrics_are_of(toy_config, handover, tmp_path):
+    from igmsweep.metrics import classification_metrics
+
+    config = toy_config(2, "igm", stages__handover=handover)
+    data = load_search(config.data)
+    result = train(config, lambda step, row, save: save(tmp_path / "checkpoint.pt"), data=data)
+    again = train(config, data=data, resume=tmp_path / "checkpoint.pt")  # nothing is left to train
+    for each in (result, again):
+        assert each.predictions is not None
+        found = classification_metrics(each.predictions.probabilities, each.predictions.labels)
+        assert {f"val/{name}": value for name, value in found.items()}.items() <= each.metrics.items()
+    metrics, predictions = result.predict(data.val)
+    assert predictions.samples == result.predictions.samples
+    assert metrics["acc"] == result.metrics["val/acc"]

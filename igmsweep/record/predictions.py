@@ -1,0 +1,77 @@
+"""What a finished training predicts, sample by sample: `predictions.npz` beside its result, for statistics afterwards.
+
+Two trainings that were scored on the same samples can be compared sample by sample, and any metric can be computed again on
+a part of the samples; scores alone allow neither.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from igmsweep.disk import replacing
+from igmsweep.record.paths import predictions_file
+
+SMALL = 200_000
+"""Samples times classes up to which they are kept by default: 400 kB a training before compression."""
+KEEP = ("auto", "all", "none")
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """`probabilities`: (samples, classes) float16 of the fused prediction. `labels`: (samples,) the truth. `samples`: a hash of the
+    samples' ids in order; trainings with the same one are paired."""
+
+    probabilities: np.ndarray
+    labels: np.ndarray
+    samples: str
+
+    @property
+    def correct(self) -> np.ndarray:
+        """(samples,) bool: whether the likeliest class is the true one."""
+        return np.asarray(self.probabilities.argmax(axis=1) == self.labels)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def samples_hash(ids: Sequence[str]) -> str:
+    """Of samples' ids in their order."""
+    return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:12]
+
+
+def kept(keep: str, samples: int, classes: int) -> bool:
+    """Whether predictions of this size are kept: `all`, `none`, or `auto` where they are small."""
+    return keep == "all" or (keep == "auto" and samples * classes <= SMALL)
+
+
+def write_predictions(folder: Path, found: Predictions, fold: int | None = None) -> None:
+    """Write them into a training's folder, whole or not at all. Raises OSError."""
+    with replacing(predictions_file(folder, fold)) as partial, partial.open("wb") as file:
+        np.savez_compressed(
+            file,
+            probabilities=found.probabilities.astype(np.float16),
+            labels=found.labels.astype(np.uint16),
+            samples=np.array(found.samples),
+        )
+
+
+def read_predictions(folder: Path, fold: int | None = None) -> Predictions | None:
+    """What a training predicted; None where it was not kept, or cannot be read as what `write_predictions` writes."""
+    try:
+        with np.load(predictions_file(folder, fold), allow_pickle=False) as file:
+            probabilities, labels, samples = file["probabilities"], file["labels"], str(file["samples"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    if probabilities.ndim != 2 or probabilities.dtype.kind != "f" or labels.shape != probabilities.shape[:1]:
+        return None
+    if labels.dtype.kind not in "ui" or not len(labels) or int(labels.max()) >= probabilities.shape[1]:
+        return None
+    if not np.isfinite(probabilities).all():
+        return None
+    return Predictions(probabilities, labels, samples)
