@@ -1,0 +1,1 @@
+"""Sweeps whose truth is known, on which every sentence of confidence that a page can say is judged."""
