@@ -13,6 +13,7 @@ import pandas as pd
 from igmsweep.record.folder import SweepFolder, find_sweeps
 from igmsweep.record.json_files import read_lines
 from igmsweep.record.paths import METRICS, trial_folder
+from igmsweep.record.predictions import Predictions, read_predictions
 from igmsweep.record.rows import TrialRow, whole
 from igmsweep.record.states import State
 from igmsweep.record.wording import said
@@ -145,6 +146,10 @@ class Sweep:
     def history(self, trial: int) -> pd.DataFrame:
         """One row an epoch of `trials/N/metrics.jsonl`; empty where there is none."""
         return pd.DataFrame(read_lines(trial_folder(self.dir, trial) / METRICS)[0])
+
+    def predictions(self, trial: int) -> Predictions | None:
+        """What a trial's final weights predict of each validation sample; None where that was not kept, and with folds."""
+        return read_predictions(trial_folder(self.dir, trial))
 
 
 def read_sweep(path: Path | str) -> Sweep:

@@ -1,0 +1,181 @@
+"""What a sweep's completed trials say about configurations: a Gaussian process over its searched parameters.
+
+A score that a configuration got once is its expected score plus luck: of the seed, and of how it meets these validation samples. The
+process tells the two apart by what the neighbours say. How trials were chosen does not matter to it: given the scores so far, a
+sampler's next proposal tells nothing more about the response (the ignorable design of Rubin 1976), so that trials of TPE count
+as well as random ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from igmsweep.analysis.gaussian_process import GaussianProcess, fit
+from igmsweep.analysis.names import value_text
+from igmsweep.frame import Sweep
+from igmsweep.record.states import State
+
+FEWEST = 10
+"""Below, there is nothing to fit."""
+MOST = 300
+"""Beyond, a random part of the trials: the work grows with the cube."""
+STEPS = 21
+"""Places along a number's range at which its effect is looked at."""
+SETTINGS = 16
+"""Settings of the other parameters over which an effect is averaged."""
+FAR = 4.0
+"""Hopeless trials lie this many times the good half's spread below the median, and no further: a score at chance says no more than
+one that is merely bad, and would make all others look alike."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A searched parameter as a coordinate: a number's place in its range, from 0 to 1, or a choice's number. Where the parameter
+    does not act, it is in the middle, or -1."""
+
+    path: str
+    choices: tuple[str, ...] = ()
+    low: float = 0.0
+    high: float = 1.0
+    log: bool = False
+    missing: float = 0.5
+
+    @property
+    def categorical(self) -> bool:
+        return bool(self.choices)
+
+    def coordinate(self, value: Any) -> float:
+        if value is None or value != value:
+            return self.missing
+        if self.choices:
+            return float(self.choices.index(value_text(value)))
+        return float(self.scaled(np.array([float(value)]))[0])
+
+    def scaled(self, values: np.ndarray) -> np.ndarray:
+        low, high = (np.log([self.low, self.high])) if self.log else (self.low, self.high)
+        return ((np.log(values) if self.log else values) - low) / (high - low)
+
+    def value(self, coordinate: float) -> float:
+        """The number at a coordinate."""
+        if self.log:
+            return float(np.exp(np.log(self.low) + coordinate * np.log(self.high / self.low)))
+        return self.low + coordinate * (self.high - self.low)
+
+
+@dataclass(frozen=True, eq=False)
+class Surrogate:
+    """`process` on the columns `axes`. `frame`: the completed configurations it may be asked about, with `x` (n, d) and `score`;
+    `sign`: 1, or -1 where less is better (inside, more always is)."""
+
+    axes: tuple[Axis, ...]
+    process: GaussianProcess
+    trials: np.ndarray
+    x: np.ndarray
+    score: np.ndarray
+    active: np.ndarray
+    sign: float
+
+    def axis(self, path: str) -> int | None:
+        """The column of a parameter; None where it was not varied."""
+        return next((i for i, axis in enumerate(self.axes) if axis.path == path), None)
+
+    def values(self, path: str) -> np.ndarray:
+        """(v,) the coordinates at which a parameter's effect is looked at: an even grid, or every choice that was tried."""
+        column = self.axis(path)
+        assert column is not None
+        axis = self.axes[column]
+        if axis.categorical:
+            return np.unique(self.x[self.acts(column), column])
+        return np.linspace(0, 1, STEPS)
+
+    def acts(self, column: int) -> np.ndarray:
+        """(n,) bool: the trials in which a parameter acts."""
+        return np.asarray(self.active[:, column])
+
+    def effect(self, path: str, each: int = 20) -> np.ndarray:
+        """(draws, v) draws of the expected score at each of `values`, averaged over `SETTINGS` settings of the other parameters: those
+        of trials in which it acts, drawn from the better half of them."""
+        column = self.axis(path)
+        assert column is not None
+        own = np.flatnonzero(self.acts(column))
+        better = own[np.argsort(-self.score[own], kind="stable")][: max(SETTINGS, len(own) // 2)]
+        generator = np.random.default_rng(0)
+        settings = self.x[generator.choice(better, min(SETTINGS, len(better)), replace=False)]
+        values = self.values(path)
+        at = np.repeat(settings[None], len(values), axis=0)
+        at[:, :, column] = values[:, None]
+        weights = np.kron(np.eye(len(values)), np.full((1, len(settings)), 1 / len(settings)))
+        return self.process.draws(at.reshape(-1, at.shape[2]), each, generator, weights)
+
+
+@lru_cache(maxsize=16)
+def surrogate(sweep: Sweep, metric: str) -> Surrogate | None:
+    """Fitted to the completed trials; None below ten, or where no parameter or no score varies."""
+    done, column = sweep.completed(), f"metrics.{metric}"
+    if column not in done.columns:
+        return None
+    done = done[done[column].notna()].sort_values("trial")
+    sign = 1.0 if higher_is_better(sweep, metric) else -1.0
+    axes = tuple(
+        axis
+        for path, entry in sweep.space.items()
+        if f"params.{path}" in done.columns and (axis := axis_of(path, entry, done[f"params.{path}"])) is not None
+    )
+    if len(done) < FEWEST or not axes or done[column].nunique() < 2:
+        return None
+    x = np.column_stack([[axis.coordinate(v) for v in done[f"params.{axis.path}"]] for axis in axes])
+    score, counts = means(sweep, done, column)
+    y = tamed(sign * score)
+    rows = np.arange(len(y))
+    if len(rows) > MOST:
+        rows = np.sort(np.random.default_rng(0).choice(rows, MOST, replace=False))
+    categorical = np.array([axis.categorical for axis in axes])
+    process = fit(x[rows], y[rows], categorical, counts[rows])
+    active = np.column_stack([done[f"params.{axis.path}"].notna() for axis in axes])
+    return Surrogate(axes, process, done["trial"].to_numpy(), x, sign * score, active, sign)
+
+
+def means(sweep: Sweep, done: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray]:
+    """Mean score over a configuration's trainings, and how many there are; (n,) each, in the order of `done`."""
+    frame = sweep.trials
+    repeats = frame[frame["repeat_of"].notna() & (frame["state"] == State.COMPLETE) & frame[column].notna()]
+    total, count = done[column].to_numpy(dtype=float).copy(), np.ones(len(done))
+    place = {trial: i for i, trial in enumerate(done["trial"])}
+    for trial, score in zip(repeats["repeat_of"], repeats[column], strict=True):
+        if int(trial) in place:
+            total[place[int(trial)]] += score
+            count[place[int(trial)]] += 1
+    return total / count, count
+
+
+def tamed(y: np.ndarray) -> np.ndarray:
+    """Scores whose hopeless ones are drawn up to `FAR` spreads of the better half below the median."""
+    median, top = np.quantile(y, [0.5, 0.95])
+    return np.maximum(y, median - FAR * (top - median)) if top > median else y
+
+
+def axis_of(path: str, entry: dict[str, Any], values: pd.Series) -> Axis | None:
+    """A parameter's coordinate; None where all trials have the same value."""
+    given = values[values.notna()].tolist()
+    if len({value_text(value) for value in given}) < 2:
+        return None
+    if entry.get("type") != "categorical" and all(is_number(value) for value in given):
+        bounds = [entry[key] for key in ("low", "high") if is_number(entry.get(key))]
+        low, high = float(min([*bounds, *given])), float(max([*bounds, *given]))
+        return Axis(path, (), low, high, bool(entry.get("log")) and low > 0)
+    named = entry.get("choices") if isinstance(entry.get("choices"), list) else []
+    choices = tuple(dict.fromkeys(value_text(value) for value in [*(named or []), *given]))
+    return Axis(path, choices, missing=-1.0)
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def higher_is_better(sweep: Sweep, metric: str) -> bool:
+    return sweep.maximise if metric == sweep.metric else metric.rsplit("/", 1)[-1] != "loss"
