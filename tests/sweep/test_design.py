@@ -79,19 +79,18 @@ def shown(rows: dict[int, TrialRow]) -> list[tuple]:
 
 @pytest.mark.parametrize("sampler", ["sobol", "sobol+tpe"])
 def test_a_search_that_is_killed_and_extended_tries_what_the_longer_one_would_have_tried(tmp_path, sampler):
-    whole = searched(tmp_path / "whole", sampler, 26, startup=12)
-    assert len({canonical(row.params) for row in whole.values()}) == 26
-    for at in (1, 12, 13, 20):  # 0 is enqueued, 1 to 12 are designed
+    whole = searched(tmp_path / "whole", sampler, 20, startup=9)
+    assert len({canonical(row.params) for row in whole.values()}) == 20
+    for at in (4, 9, 10):  # 0 is enqueued, 1 to 9 are designed
         kept = {number: whole[number] for number in range(at)}
         kept[at] = TrialRow(at, State.RUNNING, whole[at].source, whole[at].params)  # was under way
-        short = max(at + 1, 18)
-        search, unfinished = proposer(tmp_path / "rebuilt", sampler, short, 12, kept)
+        search, unfinished = proposer(tmp_path / "rebuilt", sampler, 14, 9, kept)
         assert [proposal.number for proposal in unfinished] == [at]
         rows = {**kept, at: finish(search, unfinished[0])}
         while (proposal := search.ask()) is not None:
             rows[proposal.number] = finish(search, proposal)
-        assert len(rows) == short
-        search, _ = proposer(tmp_path / "rebuilt", sampler, 26, 12, rows)  # `resume --trials 26`
+        assert len(rows) == 14
+        search, _ = proposer(tmp_path / "rebuilt", sampler, 20, 9, rows)  # `resume --trials 20`
         while (proposal := search.ask()) is not None:
             rows[proposal.number] = finish(search, proposal)
         assert shown(rows) == shown(whole), f"killed in trial {at}"
@@ -191,7 +190,7 @@ def test_tpe_knows_what_the_design_found(tmp_path):
         source: [score(row.params) for row in rows.values() if row.source == source] for source in ("sobol", "tpe")
     }
     assert [len(part) for part in scores.values()] == [20, 19]
-    assert np.median(scores["tpe"]) > np.median(scores["sobol"]) + 0.15
+    assert np.median(scores["tpe"]) > np.median(scores["sobol"]) + 0.1
 
 
 @pytest.fixture
@@ -204,9 +203,9 @@ def test_the_split_of_a_sweep_stays_when_it_is_extended(request_of):
     words = [row.source for row in first_.rows.values()]
     assert words == ["sobol"] * 5 + ["tpe"] * 5
     assert yaml.safe_load((first_.dir / "sweep.yaml").read_text())["startup"] == 5
-    longer = resume_sweep(ResumeRequest(first_.dir, trials=24, quiet=True))
-    assert [row.source for row in longer.rows.values()] == ["sobol"] * 5 + ["tpe"] * 19
-    assert len(longer.study.trials) == 24
+    longer = resume_sweep(ResumeRequest(first_.dir, trials=14, quiet=True))
+    assert [row.source for row in longer.rows.values()] == ["sobol"] * 5 + ["tpe"] * 9
+    assert len(longer.study.trials) == 14
 
 
 def test_an_extended_sweep_is_the_longer_one(request_of):
