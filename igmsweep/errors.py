@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -45,8 +46,13 @@ def nearest(name: str, options: Iterable[str]) -> str:
     " (did you mean 'method.tau'?)"
     """
     options = list(options)
-    close = difflib.get_close_matches(str(name), options, n=1, cutoff=0.6)
+    close = [option for option in options if _words(option) == _words(str(name))]  # in another order
+    close = close or difflib.get_close_matches(str(name), options, n=1, cutoff=0.6)
     if not close:  # a bare leaf such as `tau` should still find `method.tau`
         leaf = str(name).rsplit(".", 1)[-1]
         close = [option for option in options if leaf in option.split(".")][:1]
     return f" (did you mean '{close[0]}'?)" if close else ""
+
+
+def _words(name: str) -> list[str]:
+    return sorted(re.split(r"\W+", name))

@@ -23,7 +23,7 @@ COLUMNS = (
     *("config_hash", "duplicate_of"),
 )
 NUMERIC = ("repeat_of", "seed", "attempt", "rung", "folds", "seconds", "gpu_hours", "epochs", "duplicate_of")
-DESIGNED = ("grid", "random")
+DESIGNED = ("grid", "random", "sobol")
 """Samplers that choose points without looking at scores: their medians are those of the space itself."""
 
 

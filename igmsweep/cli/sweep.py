@@ -38,7 +38,7 @@ def tune(
     dataset: Annotated[str, typer.Argument(help="A data set's name, such as avdigits, or path/to/file.py:NAME.")],
     method: Method = "igm",
     space: Annotated[str | None, typer.Option(help="Search-space file, or the name of a shipped one.")] = None,
-    sampler: Annotated[str, typer.Option(help="tpe, random, grid, gp or cmaes.")] = "tpe",
+    sampler: Annotated[str, typer.Option(help="tpe, random, sobol, sobol+tpe, grid, gp or cmaes.")] = "tpe",
     scheduler: Annotated[
         str, typer.Option(help="none, asha or median: stop hopeless trials at the end of a cycle.")
     ] = "none",

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from igmsweep.errors import UserError, nearest
@@ -89,12 +90,43 @@ class Param:
         else:
             values = [self.low + share * (self.high - self.low) for share in shares]
         if self.step is not None:  # the nearest multiples that lie inside
-            most = math.floor((self.high - self.low) / self.step + 1e-8)
+            most = self._values - 1
             counts = sorted({min(most, round((value - self.low) / self.step)) for value in values})
-            values = [self.low + count * self.step for count in counts]
+            values = [self._step(count) for count in counts]
         if self.type == "int":
             return sorted({round(value) for value in values})
         return values
+
+    def at(self, share: float) -> Any:
+        """The value at `share`, in [0, 1), of the parameter's own axis.
+
+        A uniform share gives what Optuna's random sampler draws: choices, whole numbers and steps have equal slices, a
+        logarithmic axis is uniform in the logarithm (of whole numbers: from low - 0.5 to high + 0.5).
+        """
+        if self.type == "categorical":
+            return self.choices[int(share * len(self.choices))]
+        assert self.low is not None and self.high is not None
+        if not self.log and (self.step is not None or self.type == "int"):
+            value = self._step(int(share * self._values))
+        elif self.log:
+            around = 0.5 if self.type == "int" else 0.0
+            low, high = math.log(self.low - around), math.log(self.high + around)
+            value = math.exp(low + share * (high - low))
+        else:
+            value = self.low + share * (self.high - self.low)
+        if self.type == "int":
+            return min(int(self.high), max(int(self.low), round(value)))
+        return float(min(self.high, max(self.low, value)))
+
+    @property
+    def _values(self) -> int:
+        """How many values an axis with steps has."""
+        step = Decimal(str(self.step or 1))
+        return int((Decimal(str(self.high)) - Decimal(str(self.low))) // step) + 1
+
+    def _step(self, count: int) -> float:
+        """The value `count` steps above the lowest. In decimals, as Optuna does it: 0.1 and two steps of 0.1 are 0.3."""
+        return float(Decimal(str(self.low)) + count * Decimal(str(self.step or 1)))
 
     @property
     def extent(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -106,6 +106,19 @@ class SearchSpace:
         for param in self.params:
             if holds(param.when, values):
                 values[param.path] = param.suggest(trial)
+        return values
+
+    def at(self, point: Sequence[float]) -> dict[str, Any]:
+        """The configuration at a point of the unit cube.
+
+        Args:
+            point: a coordinate in [0, 1) for each of `params`, in their order. That of a parameter which does not act is
+                not used.
+        """
+        values: dict[str, Any] = {}
+        for param, share in zip(self.params, point, strict=True):
+            if holds(param.when, values):
+                values[param.path] = param.at(share)
         return values
 
     def forbidden(self, values: Mapping[str, Any]) -> bool:

@@ -101,7 +101,7 @@ def make_plan(request: SweepRequest) -> Plan:
             {"params": dict(entry.params), "source": entry.source, "extra": dict(entry.extra)} for entry in enqueued
         ],
         "sampler": request.sampler,
-        "startup": startup_trials(request.trials),
+        "startup": startup_trials(request.sampler, request.trials),
         "scheduler": request.scheduler,
         "stopping": {"cycles": cycles, "grace": request.grace, "reduction": request.reduction},
         **request.recorded(),

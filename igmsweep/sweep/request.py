@@ -11,7 +11,7 @@ from igmsweep.errors import UserError, nearest
 from igmsweep.plugin import Trust
 from igmsweep.sweep.options import Option, SweepOptions, on_resume
 
-SAMPLERS = ("tpe", "random", "grid", "gp", "cmaes")
+SAMPLERS = ("tpe", "random", "sobol", "sobol+tpe", "grid", "gp", "cmaes")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,9 +27,12 @@ from optuna.trial import TrialState
 from igmsweep.errors import UserError
 from igmsweep.record.rows import TrialRow, repeated_trial
 from igmsweep.record.states import State
+from igmsweep.spaces.design import sobol_design
 from igmsweep.spaces.space import SearchSpace, canonical
 
 MAX_REDRAWS = 200
+FITTED = 10
+"""A model is fitted once so many trials have ended, at the latest."""
 
 
 @dataclass
@@ -64,10 +67,10 @@ class Proposer:
 
     Args:
         space: what is searched.
-        sampler: tpe, random, grid, gp or cmaes.
+        sampler: tpe, random, sobol, sobol+tpe, grid, gp or cmaes.
         limit: configurations in all.
         seed: of the sampler.
-        startup: random configurations before a model is fitted.
+        startup: what comes before a model's choices, as `startup_trials` has it.
         journal: the study's file, written anew; the ledger is the truth, so an old one is not read.
         enqueued: configurations that come first.
         warm: finished trials of earlier sweeps, with `params`, `value` and `source`.
@@ -88,7 +91,9 @@ class Proposer:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         check_sampler(sampler)
-        self.space, self.sampler_name, self.seed, self.startup = space, sampler, seed, startup
+        self.space, self.seed, self.startup = space, seed, startup
+        self.sampler_name = "tpe" if sampler == "sobol+tpe" else sampler
+        """Who chooses what is neither enqueued nor designed."""
         for leftover in (journal, Path(f"{journal}.lock")):  # Optuna's lock outlives a killed driver
             leftover.unlink(missing_ok=True)
         storage = optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
@@ -107,6 +112,12 @@ class Proposer:
         """Whether a grid has more configurations than there are trials."""
         self.limit = min(limit, len(queue)) if sampler == "grid" else limit
         self._queue = queue
+        self._design: Iterator[dict[str, Any]] = iter(())
+        """What comes after the queue, whatever the scores are."""
+        if sampler in ("sobol", "sobol+tpe"):
+            self._design = sobol_design(space, self._seed_of("sobol"))
+        if sampler == "sobol+tpe":
+            self._design = itertools.islice(self._design, startup)
         self._trials: dict[int, optuna.trial.Trial] = {}
         self._finished: dict[str, TrialRow] = {}
         self._keys: dict[int, str] = {}
@@ -200,8 +211,8 @@ class Proposer:
         for redraw in range(MAX_REDRAWS):
             source, extra = self.sampler_name, {}
             self.study.sampler = self._sampler(index, redraw)
-            if redraw == 0 and index < len(self._queue):
-                entry = self._queue[index]
+            entry = self._planned(index) if redraw == 0 else None
+            if entry is not None:
                 self.study.enqueue_trial(entry.params)
                 source, extra = entry.source, entry.extra
             trial = self.study.ask()
@@ -212,9 +223,17 @@ class Proposer:
             self.study.tell(trial, state=TrialState.FAIL)
         raise UserError(f"{self.space.source}: forbid: {MAX_REDRAWS} proposals in a row were forbidden")
 
+    def _planned(self, index: int) -> Enqueued | None:
+        """The configuration that has the place `index` whatever the scores are; None where the sampler chooses."""
+        missing = max(0, index + 1 - len(self._queue))
+        self._queue += [Enqueued(values, "sobol") for values in itertools.islice(self._design, missing)]
+        return self._queue[index] if index < len(self._queue) else None
+
     def _sampler(self, number: int, redraw: int) -> optuna.samplers.BaseSampler:
-        digest = hashlib.sha256(f"{self.seed}/{number}/{redraw}".encode()).digest()
-        return make_sampler(self.sampler_name, int.from_bytes(digest[:4], "big"), self.startup)
+        return make_sampler(self.sampler_name, self._seed_of(f"{number}/{redraw}"), self.startup)
+
+    def _seed_of(self, what: str) -> int:
+        return int.from_bytes(hashlib.sha256(f"{self.seed}/{what}".encode()).digest()[:4], "big")
 
     def _remember(self, row: TrialRow) -> None:
         if not row.is_duplicate:
@@ -265,19 +284,23 @@ def check_sampler(name: str) -> None:
         raise UserError("--sampler cmaes: needs the package `cmaes`; install it, or take --sampler tpe")
 
 
-def startup_trials(trials: int) -> int:
-    """Random configurations before a model is fitted: a third of a small search, at most 10."""
-    return max(4, min(10, trials // 3))
+def startup_trials(sampler: str, trials: int) -> int:
+    """What comes before a model's choices: random configurations, a third of a small search, at most 10. Of `sobol+tpe`:
+    points of the design, half of all trials; `sweep.yaml` keeps the number, so a sweep that is extended is split as before.
+    """
+    random = max(4, min(FITTED, trials // 3))
+    return max(random, trials // 2) if sampler == "sobol+tpe" else random
 
 
 def make_sampler(name: str, seed: int, startup: int) -> optuna.samplers.BaseSampler:
     """An Optuna sampler by igmsweep's name."""
+    startup = min(startup, FITTED)  # half of a design may be more, and some of it may fail
     if name == "tpe":
         # `group` keeps the joint model where conditional parameters come and go
         return optuna.samplers.TPESampler(
             multivariate=True, group=True, constant_liar=True, seed=seed, n_startup_trials=startup
         )
-    if name in ("random", "grid"):
+    if name in ("random", "sobol", "grid"):
         return optuna.samplers.RandomSampler(seed=seed)
     if name == "gp":
         return optuna.samplers.GPSampler(seed=seed, n_startup_trials=startup)

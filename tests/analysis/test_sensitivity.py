@@ -141,18 +141,19 @@ def test_of_pure_noise_it_says_that_nothing_matters(tmp_path: Path, seed: int) -
 
 
 @pytest.mark.slow
-def test_grid_and_tpe_points_are_told_apart_and_not_averaged(tmp_path: Path) -> None:
+@pytest.mark.parametrize("design", ["grid", "sobol"])
+def test_designed_and_tpe_points_are_told_apart_and_not_averaged(tmp_path: Path, design: str) -> None:
     folder = write_sweep(tmp_path, n=60, failed=0, sampler="tpe")
     lines = [json.loads(line) for line in (folder / "trials.jsonl").read_text().splitlines()]
     for line in lines:
         if line["trial"] % 2 and line["trial"]:
-            line["source"] = "grid"
+            line["source"] = design
     (folder / "trials.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     sweep = read_sweep(folder)
     data = sensitivity_data(sweep, "optim.lr.audio", "val/acc")
-    assert data.binned == "grid" and data.bins["n"].sum() == 30
+    assert data.binned == design and data.bins["n"].sum() == 30
     names = {trace.name for trace in sensitivity_figure(data).data}
-    assert {"trial (grid)", "trial (tpe)", "enqueued"} <= names
+    assert {f"trial ({design})", "trial (tpe)", "enqueued"} <= names
     (panel,) = [panel for panel in panels(sweep) if panel.id == "sensitivity-optim-lr-audio-val-acc"]
     assert "Points of tpe are drawn as squares and are not in the median" in panel.caption
 

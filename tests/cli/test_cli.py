@@ -44,6 +44,7 @@ def test_help_and_version_load_nothing_heavy():
         (["tune", "avdigits", "--space", "nowhere.yaml"], 2, ["nowhere.yaml", "no such file"]),
         (["tune", "avdigits", "--space", "avdigit"], 2, ["did you mean 'avdigits'"]),
         (["tune", "avdigits", "--sampler", "tep"], 2, ["--sampler", "did you mean 'tpe'"]),
+        (["tune", "avdigits", "--sampler", "tpe+sobol"], 2, ["--sampler", "did you mean 'sobol+tpe'"]),
         (["tune", "avdigits", "--set", "method.tua=1"], 2, ["method.tua"]),
         (["tune", "avdigits", "--set", "method.tau=1"], 2, ["method.tau", "is searched"]),
         (["tune", "avdigits", "--set", "seed"], 2, ["--set", "KEY=VALUE"]),

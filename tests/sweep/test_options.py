@@ -51,6 +51,8 @@ def test_an_option_is_spelt_where_it_is_declared_offered_and_used_and_nowhere_el
             "--keep-checkpoints: found 'al', expected one of best, all, none .did you mean 'all'",
         ),
         ({"sampler": "tep"}, "--sampler: found 'tep', .*did you mean 'tpe'"),
+        ({"sampler": "sobl"}, "--sampler: found 'sobl', .*did you mean 'sobol'"),
+        ({"sampler": "tpe+sobol"}, "--sampler: found 'tpe.sobol', .*did you mean 'sobol.tpe'"),
         ({"local": True, "loggers": {"wandb": ""}}, "--log: .*leave --local out"),
         ({"name": "a/b"}, "--name: found 'a/b', expected a plain folder name"),
     ],

@@ -134,7 +134,7 @@ def test_the_winner_of_the_repeats_keeps_its_checkpoint(request_of):
     assert left == [sweep.best["trial"]]
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "grid"])
+@pytest.mark.parametrize("sampler", ["tpe", "grid", "sobol+tpe"])
 def test_a_space_with_steps_is_taken_up_again(request_of, tmp_path, sampler):
     space = "params:\n  method.tau: {type: float, low: 0.1, high: 1.0, step: 0.3}\n"
     (tmp_path / "space.yaml").write_text(space + "  model.width: {type: int, low: 4, high: 12, step: 4}\n")

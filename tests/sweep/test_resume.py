@@ -67,7 +67,7 @@ def killed_after(monkeypatch, request, lines_written: int) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scheduler", ["none", "asha", "median"])
-@pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "cmaes", "grid"])
+@pytest.mark.parametrize("sampler", ["tpe", "random", "sobol", "sobol+tpe", "gp", "cmaes", "grid"])
 def test_a_driver_killed_between_any_two_records_is_replaced_exactly(request_of, monkeypatch, scheduler, sampler):
     pytest.importorskip("scipy")
     whole = run_sweep(request_of(name="whole", scheduler=scheduler, sampler=sampler, grace=1, reduction=2))

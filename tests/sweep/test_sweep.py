@@ -120,13 +120,13 @@ def test_a_metric_that_is_nan_fails_the_trial_and_not_the_sweep(request_of):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sampler", ["tpe", "random", "grid", "gp"])
+@pytest.mark.parametrize("sampler", ["tpe", "random", "sobol", "sobol+tpe", "grid", "gp"])
 def test_samplers(request_of, sampler):
     pytest.importorskip("scipy")
     result = run_sweep(request_of(sampler=sampler, trials=12))
     assert len(result.rows) == 12
     sources = {row["source"] for row in result.rows.values()}
-    assert sources == {"enqueue", sampler}
+    assert sources == {"enqueue", *sampler.split("+")}
 
 
 def test_a_folder_that_holds_a_sweep_is_not_overwritten(request_of):
