@@ -48,6 +48,8 @@ class Sweep:
     """What could not be read, in plain words."""
     said: tuple[str, ...] = ()
     """What methods noted in trainings, such as that they could not act; see `record.wording.said`."""
+    negligible: float | None = None
+    """A difference of scores that the reader calls next to nothing; None: one standard error of a difference of two trainings."""
 
     @property
     def test(self) -> dict[str, Any]:
@@ -141,7 +143,10 @@ class Sweep:
             return frame.iloc[:0]
         keep = (frame["state"] == state) & frame[column].notna()
         keep &= frame["duplicate_of"].isna() & frame["repeat_of"].isna()
-        return frame[keep].sort_values([column, "trial"], ascending=[not self.maximise, True], kind="stable")
+        equals = {"metrics.val/loss": True, "metrics.val/map": False}  # as `record.ranking.among_equals`
+        order = {column: not self.maximise} | {name: up for name, up in equals.items() if name in frame.columns}
+        order["trial"] = True
+        return frame[keep].sort_values(list(order), ascending=list(order.values()), kind="stable")
 
     def history(self, trial: int) -> pd.DataFrame:
         """One row an epoch of `trials/N/metrics.jsonl`; empty where there is none."""

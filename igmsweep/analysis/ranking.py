@@ -1,4 +1,4 @@
-"""By how much more than chance the best configuration is best: errors and tests beside `igmsweep.record.ranking`.
+"""By how much more than chance the best configuration is best: errors, and a set that holds the best, beside `igmsweep.record.ranking`.
 
 A configuration that was repeated with other seeds, or scored on folds, counts by its mean.
 """
@@ -6,58 +6,60 @@ A configuration that was repeated with other seeds, or scored on folds, counts b
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
+from igmsweep.analysis.noise import sample_error, training_noise
+from igmsweep.analysis.surrogate import Surrogate, surrogate
 from igmsweep.errors import NothingCompleted
 from igmsweep.frame import Sweep
-from igmsweep.record.ranking import ordered
+from igmsweep.record.ranking import among_equals, ordered
 from igmsweep.record.states import State
 
 LEVEL = 0.05
-COLUMNS = ["rank", "trial", "mean", "se", "basis", "n", "p", "tie"]
+UNLIKELY = 0.02
+"""A configuration whose chance of being as good as the likeliest best is below this is not counted among the best. So chosen, the truly best
+one is in the set in 93 % or more of simulated sweeps."""
+CONTENDERS = 600
+"""So many of the best are asked; the work grows with their number."""
+COLUMNS = ["rank", "trial", "mean", "se", "basis", "n", "chance", "tie"]
 
 
 def ranked(sweep: Sweep, metric: str | None = None, top: int | None = None) -> pd.DataFrame:
     """One row a completed configuration (the `top` of them), best first by the sweep's own metric: `rank`, `trial`, `mean` and standard
-    error `se` of `metric`, `basis` of the error (`3 seeds`, `5 folds`, `180 samples`), `n` trainings behind the mean,
-    `p` of the difference to the best, `tie`: within noise of the best (p >= 5 %; the best itself is no tie).
+    error `se` of `metric`, `basis` of the error (`training and 540 samples`, `5 folds`), `n` trainings behind the mean; `chance` that it is as
+    good as the likeliest best one, or better, by the sweep's own metric; `tie`: within noise of the best (the first itself is no tie).
 
-    Tests: Welch over seeds; over folds paired, with Nadeau and Bengio's correction for overlapping training sets; of
-    single trainings a normal test on the binomial error of the validation sample, which knows of no training noise.
+    The error is of the mean as an estimate of what new trainings score on new samples: the training's noise over the root of `n`, and the
+    samples' error, which no repetition makes smaller. Ties are the set that holds the truly best configuration in nine sweeps of ten
+    or more: from ten completed trials on by the process of `Surrogate`, below by tests that share 5 %.
     """
     metric = metric or sweep.metric
     done = sweep.completed()
-    if done.empty or f"metrics.{metric}" not in done.columns:
+    column = f"metrics.{metric}"
+    if done.empty or column not in done.columns:
         return pd.DataFrame(columns=COLUMNS)
-    own = f"metrics.{sweep.metric}"
-    repeats = sweep.trials[
-        sweep.trials["repeat_of"].notna() & (sweep.trials["state"] == State.COMPLETE) & sweep.trials[own].notna()
-    ]
-    others: dict[int, list[float]] = {}
-    for trial, score in zip(repeats["repeat_of"].tolist(), repeats[own].tolist(), strict=True):
-        others.setdefault(int(trial), []).append(score)
-    places = ordered(dict(zip(done["trial"].tolist(), done[own].tolist(), strict=True)), others, sweep.maximise)
-    samples = _samples(sweep)
-    order = [place.trial for place in places[: top or len(places)]]
-    values = _Values(sweep, metric, done, {place.trial for place in places if place.repeated})
+    order = _order(sweep)[: top or len(done)]
+    rows = done.set_index("trial").loc[order]
+    trainings = _trainings(sweep, column)
+    scores = [trainings.get(trial, [float(own)]) for trial, own in zip(order, rows[column], strict=True)]
+    folds = rows["folds"].fillna(1).astype(int) if "folds" in rows else pd.Series(1, index=rows.index)
     out = pd.DataFrame({"rank": range(1, len(order) + 1), "trial": order})
-    out = out.join(values.singles(out["trial"], samples))
-    several = [place for place, trial in enumerate(out["trial"]) if trial in values.seeds or trial in values.folds]
-    for place in several:
-        found = values.summary(int(out["trial"].iloc[place]))
-        if found is not None:
-            for name, value in zip(("mean", "se", "basis", "n"), found, strict=True):
-                out.at[place, name] = value  # type: ignore[assignment]
-    out["p"] = values.singles_p(out["mean"], samples)
-    for place in several:
-        p = values.p(int(out["trial"].iloc[0]), int(out["trial"].iloc[place]))
-        if p is not None:
-            out.loc[place, "p"] = p
-    out.loc[0, "p"] = 1.0
-    out["tie"] = (out["p"] >= LEVEL) & (out["rank"] > 1)
+    out["mean"] = [float(np.mean(each)) for each in scores]
+    count = np.array([len(each) for each in scores])
+    out["se"], out["basis"] = _errors(sweep, metric, count)
+    over = rows.get(f"stderr.{metric}")
+    if over is not None:
+        for place in np.flatnonzero((folds > 1) & over.notna() & (count == 1)):
+            out.loc[place, ["se", "basis"]] = [float(over.iloc[place]), f"{folds.iloc[place]} folds"]
+    out["n"] = count * folds.to_numpy()
+    chances = _chances(sweep)
+    out["chance"] = [chances.get(trial, math.nan) for trial in order]
+    limit = UNLIKELY if surrogate(sweep, sweep.metric) is not None else LEVEL / max(1, len(done) - 1)
+    out["tie"] = (out["chance"] >= limit) & (out["rank"] > 1)
     return out
 
 
@@ -67,82 +69,122 @@ def winner(sweep: Sweep) -> int:
     Raises:
         NothingCompleted: no trial of the sweep has completed.
     """
-    table = ranked(sweep, top=1)
-    if table.empty:
+    if sweep.completed().empty:
         raise NothingCompleted(f"{sweep.dir}: no trial has completed, so there is no best configuration")
-    return int(table["trial"].iloc[0])
+    return _order(sweep)[0]
 
 
 def basis_words(table: pd.DataFrame) -> str:
     """What the standard errors of a ranking are over, as a clause."""
-    kinds = [kind for kind in dict.fromkeys(table["basis"]) if kind]
-    shown = {
-        kind: "the binomial error on the validation sample, without training noise"
-        for kind in kinds
-        if "samples" in kind
+    kinds = dict.fromkeys(kind for kind in table["basis"] if kind)
+    return "over " + "; ".join(kinds) if kinds else "not known"
+
+
+@lru_cache(maxsize=32)
+def _order(sweep: Sweep) -> list[int]:
+    """The trials of completed configurations, best first."""
+    own = f"metrics.{sweep.metric}"
+    done = sweep.completed()
+    others = {trial: scores[1:] for trial, scores in _trainings(sweep, own).items()}
+    metrics = done[[name for name in ("metrics.val/loss", "metrics.val/map") if name in done.columns]]
+    names = [name.removeprefix("metrics.") for name in metrics.columns]
+    equals = {
+        int(trial): among_equals(dict(zip(names, map(float, row), strict=True)))
+        for trial, row in zip(done["trial"], metrics.to_numpy(), strict=True)
     }
-    return "; ".join(dict.fromkeys(shown.get(kind, f"over {kind}") for kind in kinds)) or "not known"
+    scores = {int(trial): float(score) for trial, score in zip(done["trial"], done[own], strict=True)}
+    return [place.trial for place in ordered(scores, others, sweep.maximise, equals)]
+
+
+def _trainings(sweep: Sweep, column: str) -> dict[int, list[float]]:
+    """Trial -> scores of its own training, then of its repeats; of trials that have any."""
+    frame = sweep.trials
+    given = frame[(frame["state"] == State.COMPLETE) & frame[column].notna()]
+    own = dict(zip(given["trial"].tolist(), given[column].tolist(), strict=True))
+    found: dict[int, list[float]] = {}
+    again = given[given["repeat_of"].notna()]
+    for trial, score in zip(again["repeat_of"].astype(int).tolist(), again[column].tolist(), strict=True):
+        if trial in own:
+            found.setdefault(trial, [own[trial]]).append(score)
+    return found
+
+
+def _errors(sweep: Sweep, metric: str, count: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Standard error of each mean of `count` trainings, and what it is over."""
+    noise, samples = training_noise(sweep, metric), sample_error(sweep, metric)
+    parts = np.array([np.nan_to_num(noise) ** 2 / count, np.full(len(count), np.nan_to_num(samples) ** 2)])
+    error = np.sqrt(parts.sum(axis=0))
+    error[error == 0] = np.nan
+    shown = f"{sweep.data.get('val')} samples"
+    words = []
+    for n in count:
+        seeds = ("training" if n == 1 else f"{n} seeds") if math.isfinite(noise) else ""
+        words.append(" and ".join(part for part in (seeds, shown if math.isfinite(samples) else "") if part))
+    return error, words
+
+
+@lru_cache(maxsize=32)
+def _chances(sweep: Sweep) -> dict[int, float]:
+    """Trial -> chance that its configuration is as good as the best, or better; trials that were not asked have none."""
+    found, order = surrogate(sweep, sweep.metric), _order(sweep)
+    if found is not None:
+        return _by_process(found, order[:CONTENDERS])
+    return _by_tests(sweep, order)
+
+
+def _by_process(found: Surrogate, order: list[int]) -> dict[int, float]:
+    """Against the configuration of which the most is expected, averaged over the process's settings."""
+    place = {int(trial): i for i, trial in enumerate(found.trials)}
+    means, covariances = found.process.posterior(found.x[[place[trial] for trial in order]])
+    best = int(means.mean(axis=0).argmax())
+    variance = np.diagonal(covariances, axis1=1, axis2=2)
+    apart = variance + variance[:, [best]] - 2 * covariances[:, best]
+    ahead = (means - means[:, [best]]) / np.sqrt(np.maximum(apart, 1e-18))
+    chance = ndtr(ahead).mean(axis=0)
+    chance[best] = 1.0
+    return dict(zip(order, chance.tolist(), strict=True))
+
+
+def _by_tests(sweep: Sweep, order: list[int]) -> dict[int, float]:
+    """p of no difference to the first: Welch's over seeds, corrected over folds, else normal on the scores' errors."""
+    values = _Values(sweep, order)
+    return {trial: values.p(order[0], trial) for trial in order}
 
 
 class _Values:
     """The scores behind each configuration's mean."""
 
-    def __init__(self, sweep: Sweep, metric: str, done: pd.DataFrame, repeated: set[int]) -> None:
-        column = f"metrics.{metric}"
-        self.metric = metric
-        self.single = dict(zip(done["trial"], done[column], strict=True))
-        errors = done.get(f"stderr.{metric}")
-        self.errors = {} if errors is None else dict(zip(done["trial"], errors, strict=True))
-        self.seeds = {trial: sweep.repeats(trial)[column].dropna().to_numpy() for trial in repeated}
+    def __init__(self, sweep: Sweep, order: list[int]) -> None:
+        column = f"metrics.{sweep.metric}"
+        again = _trainings(sweep, column)
+        done = sweep.completed()
+        own = dict(zip(done["trial"].tolist(), done[column].tolist(), strict=True))
+        self.scores = {trial: np.array(again.get(trial, [own[trial]])) for trial in order}
+        noise, samples = training_noise(sweep, sweep.metric), sample_error(sweep, sweep.metric)
+        self.error = noise if math.isfinite(noise) else samples
         self.folds: dict[int, np.ndarray] = {}
-        if metric in sweep.folds.columns:
+        if sweep.metric in sweep.folds.columns:
             for trial, part in sweep.folds.sort_values("fold").groupby("trial"):
-                if part[metric].notna().all() and len(part) > 1:
-                    self.folds[int(str(trial))] = part[metric].to_numpy()
+                if part[sweep.metric].notna().all() and len(part) > 1:
+                    self.folds[int(str(trial))] = part[sweep.metric].to_numpy()
 
-    def singles(self, trials: pd.Series, samples: int | None) -> pd.DataFrame:
-        """`mean`, `se`, `basis` and `n` as if every configuration had been trained once."""
-        scores = trials.map(self.single).to_numpy(dtype=float)
-        out = pd.DataFrame({"mean": scores, "se": np.nan, "basis": "", "n": 1})
-        if samples and self.metric.endswith("/acc"):
-            share = (np.clip(scores, 0, 1) * samples + 2) / (samples + 4)  # Agresti and Coull's: 100 % has an error too
-            out["se"], out["basis"] = np.sqrt(share * (1 - share) / (samples + 4)), f"{samples} samples"
-        return out
-
-    def summary(self, trial: int) -> tuple[float, float, str, int] | None:
-        """The same over seeds or folds, where there are several."""
-        seeds, folds = self.seeds.get(trial), self.folds.get(trial)
-        if seeds is not None and len(seeds) > 1:
-            count = len(seeds) * (len(folds) if folds is not None else 1)
-            return float(seeds.mean()), _standard_error(seeds), f"{len(seeds)} seeds", count
-        if folds is None:
-            return None
-        given = self.errors.get(trial, math.nan)
-        error = given if math.isfinite(given) else _standard_error(folds)
-        return float(self.single[trial]), error, f"{len(folds)} folds", len(folds)
-
-    def singles_p(self, means: pd.Series, samples: int | None) -> np.ndarray:
-        """Two-sided p-values of no difference to the first; NaN where nothing is known of the noise."""
-        if not samples or not self.metric.endswith("/acc"):
-            return np.full(len(means), np.nan)
-        found = np.clip(means.to_numpy(dtype=float), 0, 1)
-        share = (found * samples + 1) / (samples + 2)  # Agresti and Caffo's, for the difference of two
-        spread = share * (1 - share) / (samples + 2)
-        return np.asarray(2 * ndtr(-np.abs(found - found[0]) / np.sqrt(spread + spread[0])))
-
-    def p(self, first: int, second: int) -> float | None:
-        """The same from both configurations' seeds or folds; None where one has none."""
+    def p(self, first: int, second: int) -> float:
+        """Two-sided; NaN where nothing is known of the noise."""
         from scipy import stats
 
-        one, two = self.seeds.get(first), self.seeds.get(second)
-        if one is not None and two is not None and min(len(one), len(two)) > 1:
+        one, two = self.scores[first], self.scores[second]
+        if first == second:
+            return 1.0
+        if min(len(one), len(two)) > 1:
             if one.std(ddof=1) + two.std(ddof=1) == 0:
                 return float(one.mean() == two.mean())
             return float(stats.ttest_ind(one, two, equal_var=False).pvalue)
-        one, two = self.folds.get(first), self.folds.get(second)
-        if one is not None and two is not None and len(one) == len(two):
-            return paired_folds(one, two)
-        return None
+        if first in self.folds and second in self.folds and len(self.folds[first]) == len(self.folds[second]):
+            return paired_folds(self.folds[first], self.folds[second])
+        if not math.isfinite(self.error):
+            return math.nan
+        error = self.error * math.sqrt(1 / len(one) + 1 / len(two))
+        return float(2 * ndtr(-abs(one.mean() - two.mean()) / error))
 
 
 def paired_folds(one: np.ndarray, two: np.ndarray) -> float:
@@ -155,12 +197,3 @@ def paired_folds(one: np.ndarray, two: np.ndarray) -> float:
         return float(difference.mean() == 0)
     t = difference.mean() / math.sqrt(variance * (1 / k + 1 / (k - 1)))
     return float(2 * stats.t.sf(abs(t), k - 1))
-
-
-def _standard_error(values: np.ndarray) -> float:
-    return float(values.std(ddof=1) / math.sqrt(len(values)))
-
-
-def _samples(sweep: Sweep) -> int | None:
-    count = sweep.data.get("val")
-    return count if isinstance(count, int) and not isinstance(count, bool) and count > 0 else None

@@ -1,7 +1,8 @@
-"""How a validation metric answers to one searched parameter: points, bins, the flat range, and what may be said of it.
+"""How a validation metric answers to one searched parameter: points, bins, the effect with its band, and what may be said of it.
 
 Bins hold equal numbers of trials (or one value each, on a grid), so that every median is about as certain as the next,
-also where a sampler has crowded its points. Samples of different samplers are never binned together.
+also where a sampler has crowded its points. Samples of different samplers are never binned together. What is said in words comes from the
+effect (`Surrogate.effect`), which knows the other parameters and so holds under every sampler.
 """
 
 from __future__ import annotations
@@ -14,42 +15,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from igmsweep.analysis.flatness import CONFIDENCE, Flat, flatness
 from igmsweep.analysis.names import label, metric_label, points_text, value_text
+from igmsweep.analysis.noise import training_noise
+from igmsweep.analysis.surrogate import higher_is_better, is_number, surrogate
 from igmsweep.frame import DESIGNED, Sweep
 
 FEWEST = 3
 """A bin of fewer trials has no median worth drawing."""
 ENOUGH = 10
-SMOOTHED = 5
-"""From so many bins on, medians for the flat range are taken over a bin and its two neighbours."""
-LEVEL = 0.05
-RESAMPLES = 400
-MOST_REDRAWN = 100
-
-
-@dataclass(frozen=True)
-class Flat:
-    """Where a parameter's value does not matter. `told`: whether the metric answers to the parameter at all, by a
-    Kruskal-Wallis test over the bins at `level` (5 % shared by all searched parameters); if not, all of it is flat.
-    `low`, `high`: the widest run of bins whose median (taken with the neighbouring bins) stays within one standard
-    error, of the difference, of the `best` bin's, which has the standard error `se`. `choices`: the same, of a
-    categorical parameter."""
-
-    told: bool
-    p: float
-    level: float
-    best: float
-    se: float
-    low: float = math.nan
-    high: float = math.nan
-    choices: tuple[str, ...] = ()
+BAND = (0.05, 0.95)
 
 
 @dataclass(frozen=True)
 class Sensitivity:
     """`points`: `trial`, `value`, `x` (position on the axis), `score`, `sampler`, `moved`; `stopped`: the same of
     trials stopped early. `bins`: `x`, `low`, `high`, `n`, `median`, `q25`, `q75`; one row a bin or, for a categorical
-    parameter, a choice (also `choice`). `binned`: the sampler whose points are in the bins."""
+    parameter, a choice (also `choice`). `binned`: the sampler whose points are in the bins. `effect`: the expected score
+    along the parameter, `x`, `mean`, and a band that holds it with 90 %, `low` to `high`; empty below ten trials."""
 
     param: str
     metric: str
@@ -63,6 +46,7 @@ class Sensitivity:
     """None: too few trials to say."""
     stopped: pd.DataFrame | None = None
     maximise: bool = True
+    effect: pd.DataFrame | None = None
 
     def words(self) -> str:
         """The finding as one or two sentences."""
@@ -70,33 +54,35 @@ class Sensitivity:
         n = int(self.bins["n"].sum()) if len(self.bins) else 0
         if flat is None:
             return f"Too few trials to tell whether {name} matters (n = {n})."
-        test = f"Kruskal-Wallis p {_p_text(flat.p)}, n = {n}"
+        test, less = f"p {_p_text(flat.p)}, n = {n}", points_text(flat.delta, self.metric)
+        sure = f"with {CONFIDENCE:.0%} confidence"
         if not flat.told:
+            said = f"Whether {name} matters to {metric_label(self.metric)}, these trials cannot tell ({test}): "
+            if flat.whole:
+                return f"{said}all that was searched costs less than {less}, {sure}."
+            return f"{said}differences up to {points_text(flat.most, self.metric)} are possible."
+        if flat.whole:
+            return f"Scores differ along {name} ({test}), but no value searched costs {less} or more, {sure}."
+        if not self.numeric:
+            return self._choice_words(flat, less, sure, test)
+        if not flat.found:
             return (
-                f"No effect of {name} on {metric_label(self.metric)} is told apart from chance ({test}): "
-                "no value searched is better than another."
+                f"{_start(name)} matters ({test}); no range whose values all cost less than {less} can be vouched for."
             )
-        se = points_text(flat.se, self.metric)
-        if self.numeric:
-            whole = flat.low <= self.bins["low"].min() and flat.high >= self.bins["high"].max()
-            if whole:
-                return (
-                    f"Scores differ along {name} ({test}), but no bin's median is more than one standard error from the "
-                    f"best bin's ({se}): flat over all that was searched."
-                )
-            span = f"Flat from {value_text(flat.low)} to {value_text(flat.high)}"
-            text = f"{span}: there the median stays within one standard error ({se}) of the best bin's ({test})."
-            if is_number(self.paper):
-                inside = flat.low <= self.paper <= flat.high
-                text += f" The paper's {value_text(self.paper)} lies {'inside' if inside else 'outside'}."
-            return text
-        if len(flat.choices) == 1:
-            return f"Best: {flat.choices[0]}; no other choice comes within one standard error ({se}) of it ({test})."
-        rest = [choice for choice in self.bins["choice"] if choice not in flat.choices]
-        return (
-            f"Within one standard error ({se}) of the best choice: {', '.join(flat.choices)}"
-            f"{'; not: ' + ', '.join(rest) if rest else ''} ({test})."
-        )
+        span = f"Flat from {value_text(flat.low)} to {value_text(flat.high)}"
+        text = f"{span}: no value there costs {less} or more, {sure} ({test})."
+        if is_number(self.paper):
+            inside = flat.low <= self.paper <= flat.high
+            text += f" The paper's {value_text(self.paper)} lies {'inside' if inside else 'outside'}."
+        return text
+
+    def _choice_words(self, flat: Flat, less: str, sure: str, test: str) -> str:
+        names = self.bins["choice"].tolist()
+        kept = [names[i] for i in flat.choices]
+        rest = [name for name in names if name not in kept]
+        if not kept:
+            return f"{_start(label(self.param))} matters ({test}); none of its values can be vouched for."
+        return f"No more than {less} worse than the best choice, {sure}: {', '.join(kept)}; not: {', '.join(rest)} ({test})."
 
 
 @lru_cache(maxsize=32)  # the figures and the sentences ask for the same
@@ -114,7 +100,7 @@ def sensitivity_data(sweep: Sweep, param: str, metric: str) -> Sensitivity:
     if numeric:
         for part in (points, stopped):
             part["x"] = part["value"].astype(float)
-        bins, groups = _bins(points[chosen], log)
+        bins = _bins(points[chosen], log)
     else:
         choices = list(_choices(entry, every))
         for part in (points, stopped):
@@ -126,15 +112,15 @@ def sensitivity_data(sweep: Sweep, param: str, metric: str) -> Sensitivity:
                 for i, (choice, group) in enumerate(zip(choices, groups, strict=True))
             ]
         )
-    higher = _higher_is_better(sweep, metric)
-    flat = _flat(groups, bins, numeric, log, higher, LEVEL / max(1, len(sweep.space)))
+    higher = higher_is_better(sweep, metric)
+    flat, effect = _effect(sweep, param, metric)
     paper = sweep.paper.get(param)
-    return Sensitivity(param, metric, points, bins, numeric, log, binned, paper, flat, stopped, higher)
+    return Sensitivity(param, metric, points, bins, numeric, log, binned, paper, flat, stopped, higher, effect)
 
 
 def flat_ranges(sweep: Sweep, metric: str | None = None) -> pd.DataFrame:
     """One row a searched parameter: `param`, `told` (does the metric answer to it?), `p`, `low`, `high` or `choices`
-    (where it is flat), `best` and `se` (of the best bin's median), `n`, `words`."""
+    (where every value costs less than `delta`), `most` (no larger difference is likely), `n`, `words`."""
     metric = metric or sweep.metric
     rows = []
     for path in sweep.space:
@@ -147,14 +133,14 @@ def flat_ranges(sweep: Sweep, metric: str | None = None) -> pd.DataFrame:
                 "p": flat.p if flat else math.nan,
                 "low": flat.low if flat else math.nan,
                 "high": flat.high if flat else math.nan,
-                "choices": ", ".join(flat.choices) if flat else "",
-                "best": flat.best if flat else math.nan,
-                "se": flat.se if flat else math.nan,
+                "choices": ", ".join(data.bins["choice"].iloc[i] for i in flat.choices) if flat else "",
+                "delta": flat.delta if flat else math.nan,
+                "most": flat.most if flat else math.nan,
                 "n": int(data.bins["n"].sum()) if len(data.bins) else 0,
                 "words": data.words(),
             }
         )
-    columns = ["param", "told", "p", "low", "high", "choices", "best", "se", "n", "words"]
+    columns = ["param", "told", "p", "low", "high", "choices", "delta", "most", "n", "words"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -162,10 +148,6 @@ def sampler_of(source: Any) -> str:
     """`tpe`, `random`, `grid`, ...: who chose a trial's configuration; `given` for one that a person asked for."""
     word = str(source).partition(":")[0]
     return "given" if word in ("enqueue", "given", "") else word
-
-
-def is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _points(sweep: Sweep, frame: pd.DataFrame, param: str, metric: str) -> pd.DataFrame:
@@ -200,11 +182,10 @@ def _sampler_to_bin(points: pd.DataFrame) -> str:
     return str(chosen[0]) if chosen else ""
 
 
-def _bins(points: pd.DataFrame, log: bool) -> tuple[pd.DataFrame, list[pd.Series]]:
-    """The bins, and the scores in each."""
+def _bins(points: pd.DataFrame, log: bool) -> pd.DataFrame:
     columns = ["low", "high", "x", "n", "median", "q25", "q75"]
     if points.empty:
-        return pd.DataFrame(columns=columns), []
+        return pd.DataFrame(columns=columns)
     points = points.sort_values("x", kind="stable")
     values = points["x"].to_numpy(dtype=float)
     unique = np.unique(values)
@@ -217,67 +198,31 @@ def _bins(points: pd.DataFrame, log: bool) -> tuple[pd.DataFrame, list[pd.Series
         inner = [(_middle(values[i - 1], values[i], log) if 0 < i < len(values) else values[-1]) for i in first]
         edges = np.array([values[0], *inner, values[-1]])
         low, high = edges[:-1], edges[1:]
-    rows, groups = [], []
+    rows = []
     for i in sorted(set(place.tolist())):
         group = points[place == i]
         rows.append({"low": low[i], "high": high[i], "x": float(group["x"].median()), **_summary(group["score"])})
-        groups.append(group["score"])
-    return pd.DataFrame(rows, columns=columns), groups
+    return pd.DataFrame(rows, columns=columns)
 
 
-def _flat(
-    groups: list[pd.Series], bins: pd.DataFrame, numeric: bool, log: bool, higher: bool, level: float
-) -> Flat | None:
-    solid = bins[bins["n"] >= FEWEST] if len(bins) else bins
-    if len(solid) < 2 or solid["n"].sum() < ENOUGH:
-        return None
-    groups = [groups[i] for i in solid.index]
-    p = _kruskal(groups)
-    near = _pooled(groups, solid.index.to_numpy()) if numeric and len(groups) >= SMOOTHED else groups
-    medians = np.array([float(group.median()) for group in near])
-    at = int(medians.argmax() if higher else medians.argmin())
-    errors = np.array([_median_error(group.to_numpy()) for group in groups])
-    told, best, se = p < level, float(medians[at]), float(errors[at])
-    # of the difference: the best of many bins is best by luck too
-    inside = np.abs(medians - best) <= np.hypot(se, errors) if told else np.ones(len(medians), bool)
-    if not numeric:
-        return Flat(told, p, level, best, se, choices=tuple(solid["choice"][inside]))
-    widest, low, high = -1.0, math.nan, math.nan
-    for start in range(len(solid)):
-        for stop in range(start, len(solid)):
-            if not inside[start : stop + 1].all() or (np.diff(solid.index[start : stop + 1]) > 1).any():
-                break  # a bin outside, or one too thin to say
-            a, b = float(solid["low"].iloc[start]), float(solid["high"].iloc[stop])
-            width = math.log(b / a) if log else b - a
-            if width > widest:
-                widest, low, high = width, a, b
-    return Flat(told, p, level, best, se, low, high)
+def _effect(sweep: Sweep, param: str, metric: str) -> tuple[Flat | None, pd.DataFrame]:
+    """What is said of a parameter, and the effect that says it."""
+    found, nothing = surrogate(sweep, metric), pd.DataFrame(columns=["x", "mean", "low", "high"])
+    column = None if found is None else found.axis(param)
+    if found is None or column is None or found.acts(column).sum() < ENOUGH:
+        return None, nothing
+    axis, coordinates = found.axes[column], found.values(param)
+    draws = found.effect(param)
+    x = coordinates if axis.categorical else np.array([axis.value(each) for each in coordinates])
+    delta = sweep.negligible if sweep.negligible is not None else math.sqrt(2) * training_noise(sweep, metric)
+    flat = flatness(draws, x, axis.categorical, delta, len(found.axes))
+    low, high = np.sort(found.sign * np.quantile(draws, BAND, axis=0), axis=0)
+    return flat, pd.DataFrame({"x": x, "mean": found.sign * draws.mean(axis=0), "low": low, "high": high})
 
 
-def _pooled(groups: list[pd.Series], places: np.ndarray) -> list[pd.Series]:
-    """Each bin together with its neighbours, so that one lucky bin does not set the standard for all."""
-    return [
-        pd.concat([groups[j] for j in range(max(0, i - 1), min(len(groups), i + 2)) if abs(places[j] - places[i]) <= 1])
-        for i in range(len(groups))
-    ]
-
-
-def _median_error(scores: np.ndarray) -> float:
-    """Standard error of a median, by the bootstrap."""
-    drawn = np.random.default_rng(0).choice(scores, (RESAMPLES, min(len(scores), MOST_REDRAWN)))
-    return float(np.median(drawn, axis=1).std(ddof=1) * math.sqrt(drawn.shape[1] / len(scores)))
-
-
-def _kruskal(groups: list[pd.Series]) -> float:
-    from scipy.stats import kruskal
-
-    if len({float(score) for group in groups for score in group}) < 2:
-        return 1.0
-    return float(kruskal(*[group.to_numpy() for group in groups]).pvalue)
-
-
-def _higher_is_better(sweep: Sweep, metric: str) -> bool:
-    return sweep.maximise if metric == sweep.metric else metric.rsplit("/", 1)[-1] != "loss"
+def _start(text: str) -> str:
+    """As a sentence begins."""
+    return text[:1].upper() + text[1:] if text[:1].isascii() else text
 
 
 def _p_text(p: float) -> str:

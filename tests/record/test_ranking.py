@@ -52,6 +52,20 @@ def test_equal_scores_stand_in_the_order_in_which_they_were_tried() -> None:
     assert trials(rows) == [0, 2, 1] and trials(rows, "min") == [1, 0, 2]
 
 
+def test_of_equal_scores_the_lower_loss_then_the_higher_map_is_better(write_folder: Callable[..., Path]) -> None:
+    told = [{"val/loss": 0.5, "val/map": 0.9}, {"val/loss": 0.4, "val/map": 0.7}, {"val/loss": 0.4, "val/map": 0.8}, {}]
+    lines = [
+        ended(trial, 0.1 * trial, **scored(0.9)) | {"metrics": {"val/acc": 0.9, **more}}
+        for trial, more in enumerate(told)
+    ]
+    folder = write_folder(lines)
+    rows = SweepFolder.read(folder).rows
+    assert [place.trial for place in ranking(rows, "val/acc", "max")] == [2, 1, 0, 3]
+    sweep = read_sweep(folder)
+    assert ranked(sweep)["trial"].tolist() == sweep.completed()["trial"].tolist() == [2, 1, 0, 3]
+    assert to_repeat(rows, "val/acc", "max", 1) == [2]
+
+
 def test_what_is_repeated_does_not_change_while_the_repeats_run() -> None:
     rows = {each.trial: each for each in [row(0, 0.9), row(1, 0.8), row(2, 0.7), row(3, 0.1, "repeat:0")]}
     assert to_repeat(rows, "val/acc", "max", 2) == [0, 1]

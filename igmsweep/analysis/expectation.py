@@ -1,0 +1,75 @@
+"""What to expect of the winner: its score on the samples that chose it is the luckiest of many."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from igmsweep.analysis.names import points_text, unit
+from igmsweep.analysis.noise import sample_error
+from igmsweep.analysis.surrogate import FEWEST, surrogate
+from igmsweep.frame import Sweep
+
+LEVEL = 0.95
+EACH = 200
+"""Draws for each setting of the process."""
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """`shown`: the score of the trainings that made a configuration the winner. `expected`: of new trainings of it, on new samples, with the 95 %
+    interval `low` to `high`. `samples`: whether the interval knows of the choice of samples; else it is of new trainings on these."""
+
+    trial: int
+    metric: str
+    shown: float
+    expected: float
+    low: float
+    high: float
+    samples: bool
+
+    def words(self) -> str:
+        factor, suffix = unit(self.metric)
+        percent = " %" if suffix else ""
+        digits = 1 if suffix else 3
+        shown, expected, low, high = (
+            f"{factor * each:.{digits}f}" for each in (self.shown, self.expected, self.low, self.high)
+        )
+        new = "new trainings and samples" if self.samples else "new trainings, on these samples"
+        return f"{shown}{percent} on the samples that chose it; about {expected}{percent} [{low}, {high}] is to be expected of {new}"
+
+    @property
+    def luck(self) -> str:
+        """How much the shown score owes to its having been chosen."""
+        return points_text(abs(self.shown - self.expected), self.metric)
+
+
+@lru_cache(maxsize=32)
+def expectation(sweep: Sweep, trial: int, metric: str) -> Expectation | None:
+    """Of one configuration, which may have been chosen for its score; None below ten trials, or where none differ.
+
+    The process knows all trials, so what it expects of one is drawn towards what its neighbours have reached (an empirical Bayes
+    estimate, which needs no correction for the choice: Efron 2011, "Tweedie's formula and selection bias").
+    """
+    found = surrogate(sweep, metric)
+    if found is None or trial not in found.trials:
+        return None
+    place = int(np.flatnonzero(found.trials == trial)[0])
+    error = sample_error(sweep, metric)
+    generator = np.random.default_rng(0)
+    draws = found.sign * found.process.draws(found.x[place : place + 1], EACH, generator)[:, 0]
+    expected = float(draws.mean())
+    if math.isfinite(error):
+        draws = draws + error * generator.standard_normal(len(draws))
+    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    if unit(metric)[1]:
+        low, high, expected = (min(1.0, max(0.0, float(each))) for each in (low, high, expected))
+    shown = found.sign * float(found.score[place])
+    return Expectation(trial, metric, shown, expected, float(low), float(high), math.isfinite(error))
+
+
+def fewest_words() -> str:
+    return f"Below {FEWEST} completed trials nobody can say how much of the best score is luck."
