@@ -28,10 +28,17 @@ Ends = tuple[float, float]
 
 
 def trained(
-    trainings: int, samples: int, noise: Sequence[float], difference: float, generator: np.random.Generator
+    trainings: int,
+    samples: int,
+    noise: Sequence[float],
+    difference: float,
+    generator: np.random.Generator,
+    shared: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(trainings, samples) correctness of each of the two configurations, whose accuracies vary by `noise` between seeds."""
+    """(trainings, samples) correctness of each of the two configurations, whose accuracies vary by `noise` between seeds, and by
+    `shared` in the same way for both."""
     luck = np.repeat(noise, trainings) * generator.standard_normal(2 * trainings)
+    luck += shared * np.tile(generator.standard_normal(trainings), 2)
     accuracies = np.repeat([BASE + difference, BASE], trainings) + luck
     correct = correctness(accuracies, np.repeat([0, 1], trainings), samples, generator).astype(np.float64)
     return correct[:trainings], correct[trainings:]
@@ -66,6 +73,11 @@ def without_predictions(one: np.ndarray, other: np.ndarray, level: float) -> End
 def crossed(one: np.ndarray, other: np.ndarray, level: float) -> Ends:
     """What is shown."""
     return ends(difference_of(of(one), of(other), level))
+
+
+def crossed_by_seed(one: np.ndarray, other: np.ndarray, level: float) -> Ends:
+    """What studies show of variants of one method."""
+    return ends(difference_of(of(one), of(other), level, paired=True))
 
 
 class TwoWayBootstrap:
@@ -103,11 +115,12 @@ def coverage(
     repetitions: int,
     generator: np.random.Generator,
     methods: Mapping[str, Method] = METHODS,
+    shared: float = 0.0,
 ) -> dict[str, tuple[float, float]]:
     """Method -> share of 95 % intervals that cover the difference, and their median width."""
     found: dict[str, list[Ends]] = {name: [] for name in methods}
     for _ in range(repetitions):
-        one, other = trained(trainings, samples, noise, difference, generator)
+        one, other = trained(trainings, samples, noise, difference, generator, shared)
         for name, method in methods.items():
             found[name].append(method(one, other, LEVEL))
     return {
@@ -227,6 +240,13 @@ def main() -> None:
         told = " | ".join(f"{share:.3f} ({100 * width:.1f})" for share, width in found.values())
         noises = " and ".join(f"{100 * each:g}" for each in dict.fromkeys(noise))
         print(f"| {samples} | {trainings} | {noises} | {100 * difference:g} | {told} |", flush=True)
+    print("\nVariants of one method: noise of seeds 1.5 in common, 0.3 each (360 samples)\n")
+    by_seed = {"crossed": crossed, "crossed, by seed (shown)": crossed_by_seed, "paired t (before)": paired_by_seed}
+    print(f"| seeds | {' | '.join(by_seed)} |\n|{'---|' * (1 + len(by_seed))}")
+    for trainings in (3, 5, 10):
+        found = coverage(360, trainings, (0.003, 0.003), 0.0, repetitions, generator, by_seed, shared=0.015)
+        told = " | ".join(f"{share:.3f} ({100 * width:.1f})" for share, width in found.values())
+        print(f"| {trainings} | {told} |", flush=True)
     print(
         "\nCoverage of 95 % intervals of one configuration's own accuracy\n\n| samples | seeds | noise | covers |\n|---|---|---|---|"
     )

@@ -30,6 +30,9 @@ def test_set(sweep: Sweep) -> dict[str, Any] | None:
         ],
         "grew": latest.get("train_on", "all") == "all",
         "level": f"{100 * (1 - float(latest['level'])):.6g} %" if "level" in latest else "",
+        "over": "seeds and samples"
+        if min(len(each.get("seeds") or []) for each in candidates) > 1
+        else "samples alone",
         "words": [words for words in (_words(latest), *worth(latest, own, sweep.maximise)) if words],
         "time": str(latest.get("time", "")),
         "looks": looks if len(looks) > 1 or lost > 0 else [],

@@ -87,9 +87,8 @@ def mean_of(scored: Scored, level: float = LEVEL) -> Interval | None:
     """The mean score of one configuration; None where it has one training and nothing is known of its samples."""
     mean = centre = float(scored.scores.mean())
     seeds, samples, drawn = _seeds(scored.scores, scored.values), scored.samples, None
-    counted = (
-        4 if scored.metric == "acc" else 0
-    )  # as if two samples more were right and two wrong (Agresti and Coull 1998)
+    # as if two samples more were right and two wrong (Agresti and Coull 1998)
+    counted = 4 if scored.metric == "acc" else 0
     if scored.values is not None:
         each = np.concatenate([scored.values.mean(axis=0), np.resize([0.0, 1.0], counted)])
         samples, centre = scored.values.shape[1], float(each.mean())

@@ -95,6 +95,7 @@ def test_every_look_is_listed_and_openings_without_a_result_are_counted(tmp_path
     (folder / "test_eval.json").write_text(json.dumps({"count": 1, "openings": [{}], "evaluations": looks[:1]}))
     one = told_of(read_sweep(folder))
     assert one is not None and one["looks"] == [] and one["lost"] == 0 and one["level"] == "96 %" and not one["grew"]
+    assert one["over"] == "seeds and samples"
     (folder / "test_eval.json").write_text(json.dumps({"count": 3, "openings": [{}] * 3, "evaluations": looks}))
     told = told_of(read_sweep(folder))
     assert told is not None and told["lost"] == 1 and told["grew"]

@@ -19,7 +19,7 @@ from igmsweep.record.rows import TrialRow
 from igmsweep.record.states import State
 from igmsweep.statistics.difference import Difference, paired, unpaired
 from igmsweep.studies import fig4, paper, table1
-from igmsweep.studies.base import Arm, Claim, Found, Outcome, Setting, Table, Trained, every
+from igmsweep.studies.base import Arm, Claim, Found, Outcome, Searched, Setting, Table, Trained, every
 from igmsweep.studies.found import fresh, read_found, scored_on_test, status
 from igmsweep.studies.render import cell_text, heads, row_text, to_csv, to_latex, to_markdown
 from igmsweep.studies.request import StudyRequest, remember, resumed, setting_of
@@ -352,6 +352,21 @@ def test_scores_of_another_trial_or_of_other_training_data_are_not_the_winners(t
         "acc": {3: 0.6, 4: 0.6}
     }
     assert scored_on_test(tmp_path, 1) == {}
+
+
+def test_table_1_shares_the_five_per_cent_among_its_looks_at_the_test_set() -> None:
+    two = replace(TWO, methods=("joint", "mla"))
+    tests = {"mla": {"acc": {3: 0.6, 4: 0.62, 5: 0.64}}, "igm-without-sam": {"acc": {3: 0.7, 4: 0.72, 5: 0.71}}}
+    searches = {arm: Searched(2, 0, 0, {}, 0.7, None) for arm in tests}
+    for look, level in ((1, 0.04), (2, 0.005)):
+        found = Found(two, {}, tests, searches, openings=look, look=look)
+        (claim, *_) = table1.outcome(found).claims
+        assert claim.difference == unpaired(
+            "IGM w/o SAM", tests["igm-without-sam"]["acc"], "MLA", tests["mla"]["acc"], level=level
+        )
+    assert f"at {100 * (1 - level):g} %, 3 seeds" in claim.difference.words
+    shown = table1.outcome(replace(found, tests={})).claims[0]  # of validation data every claim has its own 5 %
+    assert shown.difference is None
 
 
 def test_what_cannot_be_measured_is_said_and_stops_nothing(
