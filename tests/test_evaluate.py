@@ -6,11 +6,15 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from igmsweep.analysis import analyze, read_sweep
+from igmsweep.analysis.ranking import ranked
 from igmsweep.errors import DataError, NothingCompleted, UserError
 from igmsweep.evaluate import candidates, evaluate
+from igmsweep.record.predictions import read_predictions
+from igmsweep.statistics.crossed import Scored, difference_of, mean_of
 from igmsweep.sweep import SweepRequest, run_sweep
 
 SPACE = """
@@ -115,17 +119,49 @@ def test_finished_trainings_are_not_run_again_and_every_opening_counts(
     assert "On the test set" in page and second["candidates"][0]["name"] in page
 
 
-def test_a_comparison_is_paired_by_seed(sweep: Path) -> None:
+def test_a_comparison_is_over_seeds_and_samples_and_looks_share_the_five_per_cent(sweep: Path) -> None:
     """The paper's default is made to differ from the winner, whichever of the trials won."""
     text = (sweep / "sweep.yaml").read_text()
     assert "method.tau: 0.4" in text
     (sweep / "sweep.yaml").write_text(text.replace("method.tau: 0.4", "method.tau: 7.5"))
+    alone = evaluate(sweep, confirm_test=True, seeds=1, local=True)
+    assert alone["look"] == 1 and alone["comparison"]["level"] == 0.04
+    assert "30 samples, one training only: not told apart" in alone["comparison"]["words"]
     outcome = evaluate(sweep, confirm_test=True, seeds=2, local=True)
-    best, paper = (candidate["per_seed"]["acc"] for candidate in outcome["candidates"])
+    best, paper = (
+        Scored("acc", values.mean(axis=1), values, "test")
+        for candidate in outcome["candidates"]
+        for values in [np.array([right_of(sweep / "evaluation" / name) for name in candidate["folders"]])]
+    )
     comparison = outcome["comparison"]
-    assert comparison["n"] == 2 and comparison["test"] == "paired t-test over seeds"
-    assert comparison["mean"] == pytest.approx(sum(b - p for b, p in zip(best, paper, strict=True)) / 2)
-    assert 0 <= comparison["p"] <= 1 and comparison["words"].startswith("Best trial minus paper's default")
+    assert (comparison["n"], comparison["samples"], comparison["level"], outcome["look"]) == (2, 30, 0.005, 2)
+    wanted = difference_of(best, paper, 0.005)
+    assert wanted is not None and comparison["mean"] == pytest.approx(wanted.mean)
+    assert comparison["interval"] == pytest.approx([wanted.low, wanted.high])
+    assert comparison["words"].startswith("Best trial − paper's default: ")
+    assert comparison["words"].endswith("Look 2 at the test set: the 5 % is shared, this look has 0.5 %.")
+    for candidate, scored in zip(outcome["candidates"], (best, paper), strict=True):
+        found = mean_of(scored, 0.005)
+        assert found is not None and candidate["interval"]["acc"] == pytest.approx([found.low, found.high])
+    again = evaluate(sweep, confirm_test=True, seeds=1, local=True)  # shown again: no look of its own
+    assert (again["look"], again["count"], again["comparison"]) == (1, 3, alone["comparison"])
+    page = analyze(sweep, formats=["html"], say=str)[0].read_text()
+    assert "Every look at the test set" in page and "at 96 %, 30 samples" in page and "at 99.5 %, 2 seeds" in page
+
+
+def right_of(folder: Path) -> np.ndarray:
+    """(samples,) 1 where a training was right."""
+    found = read_predictions(folder)
+    assert found is not None
+    return found.correct.astype(float)
+
+
+def test_the_winners_score_is_put_beside_what_the_search_had_promised(sweep: Path) -> None:
+    table = ranked(read_sweep(sweep))
+    outcome = evaluate(sweep, confirm_test=True, seeds=1, local=True, winner_only=True, train_on="train")
+    assert outcome["candidates"][0]["promised"] == table["mean"].iloc[0]
+    page = analyze(sweep, formats=["html"], say=str)[0].read_text()
+    assert f"Promised {100 * table['mean'].iloc[0]:.2f} on validation, got " in page
 
 
 def test_training_takes_train_and_validation_together(sweep: Path) -> None:

@@ -12,6 +12,7 @@ from igmsweep.analysis.names import duration, label, metric_label, points_text, 
 from igmsweep.analysis.ranking import basis_words, ranked
 from igmsweep.analysis.sensitivity import flat_ranges
 from igmsweep.analysis.tables import is_share, score_text
+from igmsweep.analysis.test_set import test_set
 from igmsweep.frame import Sweep
 from igmsweep.record.failures import UNKNOWN, meaning
 from igmsweep.record.states import State
@@ -34,7 +35,7 @@ def facts(sweep: Sweep, importance: pd.DataFrame) -> dict[str, Any]:
         ],
         "winner": None if order.empty else int(order["trial"].iloc[0]),
         "errors": basis_words(order.head(10)) if len(order) else "",
-        "test": _test(sweep),
+        "test": test_set(sweep),
         "data": {
             "name": data.get("name", "unknown"),
             "classes": _count(data.get("classes")),
@@ -177,36 +178,6 @@ def _findings(sweep: Sweep, order: pd.DataFrame, importance: pd.DataFrame) -> li
     return out
 
 
-def _test(sweep: Sweep) -> dict[str, Any] | None:
-    """The last evaluation on the test set, as rows for the page."""
-    found = sweep.test
-    candidates = found.get("candidates")
-    if not isinstance(candidates, list):
-        return None
-    metrics = [
-        name
-        for name in ("acc", "map", "f1")
-        if any(name in _dict(c.get("mean")) for c in candidates if isinstance(c, dict))
-    ]
-    rows = []
-    for candidate in candidates:
-        if not isinstance(candidate, dict):
-            continue
-        mean, spread = _dict(candidate.get("mean")), _dict(candidate.get("sd"))
-        cells = [
-            f"{score_text('test/' + name, mean.get(name))} ± {score_text('test/' + name, spread.get(name))}"
-            for name in metrics
-        ]
-        rows.append((str(candidate.get("name", "")), len(candidate.get("seeds") or []), cells))
-    comparison = _dict(found.get("comparison"))
-    return {
-        "metrics": [metric_label(f"test/{name}") for name in metrics],
-        "rows": rows,
-        "words": str(comparison.get("words", "")),
-        "time": str(found.get("time", "")),
-    }
-
-
 def _range(entry: dict[str, Any]) -> str:
     if isinstance(entry.get("choices"), list):
         shown = ", ".join(value_text(choice) for choice in entry["choices"])
@@ -229,10 +200,6 @@ def _range(entry: dict[str, Any]) -> str:
 
 def _count(value: Any) -> str:
     return str(len(value)) if isinstance(value, (list, tuple, dict)) else str(value or "–")
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _revision(git: Any) -> str:

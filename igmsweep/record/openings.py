@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,3 +45,23 @@ def append_opening(sweep: Path, key: Literal["openings", "evaluations"], entry: 
         value["count"] = max(value["count"] + (key == "openings"), len(value["openings"]))
         write_atomically(sweep / TEST_EVAL, json.dumps(value, indent=1))
     return int(value["count"])
+
+
+def plan_of(parts: Iterable[str]) -> str:
+    """What an opening is to score, as a hash: the same trainings give the same one, in whatever order they are named."""
+    return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()[:12]
+
+
+def look_of(told: Mapping[str, Any], plan: str | None = None) -> int:
+    """Which look an opening with this plan is (None: the last there was, 0 where there was none). The first is 1; one with the plan
+    of an earlier opening, which was interrupted or is shown again, is still that look. Every opening of which no plan is known
+    counts as one."""
+    before = int(told["count"]) - len(told["openings"])
+    plans: list[str | None] = []
+    for opening in told["openings"]:
+        found = opening.get("plan")
+        if found is None or found not in plans:
+            plans.append(found)
+        if plan is not None and found == plan:
+            break
+    return before + len(plans)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from igmsweep.plugin import Trust
-from igmsweep.studies.difference import Difference
+from igmsweep.statistics.difference import Difference
+from igmsweep.statistics.influence import BySeed
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -128,6 +129,8 @@ class Found:
     """By arm, how many trainings have failed, where any has."""
     openings: int = 0
     """How often the study has opened the test set."""
+    look: int = 0
+    """Which look at it the last one was, an interrupted one and its repetition being one look."""
 
     def measured(self, arm: str) -> dict[int, Mapping[str, Any]]:
         """Seed -> what was measured of an arm of one configuration, where that could be."""
@@ -137,13 +140,15 @@ class Found:
             if each.measured is not None and FAILED not in each.measured
         }
 
-    def of(self, arm: str, wanted: Mapping[str, Any], metric: str = "val/acc") -> dict[int, float]:
+    def of(self, arm: str, wanted: Mapping[str, Any], metric: str = "val/acc") -> BySeed:
         """Seed -> score of the trainings of an arm that have these values."""
-        return {
-            each.seed: each.metrics[metric]
+        chosen = [
+            each
             for each in self.trainings.get(arm, ())
             if metric in each.metrics and all(same(each.values.get(path), value) for path, value in wanted.items())
-        }
+        ]
+        scores = {each.seed: each.metrics[metric] for each in chosen}
+        return BySeed(scores, metric.removeprefix("val/"), {each.seed: each.folder for each in chosen})
 
 
 def same(one: Any, other: Any) -> bool:

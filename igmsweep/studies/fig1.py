@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from igmsweep.plugin import Trust
+from igmsweep.statistics.difference import paired
 from igmsweep.studies.base import Arm, Claim, Drawn, Found, Outcome, Setting, Study, Table
-from igmsweep.studies.difference import difference
 
 BATCHES = 32
 LABELS = {"mla": "MLA", "igm-without-sam": "IGM w/o SAM", "igm": "IGM"}
@@ -54,7 +54,7 @@ def outcome(found: Found) -> Outcome:
                   ["method", "cosine"], rows, note, highest=False)  # fmt: skip
     claims = [
         Claim(f"Flat modification changes a gradient's direction less than MLA's projection ({LABELS[arm]}).",
-              difference(LABELS[arm], means[arm], "MLA", means["mla"], "of the cosine"))
+              paired(LABELS[arm], means[arm], "MLA", means["mla"], "of the cosine"))
         for arm in ("igm-without-sam", "igm")
     ]  # fmt: skip
     drawn = [Drawn("fig1", "Cosine of old and new gradients", note, histogram(by_seed))] if any(means.values()) else []

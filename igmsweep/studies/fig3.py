@@ -6,8 +6,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from igmsweep.statistics.difference import paired
 from igmsweep.studies.base import Arm, Claim, Drawn, Found, Outcome, Setting, Study, Table
-from igmsweep.studies.difference import difference
 
 TAU = "method.tau"
 TAUS = (1e-3, 1e-2, 0.1, 0.4, 1.0, 10.0, 100.0)
@@ -39,7 +39,7 @@ def outcome(found: Found) -> Outcome:
     claims = [
         Claim(
             f"Not sensitive to tau: {PAPER_TAU:g} and {other:g} are alike.",
-            difference(f"τ = {PAPER_TAU:g}", tau[PAPER_TAU], f"τ = {other:g}", tau[other]),
+            paired(f"τ = {PAPER_TAU:g}", tau[PAPER_TAU], f"τ = {other:g}", tau[other]),
             equal=True,
         )
         for other in (TAUS[0], TAUS[-1])
@@ -49,7 +49,7 @@ def outcome(found: Found) -> Outcome:
         claims.append(
             Claim(
                 f"{where}Not sensitive to rho: {RHOS[1]:g} and {other:g} are alike.",
-                difference(f"ρ = {RHOS[1]:g}", rho[RHOS[1]], f"ρ = {other:g}", rho[other]),
+                paired(f"ρ = {RHOS[1]:g}", rho[RHOS[1]], f"ρ = {other:g}", rho[other]),
                 equal=True,
             )
         )

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from igmsweep.plugin import Trust
+from igmsweep.statistics.difference import paired
 from igmsweep.studies.base import Arm, Claim, Drawn, Found, Outcome, Setting, Study, Table
-from igmsweep.studies.difference import difference
 
 LABELS = {"mla": "MLA", "igm-without-sam": "IGM w/o SAM", "igm": "IGM"}
 SAMPLES, POINTS, PAIRS, SPAN = 256, 15, 3, 1.0
@@ -69,7 +69,7 @@ def outcome(found: Found) -> Outcome:
     heads = ["method", "rise of the loss", "largest eigenvalue", "trace"]
     claims = [
         Claim(f"The loss of IGM is flatter than that of {LABELS[other]} ({what}).",
-              difference(LABELS[other], values[other], "IGM", values["igm"], f"of the {what}"))
+              paired(LABELS[other], values[other], "IGM", values["igm"], f"of the {what}"))
         for other in ("mla", "igm-without-sam")
         for what, values in (("rise", rise), ("largest eigenvalue", top))
     ]  # fmt: skip

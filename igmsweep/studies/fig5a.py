@@ -11,8 +11,8 @@ from typing import Any
 from igmsweep.plugin import Trust
 from igmsweep.record.json_files import read_object
 from igmsweep.record.paths import DIAGNOSTICS
+from igmsweep.statistics.difference import paired
 from igmsweep.studies.base import Arm, Claim, Drawn, Found, Outcome, Setting, Study, Table
-from igmsweep.studies.difference import difference
 
 LABELS = {"igm": "IGM", "igm-without-sam": "IGM w/o SAM"}
 
@@ -84,7 +84,7 @@ def outcome(found: Found) -> Outcome:
     ]
     claim = Claim(
         "Singular values of IGM are smaller than without SAM.",
-        difference("w/o SAM", logs["igm-without-sam"], "IGM", logs["igm"], "of the mean log"),
+        paired("w/o SAM", logs["igm-without-sam"], "IGM", logs["igm"], "of the mean log"),
     )
     note = (
         "Of the mean outer product of a layer's inputs (samples or patches) over the training set, in evaluation mode."

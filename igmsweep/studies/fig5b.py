@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from igmsweep.errors import UserError
+from igmsweep.statistics.difference import unpaired
 from igmsweep.studies.base import Arm, Claim, Drawn, Found, Outcome, Setting, Study, Table
-from igmsweep.studies.difference import difference
 
 OPTIONS = {"tokenizer": "openai/clip-vit-base-patch32", "tokens": 77, "normalise": "clip"}
 """What CLIP's towers need of a data set that reads texts and pictures itself."""
@@ -46,7 +46,7 @@ def outcome(found: Found) -> Outcome:
     accuracy = {arm: each["acc"] for arm, each in scores.items()}
     claims = [
         Claim(f"{ARMS[one][0]} is better than {ARMS[other][0]}.",
-              difference(ARMS[one][0], accuracy[one], ARMS[other][0], accuracy[other]))
+              unpaired(ARMS[one][0], accuracy[one], ARMS[other][0], accuracy[other]))
         for one, other in (("clip-mla", "clip"), ("clip-igm", "clip"), ("clip-igm", "clip-mla"))
     ]  # fmt: skip
     note = (

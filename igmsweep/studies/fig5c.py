@@ -6,8 +6,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from igmsweep.statistics.difference import unpaired
 from igmsweep.studies.base import Arm, Claim, Drawn, Found, Outcome, Setting, Study, Table
-from igmsweep.studies.difference import difference
 
 ARMS: dict[str, tuple[str, dict[str, Any]]] = {
     "joint": ("joint training", {"method.fusion": "sum"}),
@@ -39,7 +39,7 @@ def outcome(found: Found) -> Outcome:
         "as they took turns here."
     )
     claims = [
-        Claim(f"IGM is better than {label}.", difference("IGM", accuracy["igm"], label, accuracy[name]))
+        Claim(f"IGM is better than {label}.", unpaired("IGM", accuracy["igm"], label, accuracy[name]))
         for name, (label, _) in ARMS.items()
         if name != "igm"
     ]

@@ -8,12 +8,13 @@ from typing import Any
 
 from igmsweep.record.folder import SweepFolder, is_sweep
 from igmsweep.record.json_files import read_object
-from igmsweep.record.openings import read_openings
-from igmsweep.record.paths import trial_folder
+from igmsweep.record.openings import look_of, read_openings
+from igmsweep.record.paths import EVALUATION, trial_folder
 from igmsweep.record.ranking import scored, to_repeat
 from igmsweep.record.rows import TrialRow
 from igmsweep.record.states import FINISHED, State
 from igmsweep.record.status import status as sweep_status
+from igmsweep.statistics.influence import BySeed
 from igmsweep.studies.base import Found, Searched, Setting, Study, Trained
 from igmsweep.studies.request import PAPER, STUDY_FILE, remembered
 
@@ -54,8 +55,8 @@ def read_found(folder: Path, study: Study, setting: Setting) -> Found:
             ),
             key=lambda each: each.seed,
         )
-    openings = read_openings(folder)["count"] if folder.is_dir() else 0
-    return Found(setting, trainings, tests, searches, failed, openings)
+    told = read_openings(folder)
+    return Found(setting, trainings, tests, searches, failed, told["count"], look_of(told))
 
 
 def searched_of(rows: Sequence[TrialRow]) -> Searched | None:
@@ -76,14 +77,17 @@ def fresh(rows: Sequence[TrialRow]) -> list[TrialRow]:
     return [row for row in rows if winner and row.repeat_of == winner[0]]
 
 
-def scored_on_test(place: Path, trial: int) -> dict[str, dict[int, float]]:
+def scored_on_test(place: Path, trial: int) -> dict[str, BySeed]:
     """Metric -> seed -> test score of a trial's configuration, by the latest evaluation of it that trained on the training
     split alone, as all that are compared must; empty where there is none."""
     for evaluation in reversed(read_openings(place)["evaluations"]):
         winner = evaluation["candidates"][0]
         if winner["trial"] == trial and evaluation["train_on"] == "train":
+            seeds, names = winner["seeds"], winner.get("folders", winner["seeds"])
+            folders = {seed: place / EVALUATION / str(name) for seed, name in zip(seeds, names, strict=True)}
             return {
-                name: dict(zip(winner["seeds"], scores, strict=True)) for name, scores in winner["per_seed"].items()
+                name: BySeed(dict(zip(seeds, scores, strict=True)), name, folders)
+                for name, scores in winner["per_seed"].items()
             }
     return {}
 

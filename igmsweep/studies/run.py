@@ -23,7 +23,7 @@ from igmsweep.lines import BARE, CLOSING
 from igmsweep.plugin import Trust
 from igmsweep.record.failures import one_line
 from igmsweep.record.json_files import plain
-from igmsweep.record.openings import append_opening, finish_opening, read_openings
+from igmsweep.record.openings import append_opening, finish_opening, plan_of, read_openings
 from igmsweep.record.stamps import now
 from igmsweep.record.wording import duration
 from igmsweep.spaces import load_space
@@ -250,7 +250,9 @@ def _open_test(request: StudyRequest, arms: Sequence[Arm], setting: Setting, stu
         load_test(TrainConfig(**some.spec["base_config"]).data)
     except UserError as error:
         return error
-    count = append_opening(request.folder, "openings", {"time": now(), "arms": waiting, **asked})
+    winners = [f"{name} {search.trial}" for name, search in found.searches.items()]
+    plan = plan_of([*winners, *(f"seed {seed}" for seed in wanted)])
+    count = append_opening(request.folder, "openings", {"time": now(), "arms": waiting, "plan": plan, **asked})
     logger.warning(
         f"{study.name}: the test set is being opened for {len(waiting)} arms together, time {count} for this study"
     )

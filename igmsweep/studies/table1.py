@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from igmsweep.analysis.names import label as path_label
 from igmsweep.analysis.names import value_text
+from igmsweep.statistics.crossed import LEVEL
+from igmsweep.statistics.difference import Difference, unpaired
+from igmsweep.statistics.looks import share as share_of
 from igmsweep.studies.base import Arm, Claim, Found, Outcome, Setting, Study, Table
-from igmsweep.studies.difference import difference
 
 WITHOUT_SAM = {
     "version": 2,
@@ -96,11 +97,12 @@ def outcome(found: Found) -> Outcome:
         rows.append([label(arm), *(scores(found, arm.name, metric, where) for metric in metrics)])
         paper.append(["", *papers(arm.name, found.setting.data), *("" for _ in found.setting.modalities)])
     accuracy = {arm: scores(found, arm, "acc", where) for arm in LABELS}
+    level = share_of(found.look) if where == "test" else LEVEL
     claims = [
-        Claim("IGM w/o SAM is better than MLA.", between(accuracy, "igm-without-sam", "mla")),
-        Claim("IGM is better than IGM w/o SAM.", between(accuracy, "igm", "igm-without-sam")),
+        Claim("IGM w/o SAM is better than MLA.", between(accuracy, "igm-without-sam", "mla", level)),
+        Claim("IGM is better than IGM w/o SAM.", between(accuracy, "igm", "igm-without-sam", level)),
         *(
-            Claim(f"IGM is better than {LABELS[arm]}.", between(accuracy, "igm", arm))
+            Claim(f"IGM is better than {LABELS[arm]}.", between(accuracy, "igm", arm, level))
             for arm in LABELS
             if arm not in ("igm", "igm-without-sam") and accuracy[arm]
         ),
@@ -114,14 +116,14 @@ def outcome(found: Found) -> Outcome:
     heads = ["method", "accuracy", called, *found.setting.modalities]
     known = paper if any(cell for row in paper for cell in row) else None
     table = Table("table1", "All methods under one budget", heads, rows, note, known)
-    return Outcome([table, against_joint(found, accuracy), winners(found)], [], claims, where == "test")
+    return Outcome([table, against_joint(found, accuracy, level), winners(found)], [], claims, where == "test")
 
 
-def against_joint(found: Found, accuracy: Mapping[str, Mapping[int, float]]) -> Table:
+def against_joint(found: Found, accuracy: Mapping[str, Mapping[int, float]], level: float) -> Table:
     """What each method gains over joint training, and what its search gained."""
     rows = []
     for arm in arms(found.setting):
-        gain = between(accuracy, arm.name, "joint") if arm.name in LABELS and arm.name != "joint" else None
+        gain = between(accuracy, arm.name, "joint", level) if arm.name in LABELS and arm.name != "joint" else None
         search = found.searches.get(arm.name)
         told = ["–"] * 3
         if search is not None:
@@ -130,7 +132,7 @@ def against_joint(found: Found, accuracy: Mapping[str, Mapping[int, float]]) -> 
         rows.append([label(arm), "–" if gain is None else gain.numbers, *told])
     heads = ["method", "− joint training", "validation: winner", "paper's", "trials"]
     note = (
-        "Difference of accuracy by seed from joint training with its 95 % interval, in points; the validation accuracy by which "
+        f"Difference of accuracy from joint training with its {100 * (1 - level):.6g} % interval, in points; the validation accuracy by which "
         "a winner was chosen, and that of the paper's configuration before any search, in per cent. What a training costs: fig5c."
     )
     return Table("table1-search", "Against joint training, and what the searches gained", heads, rows, note)
@@ -156,16 +158,16 @@ def share(score: float | None) -> str:
     return "–" if score is None else f"{100 * score:.1f}"
 
 
-def scores(found: Found, arm: str, metric: str, where: str) -> dict[int, float]:
+def scores(found: Found, arm: str, metric: str, where: str) -> Mapping[int, float]:
     """Seed -> score of an arm's winner, on test where it was opened, else on validation."""
     if where == "test":
-        return dict(found.tests.get(arm, {}).get(metric, {}))
+        return found.tests.get(arm, {}).get(metric, {})
     return found.of(arm, {}, f"val/{metric}")
 
 
-def between(accuracy: Mapping[str, Mapping[int, float]], one: str, other: str) -> Any:
-    """The difference of two arms' accuracies."""
-    return difference(LABELS[one], accuracy[one], LABELS[other], accuracy[other])
+def between(accuracy: Mapping[str, Mapping[int, float]], one: str, other: str, level: float) -> Difference | None:
+    """The difference of two arms' accuracies, with the confidence 1 - level."""
+    return unpaired(LABELS[one], accuracy[one], LABELS[other], accuracy[other], level=level)
 
 
 def label(arm: Arm) -> str:

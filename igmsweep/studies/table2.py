@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from igmsweep.statistics.difference import paired
 from igmsweep.studies.base import Arm, Claim, Found, Outcome, Setting, Study, Table, every
-from igmsweep.studies.difference import difference
 
 SAM, GM = "method.sam", "method.gm"
 ROWS = (("–", "–", False, False), ("✓", "–", True, False), ("–", "✓", False, True), ("✓", "✓", True, True))
@@ -34,10 +34,10 @@ def outcome(found: Found) -> Outcome:
     ]
     both, plain = scores(True, True), scores(False, False)
     claims = [
-        Claim("Gradient modification helps, without SAM.", difference("GM", scores(False, True), "neither", plain)),
-        Claim("SAM helps, without gradient modification.", difference("SAM", scores(True, False), "neither", plain)),
-        Claim("Both help more than GM alone.", difference("both", both, "GM", scores(False, True))),
-        Claim("Both help more than SAM alone.", difference("both", both, "SAM", scores(True, False))),
+        Claim("Gradient modification helps, without SAM.", paired("GM", scores(False, True), "neither", plain)),
+        Claim("SAM helps, without gradient modification.", paired("SAM", scores(True, False), "neither", plain)),
+        Claim("Both help more than GM alone.", paired("both", both, "GM", scores(False, True))),
+        Claim("Both help more than SAM alone.", paired("both", both, "SAM", scores(True, False))),
     ]
     heads = ["SAM", "GM", *found.setting.modalities, "fused"]
     note = (

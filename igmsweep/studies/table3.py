@@ -9,8 +9,8 @@ from pathlib import Path
 from igmsweep.errors import UserError
 from igmsweep.record.json_files import read_lines
 from igmsweep.record.paths import METRICS
+from igmsweep.statistics.difference import paired
 from igmsweep.studies.base import Arm, Claim, Found, Outcome, Setting, Study, Table
-from igmsweep.studies.difference import difference
 
 PAPER = {
     "cremad": [
@@ -59,7 +59,7 @@ def outcome(found: Found) -> Outcome:
     claims = [
         Claim(
             f"Modifying in both directions is better than without that of {name}.",
-            difference("IGM", whole, f"w/o {name}-GM", found.of(f"without-{name}", {})),
+            paired("IGM", whole, f"w/o {name}-GM", found.of(f"without-{name}", {})),
         )
         for name in names
     ]
@@ -71,7 +71,7 @@ def outcome(found: Found) -> Outcome:
         claims.append(
             Claim(
                 f"The T of the dominant modality ({strong}) matters more: without the other's, less is lost.",
-                difference(
+                paired(
                     f"w/o {weak}-GM",
                     found.of(f"without-{weak}", {}),
                     f"w/o {strong}-GM",

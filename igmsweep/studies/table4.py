@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from igmsweep.statistics.difference import paired
 from igmsweep.studies.base import Arm, Claim, Found, Outcome, Setting, Study, Table, every
-from igmsweep.studies.difference import difference
 
 SCOPE = "method.scope"
 SCOPES = {"100 %": 1.0, "50 %": 0.5, "30 %": 0.3, "head": "head", "0 % (w/o GM)": "none"}
@@ -39,7 +39,7 @@ def outcome(found: Found) -> Outcome:
     )
     best = "30 %"
     claims = [
-        Claim(f"30 % is best: better than {other}.", difference(best, scores[best], other, scores[other]))
+        Claim(f"30 % is best: better than {other}.", paired(best, scores[best], other, scores[other]))
         for other in scores
         if other != best
     ]

@@ -17,9 +17,9 @@ from igmsweep.plugin import load_module
 from igmsweep.record.folder import SweepFolder
 from igmsweep.record.rows import TrialRow
 from igmsweep.record.states import State
+from igmsweep.statistics.difference import Difference, paired, unpaired
 from igmsweep.studies import fig4, paper, table1
-from igmsweep.studies.base import Arm, Claim, Found, Outcome, Setting, Table, Trained, every
-from igmsweep.studies.difference import Difference, difference
+from igmsweep.studies.base import Arm, Claim, Found, Outcome, Searched, Setting, Table, Trained, every
 from igmsweep.studies.found import fresh, read_found, scored_on_test, status
 from igmsweep.studies.render import cell_text, heads, row_text, to_csv, to_latex, to_markdown
 from igmsweep.studies.request import StudyRequest, remember, resumed, setting_of
@@ -83,15 +83,15 @@ def test_table_2_puts_scores_where_they_belong_and_judges_by_intervals() -> None
 
 
 def test_a_difference_is_paired_by_seed_with_its_t_interval() -> None:
-    found = difference("a", {0: 0.5, 1: 0.6, 2: 0.8, 9: 0.1}, "b", {2: 0.7, 1: 0.5, 0: 0.3})
+    found = paired("a", {0: 0.5, 1: 0.6, 2: 0.8, 9: 0.1}, "b", {2: 0.7, 1: 0.5, 0: 0.3})
     gaps = [0.2, 0.1, 0.1]
     mean = sum(gaps) / 3
     half = 4.302652729696142 * (sum((gap - mean) ** 2 for gap in gaps) / 2) ** 0.5 / 3**0.5  # t of 2 degrees of freedom
     assert found == Difference("a", "b", pytest.approx(mean), pytest.approx(mean - half), pytest.approx(mean + half), 3)
     assert found.sign == 0 and found.words == "a − b: +13.3 points [-1.0, +27.7], 3 seeds: not told apart"
-    assert difference("a", {0: 0.5}, "b", {0: 0.4}) is None
+    assert paired("a", {0: 0.5}, "b", {0: 0.4}) is None
     # two equal differences: scores move in steps of a sample
-    equal = difference("a", {0: 0.51, 1: 0.61}, "b", {0: 0.5, 1: 0.6})
+    equal = paired("a", {0: 0.51, 1: 0.61}, "b", {0: 0.5, 1: 0.6})
     assert equal.sign == 0 and equal.words.endswith("not told apart")
     assert Claim("x", Difference("a", "b", -1, -2, -0.5, 3)).verdict == "the other way round"
 
@@ -278,7 +278,7 @@ def test_table_1_tunes_on_validation_and_opens_the_test_once_for_all_arms(
     assert {arm: [each.values for each in every] for arm, every in found.trainings.items()} == chosen
     assert all(len(found.tests[arm]["acc"]) == 2 for arm in request.methods)
     assert "opened once</b> by this study, for joint, joint-unimodal, igm-without-sam" in page.read_text()
-    assert len({tuple(scores["acc"]) for scores in found.tests.values()}) == 1  # the same seeds, so that they pair
+    assert len({tuple(scores["acc"]) for scores in found.tests.values()}) == 1  # the same seeds for all
     run_study(replace(request, confirm_test=True))  # all are scored: it stays closed
     told = json.loads((request.folder / "test_eval.json").read_text())
     assert told["count"] == 1 and set(told["openings"][0]["arms"]) == {*request.methods, "joint-unimodal"}
@@ -288,7 +288,7 @@ def test_table_1_tunes_on_validation_and_opens_the_test_once_for_all_arms(
     for each in (table, search, winners):
         assert [row[0] for row in each.rows] == ["joint training", "joint + unimodal losses", "IGM w/o SAM"]
     assert table.rows[0][1] == found.tests["joint"]["acc"]
-    gap = difference("a", found.tests["igm-without-sam"]["acc"], "b", found.tests["joint"]["acc"])
+    gap = unpaired("a", found.tests["igm-without-sam"]["acc"], "b", found.tests["joint"]["acc"])
     assert search.rows[2][1] == gap.numbers and search.rows[0][4] == "2"
     best = max(float(row.metrics["val/acc"]) for row in searched(request.folder / "joint"))
     assert search.rows[0][2] == f"{100 * best:.1f}" and "learning rate m0" in winners.rows[0][1]
@@ -352,6 +352,21 @@ def test_scores_of_another_trial_or_of_other_training_data_are_not_the_winners(t
         "acc": {3: 0.6, 4: 0.6}
     }
     assert scored_on_test(tmp_path, 1) == {}
+
+
+def test_table_1_shares_the_five_per_cent_among_its_looks_at_the_test_set() -> None:
+    two = replace(TWO, methods=("joint", "mla"))
+    tests = {"mla": {"acc": {3: 0.6, 4: 0.62, 5: 0.64}}, "igm-without-sam": {"acc": {3: 0.7, 4: 0.72, 5: 0.71}}}
+    searches = {arm: Searched(2, 0, 0, {}, 0.7, None) for arm in tests}
+    for look, level in ((1, 0.04), (2, 0.005)):
+        found = Found(two, {}, tests, searches, openings=look, look=look)
+        (claim, *_) = table1.outcome(found).claims
+        assert claim.difference == unpaired(
+            "IGM w/o SAM", tests["igm-without-sam"]["acc"], "MLA", tests["mla"]["acc"], level=level
+        )
+    assert f"at {100 * (1 - level):g} %, 3 seeds" in claim.difference.words
+    shown = table1.outcome(replace(found, tests={})).claims[0]  # of validation data every claim has its own 5 %
+    assert shown.difference is None
 
 
 def test_what_cannot_be_measured_is_said_and_stops_nothing(
