@@ -8,9 +8,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from igmsweep.analysis.names import points_text, unit
+from igmsweep.analysis.names import unit
 from igmsweep.analysis.noise import sample_error
-from igmsweep.analysis.surrogate import FEWEST, surrogate
+from igmsweep.analysis.surrogate import surrogate
 from igmsweep.frame import Sweep
 
 LEVEL = 0.95
@@ -33,18 +33,16 @@ class Expectation:
 
     def words(self) -> str:
         factor, suffix = unit(self.metric)
-        percent = " %" if suffix else ""
-        digits = 1 if suffix else 3
-        shown, expected, low, high = (
-            f"{factor * each:.{digits}f}" for each in (self.shown, self.expected, self.low, self.high)
-        )
-        new = "new trainings and samples" if self.samples else "new trainings, on these samples"
-        return f"{shown}{percent} on the samples that chose it; about {expected}{percent} [{low}, {high}] is to be expected of {new}"
+        shown = f"{factor * self.shown:.1f} %" if suffix else f"{self.shown:.3f}"
+        new = "new trainings and samples" if self.samples else "new trainings on these samples"
+        return f"{shown} on the samples that chose it; about {self.brief()}{' %' if suffix else ''} is to be expected of {new}"
 
-    @property
-    def luck(self) -> str:
-        """How much the shown score owes to its having been chosen."""
-        return points_text(abs(self.shown - self.expected), self.metric)
+    def brief(self) -> str:
+        """`97.1 [95.0, 98.6]`."""
+        factor, suffix = unit(self.metric)
+        digits = 1 if suffix else 3
+        expected, low, high = (f"{factor * each:.{digits}f}" for each in (self.expected, self.low, self.high))
+        return f"{expected} [{low}, {high}]"
 
 
 @lru_cache(maxsize=32)
@@ -69,7 +67,3 @@ def expectation(sweep: Sweep, trial: int, metric: str) -> Expectation | None:
         low, high, expected = (min(1.0, max(0.0, float(each))) for each in (low, high, expected))
     shown = found.sign * float(found.score[place])
     return Expectation(trial, metric, shown, expected, float(low), float(high), math.isfinite(error))
-
-
-def fewest_words() -> str:
-    return f"Below {FEWEST} completed trials nobody can say how much of the best score is luck."

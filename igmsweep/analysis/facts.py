@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from igmsweep.analysis.expectation import expectation
 from igmsweep.analysis.importance import importance_words
 from igmsweep.analysis.names import duration, label, metric_label, points_text, value_text
 from igmsweep.analysis.ranking import basis_words, ranked
@@ -117,8 +118,9 @@ def _numbers(sweep: Sweep, order: pd.DataFrame) -> list[tuple[str, str, str]]:
             if len(own) and math.isfinite(own["mean"].iloc[0]):
                 row = own.iloc[0]
                 shown = score_text(metric, row["mean"]) + (" %" if is_share(metric) else "")
-                error = f" ± {points_text(row['se'], metric)}" if math.isfinite(row["se"]) else ""
-                out.append((shown, metric_label(metric), f"trial {row['trial']}, the best{error}"))
+                chosen = expectation(sweep, int(row["trial"]), metric)
+                note = f"trial {row['trial']}, the best" + (f"; expect {chosen.brief()}" if chosen else "")
+                out.append((shown, metric_label(metric), note))
         out += _against_paper(sweep, order)
     out.append((str(len(sweep.completed())), "trials completed", counts_text(sweep)))
     seconds = sweep.trials["seconds"].dropna()
@@ -152,16 +154,20 @@ def _findings(sweep: Sweep, order: pd.DataFrame, importance: pd.DataFrame) -> li
     if order.empty:
         return []
     out = []
-    ties = int(order["tie"].sum())
-    best = f"Trial {order['trial'].iloc[0]} is the best of {len(order)} completed configurations"
+    ties, trial = int(order["tie"].sum()), int(order["trial"].iloc[0])
+    best = f"Trial {trial} is the best of {len(order)} completed configurations"
+    chosen = expectation(sweep, trial, sweep.metric)
+    if chosen is not None:
+        best += f", with {chosen.words()}"
     if ties:
         out.append(
-            f"{best}; {ties} more {'is' if ties == 1 else 'are'} within noise of it: prefer the cheapest of them, or repeat them with more seeds."
+            f"{best}. {ties} more {'is' if ties == 1 else 'are'} within noise of it (≈), and the truly best one is likely among these: "
+            "prefer the cheapest of them, or repeat them with more seeds."
         )
-    elif order["p"].iloc[1:].isna().all() and len(order) > 1:
+    elif order["chance"].iloc[1:].isna().all() and len(order) > 1:
         out.append(f"{best}. One training each: how much of its lead is luck is not known; repeat the best few.")
     else:
-        out.append(f"{best}, and no other is within noise of it.")
+        out.append(f"{best}. No other is within noise of it.")
     ranges = flat_ranges(sweep)
     if ranges["told"].any() or (len(importance) and importance["told"].any()):
         out.append(importance_words(importance).partition(" Not told apart")[0])
@@ -171,10 +177,12 @@ def _findings(sweep: Sweep, order: pd.DataFrame, importance: pd.DataFrame) -> li
     rest = [label(path) for path in ranges.loc[~ranges["told"], "param"].tolist()]
     if len(rest) == len(ranges):
         out.append(
-            "Nothing that was searched matters as far as these trials can show: no parameter's effect is told apart from chance."
+            "Whether anything that was searched matters, these trials cannot tell: no parameter's effect is told apart from chance."
         )
     elif rest:
-        out.append(f"No effect told apart from chance in these trials: {', '.join(rest)}.")
+        most = ranges.loc[~ranges["told"], "most"].max()
+        possible = f" (differences up to {points_text(most, sweep.metric)} are possible)" if math.isfinite(most) else ""
+        out.append(f"Not told apart from chance in these trials: {', '.join(rest)}{possible}.")
     return out
 
 

@@ -9,11 +9,9 @@ import numpy as np
 
 from igmsweep.analysis.surrogate import surrogate
 from igmsweep.frame import Sweep
-from igmsweep.metrics import classification_metrics
 from igmsweep.record.predictions import Predictions
+from igmsweep.statistics.influence import METRICS, values
 
-GROUPS = 20
-"""Of samples, left out one after the other."""
 ASKED = 5
 """Trials whose predictions say how much the samples matter; more would say the same."""
 REPEATED = 6
@@ -42,17 +40,20 @@ def training_noise(sweep: Sweep, metric: str) -> float:
 @lru_cache(maxsize=32)
 def sample_error(sweep: Sweep, metric: str) -> float:
     """Standard error of a score's level by the choice of validation samples, the same for all trainings: from a few trials'
-    predictions, by the jackknife over groups of samples (Efron and Stein 1981), for any metric. Without predictions the binomial error of an
-    accuracy, which is larger, as it holds a training's own part too. NaN where nothing tells it."""
+    predictions, by what each sample adds to the metric on average over them (`statistics.influence`). Without predictions the binomial error of
+    an accuracy, which is larger, as it holds a training's own part too. NaN where nothing tells it."""
     name = metric.removeprefix("val/")
     done = sweep.completed()
     better = done["trial"].head(max(ASKED, len(done) // 2)).tolist()
-    found = [each for trial in better if (each := sweep.predictions(int(trial))) is not None]
-    if found and "/" not in name:
-        same = [each for each in found if each.samples == found[0].samples]
-        spread = same[:: max(1, len(same) // ASKED)][:ASKED]
-        if np.unique(spread[0].labels, return_counts=True)[1].min() > 1:
-            return jackknife(spread, name)
+    found: dict[int, Predictions] = {}
+    for trial in map(int, [*better[:: max(1, len(better) // ASKED)], *better]) if name in METRICS else ():
+        each = None if trial in found else sweep.predictions(trial)
+        if each is not None and all(each.samples == other.samples for other in found.values()):
+            found[trial] = each
+        if len(found) == ASKED:
+            break
+    if found:
+        return _shared(np.stack([values(each, name) for each in found.values()]))
     samples = sweep.data.get("val")
     if not isinstance(samples, int) or isinstance(samples, bool) or samples < 1 or name.rsplit("/", 1)[-1] != "acc":
         return math.nan
@@ -63,27 +64,16 @@ def sample_error(sweep: Sweep, metric: str) -> float:
     return math.sqrt(share * (1 - share) / (samples + 4))
 
 
-def jackknife(found: list[Predictions], name: str) -> float:
-    """Standard error of the trainings' mean of a metric over the choice of samples.
+def _shared(each: np.ndarray) -> float:
+    """Standard error of the trainings' mean score by the samples' part that they share.
 
     Args:
-        found: of the same samples, every class of which occurs twice or more.
+        each: (trainings, samples) what each sample adds to a training's score.
     """
-    count = len(found[0])
-    order = np.random.default_rng(0).permutation(count)
-    order = order[np.argsort(found[0].labels[order], kind="stable")]  # no group empties a class
-    group = np.empty(count, dtype=int)
-    group[order] = np.arange(count) % GROUPS
-    groups = min(GROUPS, count)
-    scores = np.array([_mean(found, name, group != left) for left in range(groups)])
-    return float(np.sqrt((groups - 1) / groups * ((scores - scores.mean()) ** 2).sum()))
-
-
-def _mean(found: list[Predictions], name: str, kept: np.ndarray) -> float:
-    if name == "acc":
-        return float(np.mean([each.correct[kept].mean() for each in found]))
-    return float(
-        np.mean(
-            [classification_metrics(each.probabilities[kept].astype(float), each.labels[kept])[name] for each in found]
-        )
-    )
+    trainings, samples = each.shape
+    mean = each.mean(axis=0)
+    variance = float(mean.var(ddof=1))
+    if trainings > 1:
+        rest = each - each.mean(axis=1, keepdims=True) - mean + each.mean()
+        variance -= float((rest**2).sum()) / ((trainings - 1) * (samples - 1)) / trainings
+    return math.sqrt(max(variance, 0.0) / samples)

@@ -50,11 +50,12 @@ def ranked(sweep: Sweep, metric: str | None = None, top: int | None = None) -> p
     out = pd.DataFrame({"rank": range(1, len(order) + 1), "trial": order})
     out["mean"] = [float(np.mean(each)) for each in scores]
     count = np.array([len(each) for each in scores])
-    out["se"], out["basis"] = _errors(sweep, metric, count)
+    errors, basis = _errors(sweep, metric, count)
     over = rows.get(f"stderr.{metric}")
     if over is not None:
         for place in np.flatnonzero((folds > 1) & over.notna() & (count == 1)):
-            out.loc[place, ["se", "basis"]] = [float(over.iloc[place]), f"{folds.iloc[place]} folds"]
+            errors[place], basis[place] = float(over.iloc[place]), f"{folds.iloc[place]} folds"
+    out["se"], out["basis"] = errors, basis
     out["n"] = count * folds.to_numpy()
     chances = _chances(sweep)
     out["chance"] = [chances.get(trial, math.nan) for trial in order]

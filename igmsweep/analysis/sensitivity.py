@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from igmsweep.analysis.flatness import CONFIDENCE, Flat, flatness
 from igmsweep.analysis.names import label, metric_label, points_text, value_text
 from igmsweep.analysis.noise import training_noise
 from igmsweep.analysis.surrogate import higher_is_better, is_number, surrogate
 from igmsweep.frame import DESIGNED, Sweep
+from igmsweep.statistics.flatness import CONFIDENCE, Flat, flatness
 
 FEWEST = 3
 """A bin of fewer trials has no median worth drawing."""

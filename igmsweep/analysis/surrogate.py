@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from igmsweep.analysis.gaussian_process import GaussianProcess, fit
 from igmsweep.analysis.names import value_text
 from igmsweep.frame import Sweep
 from igmsweep.record.states import State
+from igmsweep.statistics.gaussian_process import GaussianProcess, fit
 
 FEWEST = 10
 """Below, there is nothing to fit."""
@@ -62,6 +62,8 @@ class Axis:
 
     def value(self, coordinate: float) -> float:
         """The number at a coordinate."""
+        if coordinate in (0.0, 1.0):
+            return self.high if coordinate else self.low
         if self.log:
             return float(np.exp(np.log(self.low) + coordinate * np.log(self.high / self.low)))
         return self.low + coordinate * (self.high - self.low)
