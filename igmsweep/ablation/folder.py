@@ -122,11 +122,11 @@ class AblationFolder:
 
     def _same(self, base: Mapping[str, Any], params: Mapping[str, Any]) -> None:
         """Raise UserError unless a plan found here is of the same path."""
-        start = self._ends.start.paths()
-        told = {path: (base.get(path), start.get(path)) for path in (*base, *start) if path not in ASIDE}
-        ours = self._space["params"]
-        told |= {path: (params.get(path), ours.get(path)) for path in (*params, *ours)}
-        for path, (old, new) in told.items():
+        start, pairs = self._ends.start.paths(), _pairs(self._ends)
+        told = [(path, base.get(path), start.get(path)) for path in (*base, *start) if path not in ASIDE]
+        told += [(path, params[path]["choices"], list(pairs.get(path, ()))) for path in params]
+        told += [(path, None, list(pairs[path])) for path in self._params if path not in params]
+        for path, old, new in told:
             if old != new:
                 raise UserError(
                     f"{self.path}: was made with {path} {old}, now {new}: another path; move that folder away to begin anew"
