@@ -78,6 +78,20 @@ class AblationFolder:
             found.setdefault(key, {})[seed] = row.score(metric) if row.complete else None
         return found
 
+    @property
+    def known(self) -> list[Made]:
+        """The configurations that it has, trained or to be."""
+        ends = self._ends.changes
+        found = [{**entry.extra, **entry.params} for entry in self._enqueued]
+        return [
+            frozenset(
+                place
+                for place, change in enumerate(ends)
+                if all(values[path] == pair[1] for path, pair in change.values.items())
+            )
+            for values in found
+        ]
+
     def key(self, made: Made) -> str:
         """What a configuration is called in `scores`."""
         return _key(*self._split(made))

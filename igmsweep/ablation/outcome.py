@@ -50,7 +50,7 @@ class Ablation:
         points: the start, then the configuration after each step.
         changes: how many there are to make.
         chosen: the trial's own score in the search, for which it was chosen.
-        left: trainings that are missing, at most; 0: the path is whole.
+        left: trainings that are missing; 0: the path is whole.
         trained: trainings that have completed, those beside the path counted in.
         learnt: trials that the forest has learnt from; 0: there is none.
         explained: what `Surrogate.explained` says.
@@ -82,24 +82,17 @@ class Ablation:
     def words(self) -> list[str]:
         """The finding, in a few sentences."""
         steps = self.points[1:]
-        out = []
-        told = [step for step in steps if step.gain is not None and step.gain.sign]
-        rest = [step for step in steps if step.gain is not None and not step.gain.sign]
-        each = [f"{step.name} gives {amount(step.gain)}" for step in told if step.gain is not None]
-        if rest:
-            many = len(rest) > 1
-            which = (
-                f"{'the' if told else 'all'} {'other ' if told else ''}{len(rest)} steps are"
-                if many
-                else ("the other step is" if told else f"{rest[0].name} is")
-            )
-            each.append(f"{which} not told apart from nothing")
-        if each:
-            out.append(_sentence("; ".join(each)))
+        gains = [(step.name, step.gain) for step in steps if step.gain is not None]
+        told = [f"{name} gives {amount(found)}" for name, found in gains if found.sign]
+        idle = [name for name, found in gains if found.mean == found.low == found.high == 0]
+        rest = [name for name, found in gains if not found.sign]
+        out = [_sentence(told, rest), *(f"{name} changes no score at all." for name in idle)] if gains else []
         total = self.total
         if total is not None:
-            told_apart = "" if total.sign else ", not told apart from nothing"
-            out.append(f"All together give {amount(total)}{told_apart}.")
+            single = "; more --seeds may tell which step does" if total.sign and not told and len(steps) > 1 else ""
+            out.append(
+                f"All steps together give {amount(total)}{single or ('' if total.sign else ', not told apart from nothing')}."
+            )
         if len(self.seeds) < 2:
             out.append("One seed says nothing about chance: --seeds 3 adds two trainings of each configuration.")
         if not self.left and (end := self.points[-1].mean) is not None:
@@ -120,7 +113,7 @@ class Ablation:
                 f"{max(0.0, self.explained or 0.0):.0%} of the variance of {self.learnt} trials' scores)."
             )
         if self.left:
-            out.append(f"Not finished: {self.left} trainings are left at most; the same command goes on.")
+            out.append(f"Not finished: {self.left} trainings are left; the same command goes on.")
         failed = sum(point.failed for point in self.points)
         if failed:
             out.append(
@@ -156,6 +149,12 @@ def guesses(points: tuple[Point, ...]) -> list[float | None]:
     ]
 
 
-def _sentence(text: str) -> str:
-    """With a full stop; a path at its beginning stays as it is typed."""
-    return f"{text[0].upper()}{text[1:]}." if text.startswith(("the ", "all ")) else f"{text}."
+def _sentence(told: list[str], rest: list[str]) -> str:
+    """What is told apart from nothing, and what is not."""
+    if not rest:
+        return "; ".join(told) + "." if told else "No step is told apart from nothing."
+    if not told:
+        one = f"{rest[0]} is not" if len(rest) == 1 else f"None of the {len(rest)} steps is"
+        return f"{one} told apart from nothing."
+    others = "the other step is" if len(rest) == 1 else f"the other {len(rest)} steps are"
+    return f"{'; '.join(told)}; {others} not told apart from nothing."

@@ -32,5 +32,5 @@ def walk(ends: Ends, rank: Rank) -> tuple[list[Made], list[Made]]:
 
 
 def configurations(changes: int, order: Order) -> int:
-    """How many are trained at most to make so many changes, the start counted in."""
+    """How many are trained to make so many changes, the start counted in; where a space forbids some, others may be needed."""
     return 1 + (changes * (changes + 1) // 2 if order == "greedy" else changes)

@@ -64,8 +64,7 @@ def steps_table(found: Ablation) -> Table:
     """A row a step, as readers see it."""
     rows = [
         [
-            str(number) if number else "",
-            point.name,
+            f"{number}. {point.name}" if number else point.name,
             dict(point.scores) if is_share(found.metric) else _mean(point),
             "" if not number else "–" if point.gain is None else point.gain.numbers,
             "" if guess is None else _signed(guess, found.metric),
@@ -81,7 +80,7 @@ def steps_table(found: Ablation) -> Table:
     return Table(
         NAME,
         f"Ablation of {found.sweep}",
-        ["step", "change", f"{names.short_metric(found.metric)}", f"gives ({what})", "forest's guess"],
+        ["step", names.short_metric(found.metric), f"gives ({what})", "forest's guess"],
         rows,
         f"{names.metric_label(found.metric).capitalize()} of {found.method} on {found.data} after each step, {how}; "
         f"{len(found.seeds)} seeds, the same for all configurations. What a step gives stands with its 95 % t interval, paired by "
@@ -186,7 +185,7 @@ def _tick(point: Point) -> str:
     if point.change is None:
         return point.name
     return "\n".join(
-        f"{names.label(path)} {'–' if path in point.change.asleep else names.value_text(old)} → {names.value_text(new)}"
+        f"{names.label(path)}\n{'–' if path in point.change.asleep else names.value_text(old)} → {names.value_text(new)}"
         for path, (old, new) in point.change.values.items()
     )
 

@@ -136,7 +136,7 @@ class _Run:
         return [
             f"{self.sweep.name}: from {START} to trial {self.trial}, {self.order}, in {len(self.ends.changes)} steps:",
             *(f"  {change.words}" for change in self.ends.changes),
-            f"{count} configurations at most, {len(self.seeds)} seeds each: {left} trainings are left, "
+            f"{count} configurations, {len(self.seeds)} seeds each: {left} trainings are left, "
             f"{allotment.concurrent} at a time{about}",
         ]
 
@@ -194,7 +194,7 @@ class _Run:
 
 @dataclass
 class _Progress:
-    """A line for every training that ends. `left`: trainings that are missing, at most."""
+    """A line for every training that ends. `left`: trainings that are missing."""
 
     left: int
     done: int = 0
@@ -203,7 +203,7 @@ class _Progress:
     def __call__(self, sweeps: Sequence[Controller]) -> None:
         self.done, self.left = self.done + 1, max(0, self.left - 1)
         about = duration((time.monotonic() - self.began) / self.done * self.left)
-        logger.info("ablate: %d trained, at most %d left, about %s", self.done, self.left, about, extra=BARE)
+        logger.info("ablate: %d trained, %d left, about %s", self.done, self.left, about, extra=BARE)
 
 
 def _end(sweep: Sweep, asked: int | None) -> int:

@@ -51,13 +51,17 @@ class View:
 
     @property
     def left(self) -> int:
-        """Trainings that are missing, at most."""
-        now = sum(len(self._seeds) - len(self._of(made)) for made in self.todo)
-        after = (
-            len(self._ends.changes) - len(self.path[-1]) - 1
-        )  # changes that are left after the step that is waited for
+        """Trainings that are missing, as far as can be told: with more seeds, a path may turn to configurations that nobody has
+        trained yet."""
+        if not self.todo:
+            return 0
+        known = dict.fromkeys([*self.todo, *self._folder.known])
+        now = sum(len(self._seeds) - len(self._of(made)) for made in known)
+        step = len(self.path[-1]) + 1  # that is waited for
+        after = len(self._ends.changes) - step
         later = configurations(after, self._order) - 2 if self.options and after > 0 else 0  # less both ends
-        return now + later * len(self._seeds)
+        there = sum(step < len(made) < len(self._ends.changes) for made in known)
+        return now + max(0, later - there) * len(self._seeds)
 
     @property
     def trained(self) -> int:

@@ -52,7 +52,7 @@ def test_what_is_written_tells_the_same(sweep_of: Sweep) -> None:
     assert frame["change"].tolist() == ["the paper's default", IMAGE, TAU, MOMENTUM]
     assert frame["gain"].tolist()[1:] == pytest.approx([0.2, 0.1, -0.03]) and frame["n"].tolist() == [2] * 4
     assert r"optim.lr.image 0.025 $\to$ 0.08" in (place / "ablation.tex").read_text()
-    assert f"| 1 | {IMAGE} |" in (place / "ablation.md").read_text()
+    assert f"| 1. {IMAGE} | 70.2 ± 0.1 |" in (place / "ablation.md").read_text()
     page = (place / "ablation.html").read_text()
     assert (
         IMAGE in page and "The test set was not opened" in page and "http" not in page.replace("http://www.w3.org", "")
@@ -111,8 +111,10 @@ def test_more_seeds_add_to_what_is_there_and_orders_share_it(sweep_of: Sweep, tr
     folder = sweep_of(trials=12)
     ablate(AblationRequest(folder, 2, "surrogate", trial=1))
     assert len(trained()) == 4 * 2  # the path's own configurations
+    assert "6 trainings are left" in dry(AblationRequest(folder, 2, "greedy", trial=1))[-1]
     found = ablate(AblationRequest(folder, 2, "greedy", trial=1))
     assert len(trained()) == 7 * 2 == found.trained
+    assert "7 trainings are left" in dry(AblationRequest(folder, 3, "greedy", trial=1))[-1]
     assert ablate(AblationRequest(folder, 3, "surrogate", trial=1)).seeds == (1, 2, 3)
     assert len(trained()) == len(set(trained())) == 7 * 3
     assert ablate(AblationRequest(folder, 2, trial=1)).seeds == (1, 2) and len(trained()) == 21
@@ -141,8 +143,8 @@ def test_many_changes_are_ordered_by_the_forest_unless_somebody_says_otherwise(s
     lines = [f"  {name}: {{type: float, low: 1.0e-15, high: 1.0}}" for name in names]
     folder = sweep_of("\n".join(["params:", *lines, "enqueue: [paper]"]), trials=12)
     lines = dry(AblationRequest(folder, trial=3))
-    assert "surrogate, in 6 steps" in lines[0] and "7 configurations at most, 3 seeds each: 21 trainings" in lines[-1]
-    assert "22 configurations at most" in dry(AblationRequest(folder, trial=3, order="greedy"))[-1]
+    assert "surrogate, in 6 steps" in lines[0] and "7 configurations, 3 seeds each: 21 trainings" in lines[-1]
+    assert "22 configurations, 3 seeds each: 66 trainings" in dry(AblationRequest(folder, trial=3, order="greedy"))[-1]
 
 
 def test_folds_are_those_of_the_sweep(sweep_of: Sweep, trained: Trained) -> None:
@@ -227,5 +229,5 @@ def test_the_command_prints_the_table_and_machine_readable_output(
     assert done.exit_code == 0
     assert json.loads(done.stdout)["steps"][1]["change"] == {"optim.lr.image": [0.025, 0.08]}
     lines = done.stderr.splitlines()
-    (row,) = [line for line in lines if line.startswith("1 ")]
-    assert row.split("  ")[1:] and IMAGE in row and "70.2 ± 0.1" in row and "+20.0 [+20.0, +20.0]" in row
+    (row,) = [line for line in lines if line.startswith("1. ")]
+    assert IMAGE in row and "70.2 ± 0.1" in row and "+20.0 [+20.0, +20.0]" in row
