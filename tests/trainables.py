@@ -159,3 +159,44 @@ def failing_at_first(config: Any, report: Any = None, resume: Path | None = None
 def broken_without_gm(config: Any, report: Any = None, resume: Path | None = None, **_: Any) -> TrainResult:
     """As `cycles`, but without the gradient modification nothing can be trained."""
     return cycles(config, report, resume) if config.get("method.gm") else broken(config)
+
+
+def _counted(config: Any, score: float) -> TrainResult:
+    """A training that is written down, a line each: its seed and the values that the ablation's tests vary."""
+    varied = [config.get(path) for path in ("method.tau", "optim.lr.audio", "optim.lr.image", "optim.momentum")]
+    with Path(config.get("data.cache"), "trained").open("a") as file:
+        file.write(f"{config.seed} {config.get('data.fold')} {varied}\n")
+    metrics = {"val/acc": score, "val/map": score, "val/loss": 1 - score}
+    return TrainResult(config, metrics, [{"epoch": 1, **metrics}], 0.01, None, None)  # type: ignore[arg-type]
+
+
+def additive(config: Any, report: Any = None, **_: Any) -> TrainResult:
+    """0.5, and 0.2 for lr.image above 0.05, 0.1 for tau above 1, 0.03 less for momentum below 0.5; a thousandth a seed."""
+    score = 0.5 + 0.2 * (config.get("optim.lr.image") > 0.05) + 0.1 * (config.get("method.tau") > 1)
+    return _counted(config, score - 0.03 * (config.get("optim.momentum") < 0.5) + (config.seed % 3) / 1000)
+
+
+def interacting(config: Any, report: Any = None, **_: Any) -> TrainResult:
+    """As `additive`, but tau costs 0.1 where lr.image is not above 0.05, and gives 0.3 where it is."""
+    low = config.get("optim.lr.image") <= 0.05 and config.get("method.tau") > 1
+    high = config.get("optim.lr.image") > 0.05 and config.get("method.tau") > 1
+    found = additive(config).metrics["val/acc"] + 0.2 * high - 0.2 * low
+    return TrainResult(config, {"val/acc": found}, [], 0.01, None, None)  # type: ignore[arg-type]
+
+
+def additive_until(config: Any, report: Any = None, **_: Any) -> TrainResult:
+    """As `additive`; the driver is killed as often as the file `kill` says, one training a number, each by its word."""
+    place = Path(config.get("data.cache"), "kill")
+    count = len(Path(config.get("data.cache"), "trained").read_text().splitlines())
+    ways = dict(line.split() for line in place.read_text().splitlines())
+    if str(count) in ways:
+        place.write_text("".join(f"{at} {way}\n" for at, way in ways.items() if at != str(count)))
+        raise {"ctrl-c": KeyboardInterrupt, "exit": SystemExit}[ways[str(count)]]
+    return additive(config)
+
+
+def failing_with_tau(config: Any, report: Any = None, **_: Any) -> TrainResult:
+    """As `additive`, but one seed of three diverges where tau is above 1 and lr.image is not above 0.05."""
+    if config.get("method.tau") > 1 and config.get("optim.lr.image") <= 0.05 and config.seed % 3 == 2:
+        raise Diverged("the training loss became nan in epoch 1")
+    return additive(config)

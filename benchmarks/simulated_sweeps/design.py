@@ -161,7 +161,9 @@ def simulate(
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     generator = np.random.default_rng([seed, trials, samples])
     validation, answer = Validation(samples, generator), RESPONSES[response]
-    study = optuna.create_study(direction="maximize", sampler=make_sampler(sampler, seed, startup_trials(sampler, trials)))
+    study = optuna.create_study(
+        direction="maximize", sampler=make_sampler(sampler, seed, startup_trials(sampler, trials))
+    )
     rows, truth, correct = [], {}, {}
 
     def train(number: int, params: dict[str, Any], configuration: int, source: str) -> float:

@@ -19,7 +19,7 @@ LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "|": r"\textbar{}", "−": "$-$", "–": "--", "α": r"$\alpha$", "β": r"$\beta$", "γ": r"$\gamma$", "η": r"$\eta$",
-    "μ": r"$\mu$", "ρ": r"$\rho$", "τ": r"$\tau$",
+    "μ": r"$\mu$", "ρ": r"$\rho$", "τ": r"$\tau$", "→": r"$\to$",
 }  # fmt: skip
 PER_MODALITY = ("rho", "lr", "epochs", "encoder")
 

@@ -4,9 +4,9 @@ The winner by validation and the paper's default are trained again with fresh se
 or on train alone, and scored on the test split. Each training is a plain task with its own folder: a finished one is not run again.
 """
 
-from igmsweep.evaluate.chosen import candidates, first_fresh_seed
+from igmsweep.evaluate.chosen import candidates, first_fresh_seed, paper_default
 from igmsweep.evaluate.opening import TrainOn, evaluate
 from igmsweep.evaluate.training import everything
 from igmsweep.evaluate.workers import connected
 
-__all__ = ["TrainOn", "candidates", "connected", "evaluate", "everything", "first_fresh_seed"]
+__all__ = ["TrainOn", "candidates", "connected", "evaluate", "everything", "first_fresh_seed", "paper_default"]

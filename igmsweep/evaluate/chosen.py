@@ -27,26 +27,21 @@ def candidates(
     found = best_config(sweep, trial)
     trust.check(found, sweep.dir)
     best = TrainConfig(**found)
-    base, paper = sweep.spec.get("base_config"), sweep.paper
+    default = paper_default(sweep, trust)
     out: list[dict[str, Any]] = [
         {"name": f"best trial, {trial}", "slug": f"trial{trial}", "trial": trial, "config": best}
     ]
-    if isinstance(base, dict) and paper:
-        trust.check(base, sweep.dir / "sweep.yaml")
-        default = TrainConfig(**base)
-        known = default.paths()
-        default = default.override({path: value for path, value in paper.items() if path in known})
-        if default.override({"seed": best.seed}).hash() != best.hash():
-            chosen = default.method.preset
-            given = sweep.trials.loc[sweep.trials["source"].astype(str) == f"enqueue:{chosen}", "trial"]
-            out.append(
-                {
-                    "name": "paper's default" if chosen == "paper" else f"preset {chosen}",
-                    "slug": "paper",
-                    "trial": int(given.iloc[0]) if len(given) else None,
-                    "config": default,
-                }
-            )
+    if default is not None and default.override({"seed": best.seed}).hash() != best.hash():
+        chosen = default.method.preset
+        given = sweep.trials.loc[sweep.trials["source"].astype(str) == f"enqueue:{chosen}", "trial"]
+        out.append(
+            {
+                "name": "paper's default" if chosen == "paper" else f"preset {chosen}",
+                "slug": "paper",
+                "trial": int(given.iloc[0]) if len(given) else None,
+                "config": default,
+            }
+        )
     changes = {} if root is None else {"data.root": str(Path(root).expanduser().resolve())}
     table = ranked(sweep)
     shown = dict(zip(table["trial"].tolist(), table["mean"].tolist(), strict=True))
@@ -54,6 +49,22 @@ def candidates(
         candidate | {"config": candidate["config"].override(changes), "promised": shown.get(candidate["trial"])}
         for candidate in out
     ]
+
+
+def paper_default(sweep: Sweep, trust: Trust | None = None) -> TrainConfig | None:
+    """The paper's values (or those of the preset that was chosen) over what a sweep left fixed; a searched parameter for which there
+    is none stays as the sweep's base configuration has it. None where the sweep knows no such values.
+
+    Raises:
+        UserError: the configuration names a Python file that is not trusted.
+    """
+    base, paper = sweep.spec.get("base_config"), sweep.paper
+    if not isinstance(base, dict) or not paper:
+        return None
+    (trust or Trust()).check(base, sweep.dir / "sweep.yaml")
+    default = TrainConfig(**base)
+    known = default.paths()
+    return default.override({path: value for path, value in paper.items() if path in known})
 
 
 def first_fresh_seed(sweep: Sweep) -> int:

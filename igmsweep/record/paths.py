@@ -17,6 +17,7 @@ LOCK = "driver.lock"
 WARM_START = "warm_start.jsonl"
 TRIALS = "trials"
 EVALUATION = "evaluation"
+ABLATION = "ablation"
 TEST_EVAL = "test_eval.json"
 
 # of a trial; a training of `evaluate` has the same

@@ -45,12 +45,6 @@ def write_study(
         Panel(each.name, "study", each.title, each.caption, each.figure, picture=f"figures/{each.name}.svg")
         for each in outcome.figures
     ]
-    shown: list[dict[str, Any]] = [
-        {"title": table.title, "heads": heads(table), "rows": [row_text(table, i) for i in range(len(table.rows))], "note": table.note,
-         "wrapped": wide(table),
-         "scored": any(not isinstance(cell, str) for row in table.rows for cell in row)}
-        for table in outcome.tables
-    ]  # fmt: skip
     write_atomically(
         folder / "study.json",
         json.dumps(told(study, outcome, found) | {"settings": settings_of(folder)}, indent=1, ensure_ascii=False),
@@ -59,7 +53,7 @@ def write_study(
         "study.html.j2",
         panels,
         study=study,
-        tables=shown,
+        tables=[shown(table) for table in outcome.tables],
         claims=outcome.claims,
         data=label_of(found.setting.data),
         settings=settings_of(folder),
@@ -72,6 +66,18 @@ def write_study(
         unmeasured=unmeasured(found),
     )
     return write_page(folder / "study.html", page)
+
+
+def shown(table: Table) -> dict[str, Any]:
+    """A table as a page's template takes it."""
+    return {
+        "title": table.title,
+        "heads": heads(table),
+        "rows": [row_text(table, number) for number in range(len(table.rows))],
+        "note": table.note,
+        "wrapped": wide(table),
+        "scored": any(not isinstance(cell, str) for row in table.rows for cell in row),
+    }
 
 
 def label_of(data: str) -> str:

@@ -61,14 +61,14 @@ def run_sweep(request: SweepRequest) -> SweepResult | None:
 
 
 def run_sweeps(
-    requests: Sequence[SweepRequest],
+    requests: Sequence[SweepRequest | ResumeRequest],
     progress: Callable[[Sequence[Controller]], None],
     ready: Callable[[], None] = lambda: None,
 ) -> list[SweepResult]:
     """Run several sweeps side by side: one start of Ray, and workers that are used again across sweeps.
 
     Args:
-        requests: one at least, of the same runner and resources; each is its own folder, resumable by itself.
+        requests: one at least, of the same runner and resources; each is its own folder, resumable by itself, and may be there already.
         progress: called after every training that ended.
         ready: called once when all are prepared, before the first training.
 
@@ -83,12 +83,14 @@ def run_sweeps(
         return [each.result() for each in sweeps]
 
 
-def prepare(request: SweepRequest, stack: ExitStack) -> Prepared:
+def prepare(request: SweepRequest | ResumeRequest, stack: ExitStack) -> Prepared:
     """Check a request, read its data, and make its folder ready; the folder is held until `stack` is closed.
 
     Raises:
-        UserError, ResourceError: as `run_sweep`.
+        UserError, ResourceError: as `run_sweep` or `resume_sweep`.
     """
+    if isinstance(request, ResumeRequest):
+        return _taken_up(request, stack)
     plan = make_plan(request)
     _loggers(request)
     folder = place_of(request)
@@ -132,6 +134,12 @@ def resume_sweep(request: ResumeRequest) -> SweepResult:
         UserError: no sweep there, another driver has it, its data is no longer the same, or it names a Python file that
             the request does not trust.
     """
+    with ExitStack() as stack:
+        return _driven(prepare(request, stack))
+
+
+def _taken_up(request: ResumeRequest, stack: ExitStack) -> Prepared:
+    """`prepare` for a sweep that is there."""
     folder = request.folder.expanduser().resolve()
     plan = read_plan(folder, request.trust)
     options = resumed_options(plan.spec, last_session(folder), request.given)
@@ -153,10 +161,8 @@ def resume_sweep(request: ResumeRequest) -> SweepResult:
     _loggers(options)
     resources = plan.spec.get("resources") or {}
     machine, allotment = allotted(options, plan, asked=resources.get("asked") or {}, before=resources)
-    with held(folder):
-        return _driven(
-            _prepared(folder, plan, machine, allotment, options, resumed=True, retry_failed=request.retry_failed)
-        )
+    stack.enter_context(held(folder))
+    return _prepared(folder, plan, machine, allotment, options, resumed=True, retry_failed=request.retry_failed)
 
 
 def _prepared(

@@ -56,6 +56,8 @@ def test_help_and_version_load_nothing_heavy():
         (["resume", "nowhere", "--time-budget", "soon"], 2, ["--time-budget", "soon"]),
         (["resume", "nowhere"], 2, ["nowhere", "no sweep here"]),
         (["status", "nowhere"], 2, ["nowhere", "no sweep here"]),
+        (["ablate", "nowhere"], 2, ["nowhere", "not a sweep"]),
+        (["ablate", "nowhere", "--time-budget", "soon"], 2, ["--time-budget", "soon"]),
         (["tune", "avdigits", "--gpus-per-trial", "64"], 5, ["--gpus-per-trial", "64"]),
         (["tune", "avdigits", "--cpus-per-trial", "100000"], 5, ["--cpus-per-trial", "100000"]),
         (["tune", "avdigits", "--max-concurrent", "100000"], 5, ["--max-concurrent"]),
