@@ -22,7 +22,7 @@ from igmsweep.statistics.gaussian_process import GaussianProcess, fit
 
 FEWEST = 10
 """Below, there is nothing to fit."""
-MOST = 300
+MOST = 200
 """Beyond, a random part of the trials: the work grows with the cube."""
 STEPS = 21
 """Places along a number's range at which its effect is looked at."""

@@ -56,7 +56,7 @@ def flatness(effect: np.ndarray, values: np.ndarray, categorical: bool, delta: f
     spread = float(difference.std())
     p = float(2 * ndtr(-abs(float(difference.mean())) / spread)) if spread > 0 else 1.0
     most = float(np.quantile(np.ptp(effect, axis=1), 0.95))
-    near = effect.max(axis=1, keepdims=True) - effect <= delta
+    near = effect[:, [mean.argmax()]] - effect <= delta  # the largest of each curve's values would be the luckiest
     level = LEVEL / max(1, parameters)
     told = p < level
     if categorical:
