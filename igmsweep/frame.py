@@ -47,6 +47,8 @@ class Sweep:
     """What could not be read, in plain words."""
     said: tuple[str, ...] = ()
     """What methods noted in trainings, such as that they could not act; see `record.wording.said`."""
+    rungs: Mapping[int, Mapping[int, float]] = field(default_factory=dict)
+    """Trial -> cycle, from 1 -> the score at its end, of the trials that reported any."""
 
     @property
     def test(self) -> dict[str, Any]:
@@ -168,6 +170,7 @@ def read_sweep(path: Path | str) -> Sweep:
         tuple(finished),
         folder.notes,
         tuple(said(folder.rows.values())),
+        {number: row.rungs for number, row in folder.rows.items() if row.rungs},
     )
     if sweep.gpus_per_trial > 0:
         sweep.trials["gpu_hours"] = sweep.trials["seconds"] * sweep.gpus_per_trial / 3600
