@@ -80,33 +80,37 @@ def paper_figure(figure: go.Figure, width_cm: float = COLUMN_CM) -> Figure:
     inches = width_cm / 2.54
     height = inches * float(layout.height or 340) / 480
     drawing = Drawing(figsize=(inches, height), layout="constrained")
-    below = "yaxis2" in layout
-    if below:
+    below, beside = "yaxis2" in layout, "xaxis2" in layout
+    if beside:
+        left, right = drawing.subplots(1, 2, sharey=True)
+        axes = {("x", "y"): left, ("x2", "y"): right}
+    elif below:
         grid = drawing.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 1]})
-        axes = {"y": grid[0], "y2": grid[1]}
+        axes = {("x", "y"): grid[0], ("x", "y2"): grid[1]}
     else:
-        axes = {"y": drawing.subplots()}
+        axes = {("x", "y"): drawing.subplots()}
+    first = axes["x", "y"]
     bottoms: dict[Any, float] = {}
     for trace in figure.data:
-        ax = axes[trace.yaxis or "y"] if trace.type != "heatmap" else axes["y"]
+        ax = axes[trace.xaxis or "x", trace.yaxis or "y"]
         if trace.type == "heatmap":
-            _heatmap(drawing, ax, trace)
+            _heatmap(drawing, ax, trace, layout)
         elif trace.type == "bar":
             _bars(ax, trace, bottoms, layout.barmode == "stack")
         else:
             _scatter(ax, trace)
-    for name, ax in axes.items():
-        _axis(ax, layout.xaxis, "x", named=not below or name == "y2")
-        _axis(ax, layout.yaxis if name == "y" else layout.yaxis2, "y")
+    for (x, y), ax in axes.items():
+        _axis(ax, layout.xaxis if x == "x" else layout.xaxis2, "x", named=not below or y == "y2")
+        _axis(ax, layout.yaxis if y == "y" else layout.yaxis2, "y", named=x == "x")
         if not any(trace.type == "heatmap" for trace in figure.data):
             ax.grid(True, color=GREY, alpha=0.25, linewidth=0.4)
         ax.spines[["top", "right"]].set_visible(False)
-    for ax in axes.values():
         for shape in layout.shapes:
-            _shape(ax, shape)
+            if not beside or (shape.xref or "x") == x:
+                _shape(ax, shape)
     for note in layout.annotations:
-        _annotation(axes["y"], note, layout)
-    _legend(drawing, axes["y"], figure)
+        _annotation(axes["x2", "y"] if beside else first, note, layout)
+    _legend(drawing, first, figure)
     return drawing
 
 
@@ -161,7 +165,7 @@ def _bars(ax: Axes, trace: Any, bottoms: dict[Any, float], stacked: bool) -> Non
     bottoms.update({name: base + height for name, base, height in zip(names, start, heights, strict=True)})
 
 
-def _heatmap(drawing: Figure, ax: Axes, trace: Any) -> None:
+def _heatmap(drawing: Figure, ax: Axes, trace: Any, layout: Any) -> None:
     cells = np.array([_values(row) for row in trace.z], dtype=float)
     gaps: Any = {"edgecolors": "white", "linewidth": 0.3} if trace.xgap else {"edgecolors": "face", "linewidth": 0.1}
     mesh = ax.pcolormesh(
@@ -171,11 +175,26 @@ def _heatmap(drawing: Figure, ax: Axes, trace: Any) -> None:
         cmap="cividis",
         vmin=trace.zmin,  # pictures that stand side by side share a scale
         vmax=trace.zmax,
+        alpha=trace.opacity,
         **gaps,
     )
+    if trace.text is not None:
+        across, up = (_middles(trace[name], layout[f"{name}axis"].type == "log") for name in "xy")
+        for (row, column), words in np.ndenumerate(np.array(trace.text, dtype=object)):
+            if words:
+                dark = np.nan_to_num((cells[row, column] - trace.zmin) / ((trace.zmax - trace.zmin) or 1)) < 0.5
+                ink = "white" if dark and trace.opacity == 1 else "black"
+                ax.text(across[column], up[row], words, ha="center", va="center", fontsize=5, color=ink, zorder=3)
+    if trace.showscale is False:
+        return
     bar = drawing.colorbar(mesh, ax=ax, fraction=0.06, pad=0.02)
     bar.set_label(_plain(trace.colorbar.title.text))
     bar.outline.set_visible(False)  # type: ignore[operator]
+
+
+def _middles(edges: Any, log: bool) -> np.ndarray:
+    ends = np.array(edges, dtype=float)
+    return np.sqrt(ends[1:] * ends[:-1]) if log else (ends[1:] + ends[:-1]) / 2
 
 
 def _axis(ax: Axes, axis: Any, which: str, named: bool = True) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from igmsweep.analysis.checkup.advice import Advice
-from igmsweep.analysis.checkup.convergence import not_converged
+from igmsweep.analysis.checkup.convergence import not_converged, outlook
 from igmsweep.analysis.checkup.early_stopping import asha_would_save
 from igmsweep.analysis.checkup.edges import at_the_edge
 from igmsweep.analysis.checkup.failures import failed_trials
@@ -35,6 +35,13 @@ RULES: tuple[Callable[[Sweep], Advice | None], ...] = (
 def advices(sweep: Sweep) -> list[Advice]:
     """What the rules have to say of a sweep."""
     return [] if sweep.completed().empty else [found for rule in RULES if (found := rule(sweep)) is not None]
+
+
+def closing(sweep: Sweep, found: list[Advice]) -> str:
+    """The sentence after the advices: that there are none, and what more trials would bring of a search that has converged."""
+    if sweep.completed().empty:
+        return ""
+    return " ".join(part for part in ("" if found else "The check-up finds nothing to mend.", outlook(sweep)) if part)
 
 
 def checkup(sweep: Sweep) -> pd.DataFrame:

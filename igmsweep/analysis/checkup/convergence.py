@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy.special import gammaln
 
@@ -30,23 +32,21 @@ def expected_gain(sweep: Sweep, more: int = MORE) -> float | None:
     """By how much `more` trials are expected to raise the best score (lower it, where it is minimised), in the metric's unit;
     None with fewer than 20 completed trials.
 
-    Designed points (random, Sobol, grid): the expected best of n trials less that of n/2 is what the last doubling brought; the next
-    trials bring its share log2((n + more) / n), as if every doubling brought as much, which scores that have a ceiling fall
-    short of. Samplers that look at scores: the pace of the best so far over the last third. Scores are those that trials are
-    chosen by, so their luck is in it.
+    The expected best of n trials less that of n/2 is what the last doubling brought; the next trials bring its share
+    log2((n + more) / n), as if every doubling brought as much. Of a sampler that looks at scores only the last two thirds of the
+    trials count, in which it has settled: on simulated TPE sweeps of 24 to 64 trials this has a third of the error of
+    going on at the pace of the best so far. Scores are those that trials are chosen by, so their luck is in it.
     """
     done = sweep.completed()
-    done = done[~done["source"].astype(str).str.startswith("enqueue")]
+    done = done[~done["source"].astype(str).str.startswith("enqueue")].sort_values("trial")
     if len(done) < FEWEST:
         return None
-    scores = done.sort_values("trial")[f"metrics.{sweep.metric}"].to_numpy() * (1 if sweep.maximise else -1)
+    scores = done[f"metrics.{sweep.metric}"].to_numpy() * (1 if sweep.maximise else -1)
+    if sweep.sampler not in DESIGNED:
+        scores = scores[len(scores) // 3 :]
     n = len(scores)
-    if sweep.sampler in DESIGNED:
-        return float(scores.max() - expected_best(scores, n // 2)) * float(
-            np.log2((n + more) / n) / np.log2(n / (n // 2))
-        )
-    last = n // 3
-    return float(scores.max() - scores[: n - last].max()) * more / last
+    doubling = float(scores.max()) - expected_best(scores, n // 2)
+    return doubling * math.log2((n + more) / n) / math.log2(n / (n // 2))
 
 
 def not_converged(sweep: Sweep) -> Advice | None:

@@ -17,8 +17,12 @@ from igmsweep.frame import DESIGNED, Sweep
 
 ZONE = 0.15
 """Share of a range, on its own scale, that counts as its edge: wide enough to hold several of the best by more than luck."""
-LEVEL = 0.05
-"""Of both signs of an edge, each shared among all edges that are looked at."""
+CROWDED = 0.05
+"""Of the test that the best trials crowd at an edge: the first of two signs, so not shared among the edges."""
+RISING = 0.05
+"""Of the test that scores rise towards an edge, shared among all edges that are looked at."""
+RISING_ADAPTIVE = 0.005
+"""The same for samplers that look at scores: they crowd somewhere along a parameter that does not matter, too."""
 FEWEST = 20
 """Trials in which the parameter acts: with fewer, no edge holds enough of the best to tell."""
 FEWEST_NEAR = 8
@@ -51,7 +55,8 @@ def edges(sweep: Sweep) -> list[Edge]:
     The flat end of a plateau fails the second test. Natural bounds, such as 0 and 1 of a share, are no edges."""
     best = best_trials(sweep)
     ends = [(path, upper, at) for path, entry in sweep.space.items() for upper, at in _ends(entry)]
-    found = (_edge(sweep, best, path, upper, at, LEVEL / max(1, len(ends))) for path, upper, at in ends)
+    level = (RISING if sweep.sampler in DESIGNED else RISING_ADAPTIVE) / max(1, len(ends))
+    found = (_edge(sweep, best, path, upper, at, level) for path, upper, at in ends)
     return [edge for edge in found if edge is not None]
 
 
@@ -104,7 +109,7 @@ def _edge(sweep: Sweep, best: pd.DataFrame, path: str, upper: bool, extend: floa
         return (high - numbers if upper else numbers - low) / (high - low)
 
     held = int((inwards(acting[column]) <= ZONE).sum())
-    if stats.binomtest(held, len(acting), ZONE, alternative="greater").pvalue >= level if held else True:
+    if 2 * held < len(acting) or stats.binom.sf(held - 1, len(acting), ZONE) >= CROWDED:
         return None
     beside = done[inwards(done[column]) <= 0.5]
     if len(beside) < FEWEST_NEAR:
