@@ -75,8 +75,6 @@ def heatmap_figure(data: pd.DataFrame, sweep: Sweep, x: str, y: str, metric: str
             z=grid,
             zmin=float(f"{scale * data['median'].min():.5g}"),
             zmax=float(f"{scale * data['median'].max():.5g}"),
-            text=counts if len(data) <= WRITTEN else None,
-            texttemplate="%{text}" if len(data) <= WRITTEN else None,
             customdata=counts,
             opacity=FADED.get(least, 1.0),
             showscale=least == A_CELL,
@@ -94,6 +92,8 @@ def heatmap_figure(data: pd.DataFrame, sweep: Sweep, x: str, y: str, metric: str
             f"<br>median %{{z:.2f}}, %{{customdata}} trials<extra></extra>",
         )
     logs = [bool(sweep.space.get(path, {}).get("log")) for path in (x, y)]
+    if len(data) <= WRITTEN:
+        _write_counts(fig, data, logs)
     if logs[0]:
         log_axis(fig, data["x0"].min(), data["x1"].max())
     if logs[1]:
@@ -112,6 +112,17 @@ def heatmap_figure(data: pd.DataFrame, sweep: Sweep, x: str, y: str, metric: str
             hovertemplate="the paper's setting<extra></extra>",
         )
     return fig
+
+
+def _write_counts(fig: go.Figure, data: pd.DataFrame, logs: list[bool]) -> None:
+    """How many trials each cell holds; white on the dark half of the scale, the page's own ink where the cell is next to blank."""
+    half = (data["median"].min() + data["median"].max()) / 2
+    for x, y, median, n in data[["x", "y", "median", "n"]].itertuples(index=False, name=None):
+        full = {"color": "white" if median <= half else "black"} if n > 1 else {}
+        fig.add_annotation(
+            x=math.log10(x) if logs[0] else x, y=math.log10(y) if logs[1] else y, text=str(n), showarrow=False,
+            font={"size": 11, **full},
+        )  # fmt: skip
 
 
 def _edges(values: np.ndarray, log: bool, count: int) -> np.ndarray:

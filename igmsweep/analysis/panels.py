@@ -100,10 +100,9 @@ def _together(sweep: Sweep, searched: list[str]) -> list[Panel]:
         if has_both(lines):
             caption = (
                 "Means of designed points in bins of equally many trials, ± one standard error; dashed: the paper's values. All other "
-                "parameters vary along, so the level is that of the space and not of the paper's setting: `igmsweep study fig3` holds "
-                "them there."
+                "parameters vary along, so the level is that of the space; `igmsweep study fig3` holds them at the paper's setting."
             )
-            title = f"{_capital(short_metric(metric))} against τ and ρ, as in the paper's Fig. 3"
+            title = f"{_capital(short_metric(metric))} against τ and ρ (Fig. 3)"
             drawn = tau_rho_figure(lines, sweep, metric)
             out.append(Panel(_slug(f"tau-rho-{metric}"), "together", title, caption, drawn, metric))
     for tau in (path for path in searched if path.endswith(".tau")):
@@ -132,7 +131,7 @@ def _importance(data: pd.DataFrame) -> list[Panel]:
         "fANOVA asks how much of the whole spread of scores a parameter explains, bad trials included. Each parameter "
         "is judged on the n trials in which it acts. Red tick: what shuffled scores reach in one sweep of twenty."
     )
-    return [Panel("importance", "importance", "What matters", caption, importance_figure(data), wide=True)]
+    return [Panel("importance", "importance", "What matters", caption, importance_figure(data))]
 
 
 def _search(sweep: Sweep) -> list[Panel]:

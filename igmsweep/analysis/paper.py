@@ -94,7 +94,7 @@ def paper_figure(figure: go.Figure, width_cm: float = COLUMN_CM) -> Figure:
     for trace in figure.data:
         ax = axes[trace.xaxis or "x", trace.yaxis or "y"]
         if trace.type == "heatmap":
-            _heatmap(drawing, ax, trace, layout)
+            _heatmap(drawing, ax, trace)
         elif trace.type == "bar":
             _bars(ax, trace, bottoms, layout.barmode == "stack")
         else:
@@ -110,7 +110,7 @@ def paper_figure(figure: go.Figure, width_cm: float = COLUMN_CM) -> Figure:
                 _shape(ax, shape)
     for note in layout.annotations:
         _annotation(axes["x2", "y"] if beside else first, note, layout)
-    _legend(drawing, first, figure)
+    _legend(drawing, list(axes.values()), figure)
     return drawing
 
 
@@ -165,7 +165,7 @@ def _bars(ax: Axes, trace: Any, bottoms: dict[Any, float], stacked: bool) -> Non
     bottoms.update({name: base + height for name, base, height in zip(names, start, heights, strict=True)})
 
 
-def _heatmap(drawing: Figure, ax: Axes, trace: Any, layout: Any) -> None:
+def _heatmap(drawing: Figure, ax: Axes, trace: Any) -> None:
     cells = np.array([_values(row) for row in trace.z], dtype=float)
     gaps: Any = {"edgecolors": "white", "linewidth": 0.3} if trace.xgap else {"edgecolors": "face", "linewidth": 0.1}
     mesh = ax.pcolormesh(
@@ -178,23 +178,11 @@ def _heatmap(drawing: Figure, ax: Axes, trace: Any, layout: Any) -> None:
         alpha=trace.opacity,
         **gaps,
     )
-    if trace.text is not None:
-        across, up = (_middles(trace[name], layout[f"{name}axis"].type == "log") for name in "xy")
-        for (row, column), words in np.ndenumerate(np.array(trace.text, dtype=object)):
-            if words:
-                dark = np.nan_to_num((cells[row, column] - trace.zmin) / ((trace.zmax - trace.zmin) or 1)) < 0.5
-                ink = "white" if dark and trace.opacity == 1 else "black"
-                ax.text(across[column], up[row], words, ha="center", va="center", fontsize=5, color=ink, zorder=3)
     if trace.showscale is False:
         return
     bar = drawing.colorbar(mesh, ax=ax, fraction=0.06, pad=0.02)
     bar.set_label(_plain(trace.colorbar.title.text))
     bar.outline.set_visible(False)  # type: ignore[operator]
-
-
-def _middles(edges: Any, log: bool) -> np.ndarray:
-    ends = np.array(edges, dtype=float)
-    return np.sqrt(ends[1:] * ends[:-1]) if log else (ends[1:] + ends[:-1]) / 2
 
 
 def _axis(ax: Axes, axis: Any, which: str, named: bool = True) -> None:
@@ -249,10 +237,11 @@ def _annotation(ax: Axes, note: Any, layout: Any) -> None:
     if note.xref == "paper":  # n, in the upper right corner
         ax.set_title(_plain(note.text), loc="right", color="#555b63", pad=3)
         return
-    x = 10 ** float(note.x) if layout.xaxis.type == "log" else float(note.x)
     share = str(note.yref or "y").endswith("domain")
+    x = 10 ** float(note.x) if layout.xaxis.type == "log" else float(note.x)
+    y = 10 ** float(note.y) if layout.yaxis.type == "log" and not share else float(note.y)
     ax.annotate(
-        _plain(note.text), (x, float(note.y)), xycoords=ax.get_xaxis_transform() if share else "data",
+        _plain(note.text), (x, y), xycoords=ax.get_xaxis_transform() if share else "data",
         xytext=(float(note.xshift or 0) * POINTS, 0), textcoords="offset points",
         ha={"left": "left", "right": "right"}.get(note.xanchor, "center"),
         va="bottom" if note.yanchor == "bottom" else "center",
@@ -261,8 +250,9 @@ def _annotation(ax: Axes, note: Any, layout: Any) -> None:
     )  # fmt: skip
 
 
-def _legend(drawing: Figure, ax: Axes, figure: go.Figure) -> None:
-    handles, labels = ax.get_legend_handles_labels()
+def _legend(drawing: Figure, axes: list[Axes], figure: go.Figure) -> None:
+    found = [ax.get_legend_handles_labels() for ax in axes]
+    handles, labels = ([each for pair in found for each in pair[part]] for part in (0, 1))
     if figure.layout.showlegend is False or len(handles) < 2:
         return
     longest = max(len(label) for label in labels)

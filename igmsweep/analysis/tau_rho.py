@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -84,5 +86,8 @@ def tau_rho_figure(data: pd.DataFrame, sweep: Sweep, metric: str) -> go.Figure:
     for axis, part in (("x", data[~data["param"].isin(rhos)]), ("x2", data[data["param"].isin(rhos)])):
         logs = [bool(sweep.space[path].get("log")) for path in part["param"]]
         if all(logs):
-            log_axis(fig, float(part["x"].min()), float(part["x"].max()), axis)
+            low, high = float(part["x"].min()), float(part["x"].max())
+            log_axis(fig, low, high, axis)
+            if high / low > 1e5:  # half as wide as a figure: room for three powers of ten
+                fig.update_layout({f"xaxis{axis[1:]}": {"dtick": math.ceil(math.log10(high / low) / 3)}})
     return fig
