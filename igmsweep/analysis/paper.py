@@ -252,7 +252,8 @@ def _annotation(ax: Axes, note: Any, layout: Any) -> None:
 
 def _legend(drawing: Figure, axes: list[Axes], figure: go.Figure) -> None:
     found = [ax.get_legend_handles_labels() for ax in axes]
-    handles, labels = ([each for pair in found for each in pair[part]] for part in (0, 1))
+    handles = [handle for pair in found for handle in pair[0]]
+    labels = [str(words) for pair in found for words in pair[1]]
     if figure.layout.showlegend is False or len(handles) < 2:
         return
     longest = max(len(label) for label in labels)

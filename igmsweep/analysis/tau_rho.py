@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from igmsweep.analysis.names import label, metric_label, unit
-from igmsweep.analysis.sensitivity import is_number, sensitivity_data
+from igmsweep.analysis.sensitivity import sensitivity_data
 from igmsweep.analysis.sensitivity_plot import FEWEST_DRAWN, binned_points
 from igmsweep.analysis.style import SERIES, VERMILION, figure, log_axis, text
 from igmsweep.frame import DESIGNED, Sweep
@@ -78,7 +78,7 @@ def tau_rho_figure(data: pd.DataFrame, sweep: Sweep, metric: str) -> go.Figure:
             hovertemplate=f"{text(label(str(path)))} ≈ %{{x:.2g}}: mean of %{{customdata}} trials %{{y:.2f}}<extra></extra>",
         )
         paper = sweep.paper.get(str(path))
-        if is_number(paper) and paper > 0:
+        if isinstance(paper, (int, float)) and paper > 0:
             fig.add_shape(
                 type="line", x0=paper, x1=paper, y0=0, y1=1, xref=axis, yref="y domain",
                 line={"color": colour if axis == "x2" else VERMILION, "width": 1.2, "dash": "dash"},

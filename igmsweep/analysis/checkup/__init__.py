@@ -34,7 +34,7 @@ RULES: tuple[Callable[[Sweep], Advice | None], ...] = (
 
 def advices(sweep: Sweep) -> list[Advice]:
     """What the rules have to say of a sweep."""
-    return [] if sweep.completed().empty else [found for rule in RULES if (found := rule(sweep)) is not None]
+    return [found for rule in RULES if (found := rule(sweep)) is not None]
 
 
 def closing(sweep: Sweep, found: list[Advice]) -> str:

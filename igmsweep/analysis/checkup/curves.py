@@ -13,6 +13,8 @@ from igmsweep.frame import Sweep
 TRIALS = 10
 FEWEST = 3
 """With fewer curves nothing is said about what they share."""
+FEWEST_COMPLETED = 10
+"""The best of fewer trials are hardly the best."""
 FEWEST_EPOCHS = 9
 """A training without cycles is cut into thirds of at least three epochs."""
 
@@ -51,10 +53,11 @@ class Curves:
 @lru_cache(maxsize=8)  # several rules ask for the same
 def curves(sweep: Sweep) -> Curves | None:
     """Of the best ten trials, those trained through the same stages as the best; None with folds (their epochs share a
-    file), with fewer than three such trials, or where no equal pieces are."""
-    if sweep.spec.get("folds"):
+    file), of fewer than ten trials, with fewer than three such ones, or where no equal pieces are."""
+    done = sweep.completed()
+    if sweep.spec.get("folds") or len(done) < FEWEST_COMPLETED:
         return None
-    found = {int(trial): sweep.history(int(trial)) for trial in sweep.completed()["trial"].head(TRIALS)}
+    found = {int(trial): sweep.history(int(trial)) for trial in done["trial"].head(TRIALS)}
     needed = {"stage", "cycle", "active", sweep.metric}
     usable = {trial: rows for trial, rows in found.items() if len(rows) and needed <= set(rows.columns)}
     if not usable:

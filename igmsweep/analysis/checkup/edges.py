@@ -12,11 +12,12 @@ from scipy import stats
 
 from igmsweep.analysis.checkup.advice import Advice, best_trials, tune_command
 from igmsweep.analysis.names import label, value_text
-from igmsweep.analysis.sensitivity import is_number
 from igmsweep.frame import DESIGNED, Sweep
 
 ZONE = 0.15
 """Share of a range, on its own scale, that counts as its edge: wide enough to hold several of the best by more than luck."""
+WIDEST = 2 * ZONE
+"""Where by luck few trials lie there, the edge reaches inwards until it holds `ZONE` of the trials, but no further than this."""
 CROWDED = 0.05
 """Of the test that the best trials crowd at an edge: the first of two signs, so not shared among the edges."""
 RISING = 0.05
@@ -48,19 +49,72 @@ class Edge:
         )
 
 
+@dataclass(frozen=True)
+class Range:
+    """A numeric parameter's searched range."""
+
+    low: float
+    high: float
+    log: bool
+    whole: bool
+
+    @classmethod
+    def read(cls, entry: dict[str, Any]) -> Range | None:
+        """Of an entry of the space; None where it has no range."""
+        low, high = entry.get("low"), entry.get("high")
+        if (
+            entry.get("type") == "categorical"
+            or not isinstance(low, (int, float))
+            or not isinstance(high, (int, float))
+        ):
+            return None
+        log = bool(entry.get("log")) and low > 0
+        return cls(float(low), float(high), log, entry.get("type") == "int") if low < high else None
+
+    def inwards(self, values: pd.Series, upper: bool) -> np.ndarray:
+        """Distance from an end as a share of the range, on its own scale."""
+        numbers = values.to_numpy(dtype=float)
+        if self.log:
+            place = np.log(numbers / self.low) / math.log(self.high / self.low)
+        else:
+            place = (numbers - self.low) / (self.high - self.low)
+        return np.asarray(1 - place if upper else place)
+
+    def border(self, upper: bool, zone: float) -> float:
+        """Where an edge as wide as `zone`, a share of the range, begins."""
+        share = 1 - zone if upper else zone
+        return self.low * (self.high / self.low) ** share if self.log else self.low + share * (self.high - self.low)
+
+    def extended(self, upper: bool) -> float | None:
+        """How far to go beyond an end: a decade, or the range's width; None at a natural bound (0, 1 of a share, a count of 1)."""
+        width = self.high - self.low
+        if upper:
+            if self.high == 1 and self.low >= 0:
+                return None
+            return self.high * 10 if self.log else self.high + width
+        if self.low == 0 or (self.whole and self.low <= 1):
+            return None
+        below = self.low / 10 if self.log else self.low - width
+        return below if self.low < 0 else max(float(self.whole), below)
+
+
 def edges(sweep: Sweep) -> list[Edge]:
     """The ends of numeric ranges at which good trials crowd while the score still rises towards them: more of the best lie
     there than the edge's share of the range explains (binomial), and in the half of the range beside it scores rise towards
     it (rank correlation; for samplers that look at scores, given the trial's number, as late trials are better anyhow).
     The flat end of a plateau fails the second test. Natural bounds, such as 0 and 1 of a share, are no edges."""
     best = best_trials(sweep)
-    ends = [(path, upper, at) for path, entry in sweep.space.items() for upper, at in _ends(entry)]
+    ranges = {path: found for path, entry in sweep.space.items() if (found := Range.read(entry)) is not None}
+    ends = [
+        (path, upper) for path, found in ranges.items() for upper in (False, True) if found.extended(upper) is not None
+    ]
     level = (RISING if sweep.sampler in DESIGNED else RISING_ADAPTIVE) / max(1, len(ends))
-    found = (_edge(sweep, best, path, upper, at, level) for path, upper, at in ends)
-    return [edge for edge in found if edge is not None]
+    looked_at = (_edge(sweep, best, path, ranges[path], upper, level) for path, upper in ends)
+    return [edge for edge in looked_at if edge is not None]
 
 
 def at_the_edge(sweep: Sweep) -> Advice | None:
+    """Good trials at an edge of what was searched, and how far to extend it."""
     found = edges(sweep)
     if not found:
         return None
@@ -74,54 +128,25 @@ def at_the_edge(sweep: Sweep) -> Advice | None:
     )  # fmt: skip
 
 
-def _ends(entry: dict[str, Any]) -> list[tuple[bool, float]]:
-    """Upper or lower, and how far to extend it; none of a parameter without a range."""
-    low, high = entry.get("low"), entry.get("high")
-    if entry.get("type") == "categorical" or not (is_number(low) and is_number(high)) or not low < high:
-        return []
-    log = bool(entry.get("log")) and low > 0
-    width = high - low
-    out = []
-    if not (low == 0 or (entry.get("type") == "int" and low <= 1)):
-        out.append((False, low / 10 if log else max(0.0, low - width) if low > 0 else low - width))
-    if not (high == 1 and low >= 0):
-        out.append((True, high * 10 if log else high + width))
-    if entry.get("type") == "int":
-        out = [(upper, float(max(1, round(at)))) for upper, at in out]
-    return out
-
-
-def _edge(sweep: Sweep, best: pd.DataFrame, path: str, upper: bool, extend: float, level: float) -> Edge | None:
-    column, entry, done = f"params.{path}", sweep.space[path], sweep.completed()
-    if column not in done.columns:
+def _edge(sweep: Sweep, best: pd.DataFrame, path: str, searched: Range, upper: bool, level: float) -> Edge | None:
+    column, done, extend = f"params.{path}", sweep.completed(), searched.extended(upper)
+    if column not in done.columns or not pd.api.types.is_numeric_dtype(done[column]) or extend is None:
         return None
-    done = done[done[column].notna()]
-    acting = best[best[column].notna()]
-    if len(done) < FEWEST or not len(acting) or not pd.api.types.is_numeric_dtype(done[column]):
+    done, acting = (frame[frame[column].notna()] for frame in (done, best))
+    if len(done) < FEWEST or not len(acting):
         return None
-
-    def inwards(values: pd.Series) -> np.ndarray:
-        """Distance from the edge as a share of the range."""
-        low, high = (float(entry[key]) for key in ("low", "high"))
-        numbers = values.to_numpy(dtype=float)
-        if entry.get("log") and low > 0:
-            low, high, numbers = math.log(low), math.log(high), np.log(np.clip(numbers, 1e-300, None))
-        return (high - numbers if upper else numbers - low) / (high - low)
-
-    held = int((inwards(acting[column]) <= ZONE).sum())
+    zone = float(np.clip(np.quantile(searched.inwards(done[column], upper), ZONE), ZONE, WIDEST))
+    held = int((searched.inwards(acting[column], upper) <= zone).sum())
     if 2 * held < len(acting) or stats.binom.sf(held - 1, len(acting), ZONE) >= CROWDED:
         return None
-    beside = done[inwards(done[column]) <= 0.5]
+    beside = done[searched.inwards(done[column], upper) <= 0.5]
     if len(beside) < FEWEST_NEAR:
         return None
     score = beside[f"metrics.{sweep.metric}"] * (1 if sweep.maximise else -1)
     given = None if sweep.sampler in DESIGNED else beside["trial"].to_numpy()
-    if _rises(-inwards(beside[column]), score.to_numpy(), given) >= level:
+    if _rises(-searched.inwards(beside[column], upper), score.to_numpy(), given) >= level:
         return None
-    low, high, log = entry["low"], entry["high"], bool(entry.get("log")) and entry["low"] > 0
-    share = 1 - ZONE if upper else ZONE
-    border = low * (high / low) ** share if log else low + share * (high - low)
-    return Edge(path, upper, held, len(acting), border, extend)
+    return Edge(path, upper, held, len(acting), searched.border(upper, zone), extend)
 
 
 def _rises(x: np.ndarray, y: np.ndarray, given: np.ndarray | None) -> float:

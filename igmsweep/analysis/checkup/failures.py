@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +28,7 @@ BORDERS = np.arange(0.1, 1.0, 0.1)
 """Quantiles of a parameter at which a region may begin."""
 OWN = (FailureClass.NAN, FailureClass.OOM, FailureClass.TIMEOUT, FailureClass.BUG, UNKNOWN)
 """Failures that a configuration can be the cause of; a lost worker or a full disk is not its fault."""
-DO = {
+DO: Mapping[str, str] = {
     FailureClass.OOM: "Give each trial more memory, or lower the batch size:",
     FailureClass.TIMEOUT: "Allow more time with --trial-timeout, or search what is cheaper to train.",
     FailureClass.NAN: "Search smaller learning rates.",
@@ -39,7 +39,7 @@ DO = {
 
 @dataclass(frozen=True)
 class Region:
-    """Where failures lie: `held` of `failed` among `trials` of `all`, those for which `words` holds; `do` narrows it."""
+    """Where failures lie: `held` of them among the `trials` for which `words` holds; `p` by chance; `do` leaves it out."""
 
     p: float
     words: str
@@ -49,6 +49,8 @@ class Region:
 
 
 def failed_trials(sweep: Sweep) -> Advice | None:
+    """Failed and diverged trials where they are many, or where one end of one range (or one choice) holds most of them. A trial that
+    was trained to its end and is no better than chance has diverged without a number that is not finite."""
     frame = sweep.trials[sweep.trials["repeat_of"].isna() & sweep.trials["duplicate_of"].isna()]
     frame = frame[frame["state"].isin([State.COMPLETE, State.FAILED, State.PRUNED])]
     failed = frame["state"] == State.FAILED
@@ -70,13 +72,13 @@ def failed_trials(sweep: Sweep) -> Advice | None:
         return Advice("failures", seen, region.do, command)
     most = str(kinds.value_counts().index[0]) if len(kinds) else FailureClass.NAN
     first = int(frame.loc[lost, "trial"].iloc[0])
-    do = DO.get(most, f"Read trials/{first:05d}/error.txt.")  # type: ignore[call-overload]
-    commands = {
+    do = DO.get(most, f"Read error.txt and stdout.log in trials/{first:05d}.")
+    commands: Mapping[str, str] = {
         FailureClass.OOM: tune_command(sweep, ("--set", f"optim.batch_size={_half_batch(sweep)}")),
         FailureClass.DATA: f"igmsweep data check {sweep.data.get('name', 'DATASET')}",
         FailureClass.DISK: resume_command(sweep, "--trials", proposed(sweep)),
     }
-    return Advice("failures", seen + "; no part of the space holds most of them.", do, commands.get(most, ""))  # type: ignore[call-overload]
+    return Advice("failures", seen + "; no part of the space holds most of them.", do, commands.get(most, ""))
 
 
 def _half_batch(sweep: Sweep) -> int:

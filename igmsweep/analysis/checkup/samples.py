@@ -17,6 +17,8 @@ TOLD = 1.959964 + 0.841621
 """Standard errors of a difference that a two-sided test at 5 % finds in 80 % of cases: quantiles of the normal distribution."""
 MOST_SEEDS = 10
 """With more, a larger validation sample is the better buy."""
+MOST_SAMPLES = 50
+"""Times the samples there are: beyond, the difference is too small for anyone to seek."""
 FEWEST = 10
 """Completed trials: a sweep that has hardly begun seeks nothing yet."""
 
@@ -54,6 +56,8 @@ def small_validation(sweep: Sweep) -> Advice | None:
     factor = (told / lead) ** 2
     wanted = f"about {float(f'{factor * count:.2g}'):,.0f} validation samples would do"
     seeds = math.ceil(factor)
+    if factor > MOST_SAMPLES:
+        return Advice("validation size", seen, "Call them equal.")
     if seeds > MOST_SEEDS:
         return Advice("validation size", seen, f"Call them equal, or validate on more data: {wanted}.")
     return Advice(
