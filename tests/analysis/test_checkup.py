@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from igmsweep.analysis import analyze, checkup, read_sweep
 from igmsweep.analysis.checkup import RULES
+from igmsweep.analysis.checkup.advice import tune_command
 from igmsweep.analysis.checkup.convergence import expected_best, expected_gain, outlook
 from igmsweep.analysis.checkup.early_stopping import replay
 from igmsweep.analysis.checkup.edges import Range
@@ -328,6 +330,19 @@ def test_the_replay_is_asha_itself() -> None:
     assert found.stopped == {2, 4, 5}  # never among the best third so far
     assert found.saved == pytest.approx(3 * 2 / (6 * 3))
     assert replay(rungs, 3, False).stopped == {1, 3}
+
+
+def test_a_command_is_the_sweep_s_own_with_what_is_advised(make: Make) -> None:
+    sweep = make()
+    given = ["__main__.py", "tune", "avdigits", "--trials", "40", "--set", "stages.cycles=3", "--local", "--set=optim.momentum=0.8",
+             "--name", "a", "--out=b c"]  # fmt: skip
+    found = tune_command(
+        replace(sweep, meta={"command": given}), ("--set", "stages.cycles=6"), ("--space", "my space.yaml")
+    )
+    assert found == (
+        "igmsweep tune avdigits --trials 40 --local --set optim.momentum=0.8 --set stages.cycles=6 --space 'my space.yaml'"
+    )
+    assert tune_command(sweep, ("--scheduler", "asha")) == "igmsweep tune avdigits --method igm --scheduler asha"
 
 
 def test_every_rule_has_its_line_in_the_documentation() -> None:

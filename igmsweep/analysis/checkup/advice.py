@@ -76,7 +76,9 @@ def tune_command(sweep: Sweep, *options: tuple[str, str]) -> str:
     """The command of this sweep with other options, such as `("--set", "stages.cycles=6")`, and a folder of its own."""
     given = sweep.meta.get("command")
     words = [str(word) for word in given] if isinstance(given, list) else []
-    if words[:2] != ["igmsweep", "tune"]:
+    if words[1:2] == ["tune"]:
+        words[0] = "igmsweep"  # it may have been called as a module
+    else:
         words = ["igmsweep", "tune", str(sweep.data.get("name", "DATASET"))]
         words += ["--method", sweep.method] if sweep.method else []
     parts: list[list[str]] = [[]]

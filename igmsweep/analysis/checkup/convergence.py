@@ -30,7 +30,7 @@ def expected_best(scores: np.ndarray, count: int) -> float:
 
 def expected_gain(sweep: Sweep, more: int = MORE) -> float | None:
     """By how much `more` trials are expected to raise the best score (lower it, where it is minimised), in the metric's unit;
-    None with fewer than 20 completed trials.
+    None with fewer than 20 completed trials, and for a grid, which has an end.
 
     The expected best of n trials less that of n/2 is what the last doubling brought; the next trials bring its share
     log2((n + more) / n), as if every doubling brought as much. Of a sampler that looks at scores only the last two thirds of the
@@ -39,7 +39,7 @@ def expected_gain(sweep: Sweep, more: int = MORE) -> float | None:
     """
     done = sweep.completed()
     done = done[~done["source"].astype(str).str.startswith("enqueue")].sort_values("trial")
-    if len(done) < FEWEST:
+    if len(done) < FEWEST or sweep.sampler == "grid":
         return None
     scores = done[f"metrics.{sweep.metric}"].to_numpy() * (1 if sweep.maximise else -1)
     if sweep.sampler not in DESIGNED:

@@ -26,8 +26,8 @@ FEWEST = 10
 def small_validation(sweep: Sweep) -> Advice | None:
     """The winner's lead over the paper's setting (over the second, where that won or was not run) is smaller than what one
     training each on so many samples can tell at 80 % power. Paired where predictions are kept, else two binomial samples; the
-    luck of training comes on top, so it is the least that can be told. Silent with folds, with repeats, and for metrics other
-    than accuracy where no predictions are kept."""
+    luck of training comes on top, so it is the least that can be told. Silent with folds, with
+    repeats, and where the metric is not accuracy."""
     order, count = ranked(sweep), samples(sweep)
     if (
         len(order) < FEWEST

@@ -20,7 +20,7 @@ from igmsweep.analysis.ranking import winner
 from igmsweep.frame import Sweep
 
 LEVEL = 0.01
-"""Of each paired test over the best five trials: few curves, and selected ones."""
+"""Of each one-sided t-test over the best trials: few curves, and selected ones."""
 JUMP = 5
 """Times what is worth a sentence: a last epoch that moves a score by five points decides a ranking."""
 UNUSUAL = 3
@@ -28,6 +28,8 @@ UNUSUAL = 3
 ALONE = 1.0
 """A swing counts where it is larger than the standard deviation of the best trials' final scores: then the epoch at which
 training ends decides which of them wins."""
+SWINGING = 0.05
+"""Of the t-test that swings are above what is worth a sentence: falls are skewed, so that 1 % would miss a swing of three points."""
 FEWEST_STEPS = 10
 """Steps inside stages, of all curves together, from which a swing is estimated."""
 FALL = 1 / np.sqrt(np.pi)
@@ -108,22 +110,23 @@ def overfitting(sweep: Sweep) -> Advice | None:
 
 
 def swings(sweep: Sweep) -> Advice | None:
-    """Inside the stages of the last cycle scores fall back from epoch to epoch by more than the best trials differ. Only falls
+    """Inside the stages of the last cycle scores fall back from epoch to epoch, clearly by more than is worth a sentence and by more
+    than the best trials differ. Only falls
     are looked at, so that a curve that still rises does not count as one that swings."""
     found = curves(sweep)
     if found is None:
         return None
     inside = (np.diff(found.stage) == 0) & (found.piece[1:] == found.pieces - 1)
-    steps = np.diff(found.score[:BEST], axis=1)[:, inside]
+    steps = np.diff(found.score, axis=1)[:, inside]
     if steps.size < FEWEST_STEPS:
         return None
-    swing = float(np.maximum(-steps, 0).mean() / FALL)
-    ends = found.score[:BEST, -1]
-    if swing < worth(sweep) or swing < ALONE * float(ends.std(ddof=1)):
+    each = np.maximum(-steps, 0).mean(axis=1) / FALL
+    swing, spread = float(each.mean()), float(found.score[:BEST, -1].std(ddof=1))
+    if not clearly_above_zero(each - worth(sweep), SWINGING) or swing < ALONE * spread:
         return None
     seen = (
-        f"Scores swing by {gain_words(swing, sweep.metric)} from epoch to epoch at the end of training (standard deviation, best "
-        f"{len(ends)} trials), while these trials differ by {gain_words(float(ends.std(ddof=1)), sweep.metric)}: the last epoch "
+        f"Scores of the best {len(each)} trials swing by {gain_words(swing, sweep.metric)} from epoch to epoch at the end of training "
+        f"(standard deviation), while the final scores of the best {BEST} differ by {gain_words(spread, sweep.metric)}: the last epoch "
         "decides which of them wins."
     )
     stages, optim = (section(sweep, name) for name in ("stages", "optim"))
