@@ -49,7 +49,7 @@ def half_plateau(params: dict[str, Any], noise: float) -> float:
 def steep(params: dict[str, Any], noise: float) -> float:
     """A narrow peak in both learning rates: random search is far from it after two dozen trials."""
     away = math.hypot(*(math.log10(params[f"optim.lr.{name}"] / 3e-3) for name in ("audio", "image")))
-    return float(np.clip(0.9 - 0.15 * away + noise, 0, 1))
+    return float(np.clip(0.9 - 0.25 * away + noise, 0, 1))
 
 
 def restless(epochs: np.ndarray, acc: float, generator: np.random.Generator) -> dict[str, np.ndarray]:

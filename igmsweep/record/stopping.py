@@ -7,6 +7,7 @@ an experiment is taken up again.
 
 from __future__ import annotations
 
+import bisect
 import statistics
 from typing import Literal, Protocol
 
@@ -43,14 +44,20 @@ class Asha:
         while rung < cycles:
             self.rungs[rung] = {}
             rung *= reduction
+        self._ordered: dict[int, list[float]] = {
+            rung: [] for rung in self.rungs
+        }  # so that ten thousand trials stay quick
 
     def report(self, trial: int, cycle: int, score: float) -> bool:
         if cycle not in self.rungs:
             return False
-        scores = self.rungs[cycle]
+        scores, ordered = self.rungs[cycle], self._ordered[cycle]
+        if trial in scores:
+            ordered.remove(scores[trial])
         scores[trial] = self.sign * score
+        bisect.insort(ordered, scores[trial])
         passing = max(1, len(scores) // self.reduction)
-        return scores[trial] < sorted(scores.values(), reverse=True)[passing - 1]
+        return scores[trial] < ordered[-passing]
 
 
 class Median:
