@@ -48,6 +48,8 @@ class Sweep:
     """What could not be read, in plain words."""
     said: tuple[str, ...] = ()
     """What methods noted in trainings, such as that they could not act; see `record.wording.said`."""
+    rungs: Mapping[int, Mapping[int, float]] = field(default_factory=dict)
+    """Trial -> cycle, from 1 -> the score at its end, of the trials that reported any."""
     negligible: float | None = None
     """A difference of scores that the reader calls next to nothing; None: one standard error of a difference of two trainings."""
 
@@ -178,6 +180,7 @@ def read_sweep(path: Path | str) -> Sweep:
         tuple(finished),
         folder.notes,
         tuple(said(folder.rows.values())),
+        {number: row.rungs for number, row in folder.rows.items() if row.rungs},
     )
     if sweep.gpus_per_trial > 0:
         sweep.trials["gpu_hours"] = sweep.trials["seconds"] * sweep.gpus_per_trial / 3600

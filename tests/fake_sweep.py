@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
+
+from igmsweep.record.predictions import Predictions, write_predictions
 
 SPACE: dict[str, dict[str, Any]] = {
     "method.tau": {"type": "float", "low": 1e-3, "high": 100.0, "log": True, "when": {"method.scope": {"not": "none"}}},
@@ -30,6 +32,11 @@ PAPER = {
     "optim.lr.image": 1e-2,
 }
 MODALITIES = ["audio", "image"]
+CYCLES, EPOCHS = 3, 18
+ALONE = {"audio": 0.9, "image": 0.75}
+"""What each modality reaches alone, as a share of the fused accuracy."""
+Curve = Callable[[np.ndarray, float, np.random.Generator], dict[str, np.ndarray]]
+"""Epochs (from 1), the accuracy at the end, and a generator -> columns of `metrics.jsonl`; `val/acc` is among them."""
 
 
 def respond(params: dict[str, Any], noise: float) -> float:
@@ -55,6 +62,18 @@ def plateau(params: dict[str, Any], noise: float) -> float:
     return float(np.clip(score + noise, 0.05, 0.99))
 
 
+def slow(epochs: np.ndarray, acc: float, generator: np.random.Generator) -> dict[str, np.ndarray]:
+    """Curves that still rise when training ends."""
+    return {"val/acc": 0.1 + (acc - 0.1) * (1 - np.exp(-epochs / 4)), "train/loss": 2 / epochs}
+
+
+def settled(epochs: np.ndarray, acc: float, generator: np.random.Generator) -> dict[str, np.ndarray]:
+    """Curves that a sound training leaves: risen to their end well before it, with a little noise until then."""
+    grown = 0.1 + (acc - 0.1) * (1 - np.exp(-epochs / 1.5)) + generator.normal(0, 0.004, len(epochs))
+    grown[-1] = acc
+    return {"val/acc": np.clip(grown, 0, 1), "val/loss": 2.3 - 2 * np.clip(grown, 0, 1), "train/loss": 2 / epochs}
+
+
 def write_sweep(
     root: Path,
     name: str = "avdigits-demo",
@@ -70,12 +89,26 @@ def write_sweep(
     folds: int = 0,
     repeats: int = 0,
     gain: float = 0.0,
+    curve: Curve = slow,
+    alone: Mapping[str, float] = ALONE,
+    fails: Callable[[dict[str, Any]], bool] | None = None,
+    val: int = 300,
+    paper: Mapping[str, Any] = PAPER,
+    scheduler: str = "none",
+    correlation: float | None = None,
 ) -> Path:
     """A sweep of `n` trials. `pruned` of them are stopped after a cycle; with `folds`, each carries its folds' metrics;
-    the best three are repeated with `repeats` more seeds; `gain` is added to every score."""
+    the best three are repeated with `repeats` more seeds; `gain` is added to every score. `alone`: each modality's own
+    accuracy as a share of the fused one. `fails`: which configurations diverge, instead of every seventh trial. With
+    `correlation` (of the normal variables behind the correctness of two trainings), each trial keeps its predictions."""
     folder, generator = root / name, np.random.default_rng(seed)
     (folder / "trials").mkdir(parents=True)
-    base = {"data": {"name": "avdigits", "group": "speaker"}, "method": {"name": method}, "seed": 0}
+    base = {
+        "data": {"name": "avdigits", "group": "speaker"},
+        "method": {"name": method},
+        "stages": {"cycles": CYCLES, "epochs": dict.fromkeys(MODALITIES, EPOCHS // CYCLES // 2), "handover": "last"},
+        "seed": 0,
+    }
     spec = {
         "schema": 1,
         "name": name,
@@ -89,20 +122,21 @@ def write_sweep(
             "modalities": MODALITIES,
             "metrics": ["acc", "map"],
             "train": 1200,
-            "val": 300,
+            "val": val,
             "group": "speaker",
             "split": "official",
         },
         "metric": {"name": "val/acc", "mode": "max"},
         "space": {"params": SPACE, "fixed": {}, "enqueue": ["paper"], "forbid": []},
         "sampler": sampler,
-        "scheduler": "asha" if pruned else "none",
+        "scheduler": "asha" if pruned else scheduler,
+        "stopping": {"cycles": CYCLES * (folds or 1), "grace": 1, "reduction": 3},
         "folds": folds or None,
         "trials": n,
         "seed": seed,
         "resources": {"max_concurrent": 2, "cpus_per_trial": 1, "gpus_per_trial": 0, "runner": "ray"},
         "base_config": base,
-        "paper": PAPER,
+        "paper": dict(paper),
     }
     (folder / "sweep.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
     meta = {
@@ -116,7 +150,7 @@ def write_sweep(
     (folder / "meta.json").write_text(json.dumps(meta))
     lines = []
     for trial in range(n):
-        params = dict(PAPER) if trial == 0 else _draw(generator, trial / n if sampler == "tpe" else 0.0)
+        params = dict(paper) if trial == 0 else _draw(generator, trial / n if sampler == "tpe" else 0.0)
         source = "enqueue:paper" if trial == 0 else sampler
         start = {
             "schema": 1,
@@ -130,8 +164,9 @@ def write_sweep(
         lines.append(start)
         if trial >= n - running:
             continue
-        if 0 < trial <= failed * 7 and trial % 7 == 0:
-            kind = ("nan", "oom")[trial % 2]
+        by_turns = fails is None and 0 < trial <= failed * 7 and trial % 7 == 0
+        if by_turns or (fails is not None and fails(params)):
+            kind = ("nan", "oom")[trial % 2] if by_turns else "nan"
             lines.append(
                 {**start, "state": "failed", "seconds": 2.0, "error": {"class": kind, "message": f"loss is {kind}"}}
             )
@@ -142,7 +177,9 @@ def write_sweep(
             lines.append({**start, "state": "pruned", "rung": 1 + trial % 2, "metrics": metrics, "seconds": 3.0})
             continue
         acc = min(0.999, response(params, generator.normal(0, noise)) + gain)
-        end = _finish(folder, start, base, acc)
+        end = _finish(folder, start, base, acc, curve, alone, np.random.default_rng([seed, trial]))
+        if correlation is not None:
+            _predict(folder, trial, acc, val, correlation, seed)
         if folds:
             parts = [{"val/acc": acc + shift} for shift in generator.normal(0, 0.01, folds)]
             mean = float(np.mean([part["val/acc"] for part in parts]))
@@ -156,7 +193,15 @@ def write_sweep(
             acc = float(np.clip(line["metrics"]["val/acc"] + generator.normal(-0.02, 0.01), 0, 1))
             start = {**{key: line[key] for key in ("schema", "time", "params")}, "trial": number, "seed": 1 + again}
             lines.append(
-                _finish(folder, {**start, "source": f"repeat:{line['trial']}", "config_hash": f"r{number}"}, base, acc)
+                _finish(
+                    folder,
+                    {**start, "source": f"repeat:{line['trial']}", "config_hash": f"r{number}"},
+                    base,
+                    acc,
+                    curve,
+                    alone,
+                    np.random.default_rng([seed, number]),
+                )
             )
             number += 1
     (folder / "trials.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -179,25 +224,45 @@ def _draw(generator: np.random.Generator, greed: float) -> dict[str, Any]:
     return params | {f"optim.lr.{name}": log(1e-4, 1e-1, 1e-2) for name in MODALITIES}
 
 
-def _finish(folder: Path, start: dict[str, Any], base: dict[str, Any], acc: float) -> dict[str, Any]:
+def _predict(folder: Path, trial: int, acc: float, val: int, correlation: float, seed: int) -> None:
+    """Predictions of two classes of which a share `acc` is right, the same samples being hard for all trials."""
+    hard = np.random.default_rng(seed).standard_normal(val)
+    own = np.random.default_rng([seed, trial, 1]).standard_normal(val)
+    latent = math.sqrt(correlation) * hard + math.sqrt(1 - correlation) * own
+    right = np.argsort(np.argsort(latent)) < round(acc * val)
+    labels = np.zeros(val, dtype=int)
+    probabilities = np.where(right[:, None], [0.9, 0.1], [0.1, 0.9])
+    write_predictions(folder / "trials" / f"{trial:05d}", Predictions(probabilities, labels, "fake"))
+
+
+def _finish(
+    folder: Path,
+    start: dict[str, Any],
+    base: dict[str, Any],
+    acc: float,
+    curve: Curve,
+    alone: Mapping[str, float],
+    generator: np.random.Generator,
+) -> dict[str, Any]:
     params, trial = start["params"], start["trial"]
     place = folder / "trials" / f"{trial:05d}"
     place.mkdir()
+    columns = curve(np.arange(1, EPOCHS + 1), acc, generator)
     epochs = []
-    for epoch in range(1, 19):
-        stage = (epoch - 1) // 3
-        grown = 0.1 + (acc - 0.1) * (1 - math.exp(-epoch / 4))
+    for number in range(EPOCHS):
+        stage = number // 3
+        row = {name: float(values[number]) for name, values in columns.items()}
         epochs.append(
             {
-                "epoch": epoch,
+                "epoch": number + 1,
                 "stage": stage,
                 "cycle": stage // 2,
                 "active": MODALITIES[stage % 2],
-                "val/acc": grown,
-                "val/map": grown + 0.01,
-                "val/audio/acc": grown * 0.9,
-                "val/image/acc": grown * 0.75,
-                "train/loss": 2 / epoch,
+                **row,
+                "val/map": row["val/acc"] + 0.01,
+                **{f"val/{name}/acc": row["val/acc"] * share for name, share in alone.items()},
+                "stage_end": number % 3 == 2,
+                "cycle_end": number % 6 == 5,
                 "seconds": 0.5,
             }
         )
@@ -207,8 +272,7 @@ def _finish(folder: Path, start: dict[str, Any], base: dict[str, Any], acc: floa
         "val/map": min(0.999, acc + 0.02),
         "val/f1": acc - 0.01,
         "val/loss": 2 * (1 - acc),
-        "val/audio/acc": acc * 0.9,
-        "val/image/acc": acc * 0.75,
+        **{f"val/{name}/acc": acc * share for name, share in alone.items()},
     }
     if params["method.sam"]:
         metrics["sam/moved"] = 1 / (1 + math.exp(-2 * (math.log10(params["method.rho.audio"]) + 7)))
@@ -218,4 +282,5 @@ def _finish(folder: Path, start: dict[str, Any], base: dict[str, Any], acc: floa
         json.dumps({"schema": 1, "trial": trial, "config": config, "config_hash": start["config_hash"], **end})
     )
     (place / "config.yaml").write_text(yaml.safe_dump(config))
-    return {**start, **end}
+    rungs = {line["cycle"] + 1: line["val/acc"] for line in epochs if line["cycle_end"]}
+    return {**start, **end, "rungs": rungs}

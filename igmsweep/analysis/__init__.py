@@ -1,5 +1,6 @@
 """What a sweep's folder says: one tidy DataFrame, figures, tables, and one offline page. Reads folders only."""
 
+from igmsweep.analysis.checkup import checkup
 from igmsweep.analysis.comparison import compare, compare_sweeps
 from igmsweep.analysis.importance import importance_data
 from igmsweep.analysis.plots import importance_figure
@@ -15,6 +16,7 @@ __all__ = [
     "analyze",
     "best_config",
     "best_table",
+    "checkup",
     "compare",
     "compare_sweeps",
     "find_sweeps",

@@ -32,14 +32,15 @@ from igmsweep.analysis.plots import (
 from igmsweep.analysis.ranking import winner
 from igmsweep.analysis.sensitivity import Sensitivity, sensitivity_data
 from igmsweep.analysis.sensitivity_plot import sensitivity_figure
+from igmsweep.analysis.tau_rho import has_both, tau_rho_data, tau_rho_figure
 from igmsweep.frame import DESIGNED, Sweep
 
 
 @dataclass(frozen=True)
 class Panel:
     """A figure on the page. `group`: sensitivity, together, importance, search, curves or compare; `metric`: the one
-    it draws, for the page's switch, or an empty string when it is always shown; `wide`: across the page; `picture`: a file
-    beside the page that stands for the figure where Plotly's script is not there."""
+    it draws, for the page's switch, or an empty string when it is always shown; `wide`: across the page; `more`: shown when
+    a reader asks for more; `picture`: a file beside the page that stands for the figure where Plotly's script is not there."""
 
     id: str
     group: str
@@ -48,6 +49,7 @@ class Panel:
     figure: go.Figure
     metric: str = ""
     wide: bool = False
+    more: bool = False
     picture: str = ""
 
     @property
@@ -93,13 +95,26 @@ def _sensitivity(sweep: Sweep, searched: list[str], completed: int) -> list[Pane
 
 def _together(sweep: Sweep, searched: list[str]) -> list[Panel]:
     out = []
+    for metric in sweep.shown_metrics:
+        lines = tau_rho_data(sweep, metric)
+        if has_both(lines):
+            caption = (
+                "Means of designed points in bins of equally many trials, ± one standard error; dashed: the paper's values. All other "
+                "parameters vary along, so the level is that of the space; `igmsweep study fig3` holds them at the paper's setting."
+            )
+            title = f"{_capital(short_metric(metric))} against τ and ρ (Fig. 3)"
+            drawn = tau_rho_figure(lines, sweep, metric)
+            out.append(Panel(_slug(f"tau-rho-{metric}"), "together", title, caption, drawn, metric))
     for tau in (path for path in searched if path.endswith(".tau")):
         for rho in (path for path in searched if ".rho" in path):
             for metric in sweep.shown_metrics:
                 cells = heatmap_data(sweep, tau, rho, metric)
                 if not len(cells):
                     continue
-                caption = "Median of the trials in each cell; cells without a trial stay blank."
+                caption = (
+                    "Median of the trials in each cell, and their number where it is written; the fewer they are the paler the cell. "
+                    "Cells without a trial stay blank."
+                )
                 if tau in sweep.paper and rho in sweep.paper:
                     caption += " The cross is the paper's setting."
                 title = f"τ and {label(rho)}: {short_metric(metric)}"
@@ -116,7 +131,7 @@ def _importance(data: pd.DataFrame) -> list[Panel]:
         "fANOVA asks how much of the whole spread of scores a parameter explains, bad trials included. Each parameter "
         "is judged on the n trials in which it acts. Red tick: what shuffled scores reach in one sweep of twenty."
     )
-    return [Panel("importance", "importance", "What matters", caption, importance_figure(data), wide=True)]
+    return [Panel("importance", "importance", "What matters", caption, importance_figure(data))]
 
 
 def _search(sweep: Sweep) -> list[Panel]:
@@ -127,14 +142,24 @@ def _search(sweep: Sweep) -> list[Panel]:
         if len(history) and history[against].max() > 0:
             text = "Time of all trials up to this one, failed and stopped ones too, as if run one after the other."
             out.append(
-                Panel(f"history-{_slug(against)}", "search", title, text, history_figure(history, sweep, against))
+                Panel(
+                    f"history-{_slug(against)}",
+                    "search",
+                    title,
+                    text,
+                    history_figure(history, sweep, against),
+                    more=True,
+                )
             )
     edf = edf_data(sweep)
     if len(edf):
-        text = "How many of the trials score at most x: the further right and down, the better the space was searched."
+        text = (
+            "How many of the trials score at most x. For random, Sobol and grid points it is the space itself: how much of it is good. A "
+            "sampler that looks at scores seeks the good part, so its line tells what it tried, not how good the space is."
+        )
         lines = {f"{name} (n = {len(part)})": part for name, part in edf.groupby("sampler", sort=False)}
         drawn = edf_figure({str(name): part for name, part in lines.items()}, sweep.metric)
-        out.append(Panel("edf", "search", "All trials: distribution of scores", text, drawn))
+        out.append(Panel("edf", "search", "All trials: distribution of scores", text, drawn, more=True))
     stopped = stopped_data(sweep)
     if len(stopped):
         text = (
@@ -149,7 +174,7 @@ def _search(sweep: Sweep) -> list[Panel]:
             "good trials agree; where they fan out, the parameter is free."
         )
         drawn = parallel_figure(lines_data, sweep)
-        out.append(Panel("parallel", "search", "Parallel coordinates", text, drawn, wide=True))
+        out.append(Panel("parallel", "search", "Parallel coordinates", text, drawn, wide=True, more=True))
     return out
 
 

@@ -80,33 +80,37 @@ def paper_figure(figure: go.Figure, width_cm: float = COLUMN_CM) -> Figure:
     inches = width_cm / 2.54
     height = inches * float(layout.height or 340) / 480
     drawing = Drawing(figsize=(inches, height), layout="constrained")
-    below = "yaxis2" in layout
-    if below:
+    below, beside = "yaxis2" in layout, "xaxis2" in layout
+    if beside:
+        left, right = drawing.subplots(1, 2, sharey=True)
+        axes = {("x", "y"): left, ("x2", "y"): right}
+    elif below:
         grid = drawing.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 1]})
-        axes = {"y": grid[0], "y2": grid[1]}
+        axes = {("x", "y"): grid[0], ("x", "y2"): grid[1]}
     else:
-        axes = {"y": drawing.subplots()}
+        axes = {("x", "y"): drawing.subplots()}
+    first = axes["x", "y"]
     bottoms: dict[Any, float] = {}
     for trace in figure.data:
-        ax = axes[trace.yaxis or "y"] if trace.type != "heatmap" else axes["y"]
+        ax = axes[trace.xaxis or "x", trace.yaxis or "y"]
         if trace.type == "heatmap":
             _heatmap(drawing, ax, trace)
         elif trace.type == "bar":
             _bars(ax, trace, bottoms, layout.barmode == "stack")
         else:
             _scatter(ax, trace)
-    for name, ax in axes.items():
-        _axis(ax, layout.xaxis, "x", named=not below or name == "y2")
-        _axis(ax, layout.yaxis if name == "y" else layout.yaxis2, "y")
+    for (x, y), ax in axes.items():
+        _axis(ax, layout.xaxis if x == "x" else layout.xaxis2, "x", named=not below or y == "y2")
+        _axis(ax, layout.yaxis if y == "y" else layout.yaxis2, "y", named=x == "x")
         if not any(trace.type == "heatmap" for trace in figure.data):
             ax.grid(True, color=GREY, alpha=0.25, linewidth=0.4)
         ax.spines[["top", "right"]].set_visible(False)
-    for ax in axes.values():
         for shape in layout.shapes:
-            _shape(ax, shape)
+            if not beside or (shape.xref or "x") == x:
+                _shape(ax, shape)
     for note in layout.annotations:
-        _annotation(axes["y"], note, layout)
-    _legend(drawing, axes["y"], figure)
+        _annotation(axes["x2", "y"] if beside else first, note, layout)
+    _legend(drawing, list(axes.values()), figure)
     return drawing
 
 
@@ -171,8 +175,11 @@ def _heatmap(drawing: Figure, ax: Axes, trace: Any) -> None:
         cmap="cividis",
         vmin=trace.zmin,  # pictures that stand side by side share a scale
         vmax=trace.zmax,
+        alpha=trace.opacity,
         **gaps,
     )
+    if trace.showscale is False:
+        return
     bar = drawing.colorbar(mesh, ax=ax, fraction=0.06, pad=0.02)
     bar.set_label(_plain(trace.colorbar.title.text))
     bar.outline.set_visible(False)  # type: ignore[operator]
@@ -230,10 +237,11 @@ def _annotation(ax: Axes, note: Any, layout: Any) -> None:
     if note.xref == "paper":  # n, in the upper right corner
         ax.set_title(_plain(note.text), loc="right", color="#555b63", pad=3)
         return
-    x = 10 ** float(note.x) if layout.xaxis.type == "log" else float(note.x)
     share = str(note.yref or "y").endswith("domain")
+    x = 10 ** float(note.x) if layout.xaxis.type == "log" else float(note.x)
+    y = 10 ** float(note.y) if layout.yaxis.type == "log" and not share else float(note.y)
     ax.annotate(
-        _plain(note.text), (x, float(note.y)), xycoords=ax.get_xaxis_transform() if share else "data",
+        _plain(note.text), (x, y), xycoords=ax.get_xaxis_transform() if share else "data",
         xytext=(float(note.xshift or 0) * POINTS, 0), textcoords="offset points",
         ha={"left": "left", "right": "right"}.get(note.xanchor, "center"),
         va="bottom" if note.yanchor == "bottom" else "center",
@@ -242,8 +250,10 @@ def _annotation(ax: Axes, note: Any, layout: Any) -> None:
     )  # fmt: skip
 
 
-def _legend(drawing: Figure, ax: Axes, figure: go.Figure) -> None:
-    handles, labels = ax.get_legend_handles_labels()
+def _legend(drawing: Figure, axes: list[Axes], figure: go.Figure) -> None:
+    found = [ax.get_legend_handles_labels() for ax in axes]
+    handles = [handle for pair in found for handle in pair[0]]
+    labels = [str(words) for pair in found for words in pair[1]]
     if figure.layout.showlegend is False or len(handles) < 2:
         return
     longest = max(len(label) for label in labels)

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from igmsweep.analysis import tables
+from igmsweep.analysis.checkup import advices, closing
 from igmsweep.analysis.facts import cost_text, counts_text, facts
 from igmsweep.analysis.importance import importance_data
 from igmsweep.analysis.names import metric_label, short_metric
@@ -100,6 +101,10 @@ def _one(sweep: Sweep, place: Path, formats: list[str], top: int, say: Say) -> l
     else:
         say(f"{sweep.name}: best of {len(sweep.completed())} completed trials by {sweep.metric}")
         say(tables.to_text(table, sweep))
+    advice = advices(sweep)
+    ending = closing(sweep, advice)
+    for line in (*(f"{each.rule}: {each.text}" for each in advice), *filter(None, [ending])):
+        say(f"  check-up: {line}")
     config = None
     if not table.empty:
         try:
@@ -133,6 +138,8 @@ def _one(sweep: Sweep, place: Path, formats: list[str], top: int, say: Say) -> l
         drawn,
         **facts(sweep, importance),
         configs=config_table(sweep, drawn),
+        advice=advice,
+        ending=ending,
         table=_html_table(table, sweep),
         config=config,
         metrics=[(name, short_metric(name)) for name in sweep.shown_metrics],

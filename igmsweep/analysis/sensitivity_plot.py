@@ -5,21 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from igmsweep.analysis.hover import crop, trial_markers
 from igmsweep.analysis.names import label, metric_label, unit, value_text
-from igmsweep.analysis.sensitivity import FEWEST, Sensitivity, is_number
+from igmsweep.analysis.sensitivity import Sensitivity, is_number
 from igmsweep.analysis.style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, clear, figure, log_axis, text
 
 MOST_POINTS = 2000
 ANNOTATION = 11.5
+FEWEST_DRAWN = 5
+"""No line runs through a bin of fewer trials: its median is one trial's luck."""
 
 
 def sensitivity_figure(data: Sensitivity, texts: Mapping[int, str] | None = None) -> go.Figure:
     """Every trial as a point (diamonds: configurations given by hand; hollow: stopped early), median and quartiles on
-    top, the flat range as a bar along the axis, the paper's value marked; under a rho axis the share of weights that
+    top, the best of each bin as a dotted line, the flat range as a bar along the axis, the paper's value marked; under a rho axis the share of weights that
     the SAM step really moved. With `texts` (of `config_texts`), a point's hover tells its whole configuration."""
     points = thin(data.points)
     moved = ".rho" in data.param and data.numeric and bool(points["moved"].notna().any())
@@ -29,7 +32,7 @@ def sensitivity_figure(data: Sensitivity, texts: Mapping[int, str] | None = None
     fig = figure(label(data.param), f"{metric_label(data.metric)}{suffix}", note, 430 if moved else 350)
     fig.update_layout(showlegend=True)
     if data.numeric:
-        _ribbon(fig, data.bins, scale, data.binned)
+        _ribbon(fig, data, scale)
     if len(stopped):
         part = thin(stopped)
         trial_markers(
@@ -69,33 +72,62 @@ def thin(points: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([best, points.iloc[len(best) :].sample(MOST_POINTS - len(best), random_state=0)])
 
 
+def binned_points(data: Sensitivity) -> pd.DataFrame:
+    """The points in the bins, with the row of their bin in `bin`."""
+    points = data.points[data.points["sampler"] == data.binned]
+    if data.numeric:
+        place = np.searchsorted(data.bins["high"].to_numpy(dtype=float)[:-1], points["x"].to_numpy(dtype=float))
+    else:
+        place = points["x"].to_numpy(dtype=int)
+    return points.assign(bin=place)
+
+
+def _best(data: Sensitivity) -> pd.Series:
+    """The best score of each bin."""
+    scores = binned_points(data).groupby("bin")["score"]
+    return (scores.max() if data.maximise else scores.min()).reindex(range(len(data.bins)))
+
+
 def _spread(part: pd.DataFrame, data: Sensitivity) -> pd.Series:
     """Positions; points of one choice stand beside each other."""
     return part["x"] if data.numeric else part["x"] + 0.5 * ((part["trial"] * 0.618034) % 1 - 0.5)
 
 
-def _ribbon(fig: go.Figure, bins: pd.DataFrame, scale: float, binned: str) -> None:
-    solid = bins[bins["n"] >= FEWEST] if len(bins) else bins
-    if len(solid) < 2:
+def _ribbon(fig: go.Figure, data: Sensitivity, scale: float) -> None:
+    """Quartiles, median and best, broken where a bin holds too few trials."""
+    bins = data.bins.assign(best=_best(data)) if len(data.bins) else data.bins
+    solid = bins["n"] >= FEWEST_DRAWN if len(bins) else pd.Series(dtype=bool)
+    if solid.sum() < 2:
         return
-    fig.add_scatter(
-        x=[*solid["x"], *solid["x"][::-1]],
-        y=[*(scale * solid["q75"]), *(scale * solid["q25"][::-1])],
-        fill="toself",
-        mode="none",
-        fillcolor=clear(BLUE, 0.16),
-        name="quartiles",
-        hoverinfo="skip",
-    )
-    fig.add_scatter(
-        x=solid["x"].tolist(),
-        y=(scale * solid["median"]).tolist(),
-        mode="lines",
-        name="median",
-        line={"color": BLUE, "width": 2.5},
-        customdata=solid["n"].tolist(),
-        hovertemplate="median of %{customdata} trials: %{y:.2f}<extra></extra>",
-    )
+    runs = [run for _, run in bins[solid].groupby((~solid).cumsum()[solid])]
+    for number, run in enumerate(runs):
+        fig.add_scatter(
+            x=[*run["x"], *run["x"][::-1]],
+            y=[*(scale * run["q75"]), *(scale * run["q25"][::-1])],
+            fill="toself",
+            mode="none",
+            fillcolor=clear(BLUE, 0.16),
+            name="quartiles",
+            showlegend=number == 0,
+            hoverinfo="skip",
+        )
+    gap = pd.DataFrame([{}])
+    line = pd.concat([part for run in runs for part in (gap, run)][1:], ignore_index=True)
+    x, n = ([None if pd.isna(value) else value for value in line[name]] for name in ("x", "n"))
+    for name, looks, size in (
+        ("median", {"color": BLUE, "width": 2.5}, 5),
+        ("best", {"color": GREEN, "width": 1.5, "dash": "dot"}, 4),
+    ):
+        fig.add_scatter(
+            x=x,
+            y=[None if pd.isna(value) else scale * value for value in line[name]],
+            mode="lines+markers",
+            name=name,
+            line=looks,
+            marker={"color": looks["color"], "size": size},
+            customdata=n,
+            hovertemplate=f"{name} of %{{customdata}} trials: %{{y:.2f}}<extra></extra>",
+        )
 
 
 def _numeric_axis(fig: go.Figure, data: Sensitivity) -> None:
@@ -138,7 +170,16 @@ def _choice_axis(fig: go.Figure, data: Sensitivity) -> None:
     bins, scale = data.bins, unit(data.metric)[0]
     if not len(bins):
         return
-    some = bins[bins["n"] > 0]
+    best = bins.assign(best=_best(data))[bins["n"] >= FEWEST_DRAWN]
+    fig.add_scatter(
+        x=best["x"].tolist(),
+        y=(scale * best["best"]).tolist(),
+        mode="markers",
+        name="best",
+        marker={"symbol": "line-ew", "size": 18, "line": {"color": GREEN, "width": 2}},
+        hovertemplate="best of them %{y:.2f}<extra></extra>",
+    )
+    some = bins[bins["n"] >= FEWEST_DRAWN]
     fig.add_scatter(
         x=some["x"].tolist(),
         y=(scale * some["median"]).tolist(),

@@ -69,4 +69,6 @@ def log_axis(fig: go.Figure, low: float, high: float, axis: str = "x") -> None:
     step: int | str = 1 if decades <= 6 else 2 if decades <= 11 else 3
     if decades < 1.5:
         step = "D2"
-    fig.update_layout({f"{axis}axis": {"type": "log", "exponentformat": "power", "dtick": step, "tickangle": 0}})
+    fig.update_layout(
+        {f"{axis[0]}axis{axis[1:]}": {"type": "log", "exponentformat": "power", "dtick": step, "tickangle": 0}}
+    )

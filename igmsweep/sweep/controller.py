@@ -21,6 +21,7 @@ from igmsweep.record.ranking import best
 from igmsweep.record.results import forget_result, outcome, read_result
 from igmsweep.record.rows import Report, TrialRow, folded, merged, repeat_source
 from igmsweep.record.states import State
+from igmsweep.record.stopping import Stopping
 from igmsweep.spaces.space import SearchSpace
 from igmsweep.sweep.checkpoints import Checkpoints
 from igmsweep.sweep.options import SweepOptions
@@ -29,7 +30,6 @@ from igmsweep.sweep.recovery import left_behind, runs_alone_next
 from igmsweep.sweep.repeats import Repeats
 from igmsweep.sweep.resources import Allotment
 from igmsweep.sweep.search import Proposal, Proposer
-from igmsweep.sweep.stopping import Stopping
 from igmsweep.sweep.task import Task
 
 EQUAL_BUGS = 3

@@ -28,8 +28,12 @@ window.addEventListener("load", async function () {
   await wait(1500);
   const plots = Array.from(document.querySelectorAll(".plot"));
   found.plots = plots.length;
-  found.undrawn = plots.filter((p) => !p.closest("[hidden]") && !p.querySelector(".main-svg")).map((p) => p.id);
-  found.empty = plots.filter((p) => !p.closest("[hidden]") && !p.querySelector(".scatterlayer .trace, .barlayer .trace, .heatmaplayer image")).map((p) => p.id);
+  const hidden = "[hidden], details:not([open])";
+  found.folded = plots.filter((p) => p.closest(hidden)).map((p) => p.id);
+  for (const each of document.querySelectorAll("details")) each.open = true;
+  await wait(500);
+  found.undrawn = plots.filter((p) => !p.closest(hidden) && !p.querySelector(".main-svg")).map((p) => p.id);
+  found.empty = plots.filter((p) => !p.closest(hidden) && !p.querySelector(".scatterlayer .trace, .barlayer .trace, .heatmaplayer image")).map((p) => p.id);
   found.untitled = plots.filter((p) => p.layout && !(p.layout.yaxis.title.text || p.layout.yaxis.ticktext || p.layout.yaxis.type === "category")).map((p) => p.id);
   found.uncounted = plots.filter((p) => !p.closest("figure").querySelector("h3 .n")).map((p) => p.id);
   found.overflow = document.documentElement.scrollWidth > window.innerWidth;
@@ -42,7 +46,7 @@ window.addEventListener("load", async function () {
   found.pressed = buttons.filter((b) => b.getAttribute("aria-pressed") === "true").map((b) => b.dataset.show);
   const plot = document.getElementById("SUBJECT");
   if (plot) {
-    if (buttons.length) buttons[0].click();
+    if (buttons.length) buttons[buttons.length - 1].click();
     await wait(300);
     plot.scrollIntoView();
     await wait(100);
@@ -91,7 +95,9 @@ def test_a_reader_sees_every_figure_switches_metric_and_hovers_a_trial(tmp_path:
     assert found["undrawn"] == [] and found["empty"] == []
     assert found["untitled"] == [] and found["uncounted"] == ["importance"]  # its labels hold the n of each parameter
     assert found["console"] == []
-    assert set(found["before"]) == {"val/acc", "val/map"}
+    assert set(found["before"]) == {"val/acc"}  # the second metric is there when it is asked for
+    assert {"edf", "parallel", "history-hours", "sensitivity-method-tau-val-map"} <= set(found["folded"])
+    assert not {"sensitivity-method-tau-val-acc", "history", "curves"} & set(found["folded"])
     assert set(found["after"]) == {"val/map"} and found["pressed"] == ["val/map"]
     assert f"trial {found['trial']} " in found["hover"]
     for name in ("τ =", "scope =", "SAM =", "learning rate audio ="):

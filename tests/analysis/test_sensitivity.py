@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
@@ -12,13 +14,15 @@ from fake_sweep import noise_only, plateau, write_sweep
 
 from igmsweep.analysis import flat_ranges, read_sweep
 from igmsweep.analysis.curves import best_curves, curves_data, gap_data
-from igmsweep.analysis.heatmap import heatmap_data
+from igmsweep.analysis.heatmap import heatmap_data, heatmap_figure
 from igmsweep.analysis.hover import crop, trial_markers
 from igmsweep.analysis.panels import panels
+from igmsweep.analysis.paper import paper_figure
 from igmsweep.analysis.parallel import parallel_data, parallel_figure
 from igmsweep.analysis.plots import history_data, stopped_data
 from igmsweep.analysis.sensitivity import sensitivity_data
 from igmsweep.analysis.sensitivity_plot import sensitivity_figure
+from igmsweep.analysis.tau_rho import has_both, tau_rho_data, tau_rho_figure
 
 
 def test_the_best_bin_of_tau_holds_the_optimum(tmp_path: Path) -> None:
@@ -85,6 +89,67 @@ def test_the_heat_map_is_binned(tmp_path: Path) -> None:
     assert cells["x"].nunique() <= 40 and cells["y"].nunique() <= 40
     both = sweep.completed()[["params.method.tau", "params.method.rho.audio"]].dropna()
     assert cells["n"].sum() == len(both) - 1  # the paper's setting was not sampled
+
+
+def test_a_cell_is_the_paler_the_fewer_trials_it_holds_and_says_how_many(tmp_path: Path) -> None:
+    sweep = read_sweep(write_sweep(tmp_path, n=60, sampler="random"))
+    names = ("method.tau", "method.rho.audio", "val/acc")
+    cells = heatmap_data(sweep, *names)
+    assert len(cells) <= 9  # about five trials each
+    drawn = heatmap_figure(cells, sweep, *names)
+    maps = [trace for trace in drawn.data if trace.type == "heatmap"]
+    assert [trace.opacity for trace in maps] == sorted(trace.opacity for trace in maps) and maps[-1].opacity == 1
+    for trace in maps:
+        for score, n in zip(np.ravel(trace.z), np.ravel(trace.customdata), strict=True):
+            assert score is None or (int(n) >= 5) == (trace.opacity == 1)
+            assert score is None or (int(n) == 1) == (trace.opacity == maps[0].opacity)
+    assert len({(trace.zmin, trace.zmax) for trace in maps}) == 1  # one scale
+    assert [trace.showscale for trace in maps] == [False, False, True]
+    written = [note.text for note in drawn.layout.annotations if note.name != "note"]
+    assert sorted(written) == sorted(str(n) for n in cells["n"])
+
+
+def test_the_best_of_each_bin_stands_beside_its_median(tmp_path: Path) -> None:
+    sweep = read_sweep(write_sweep(tmp_path, n=120, failed=0, sampler="random"))
+    data = sensitivity_data(sweep, "optim.lr.audio", "val/acc")
+    traces = {trace.name: trace for trace in sensitivity_figure(data).data}
+    inner = data.points[data.points["sampler"] == "random"]
+    for low, high, shown in zip(data.bins["low"], data.bins["high"], traces["best"].y, strict=True):
+        assert shown == pytest.approx(100 * inner.loc[inner["x"].between(low, high), "score"].max())
+    assert all(best >= median for best, median in zip(traces["best"].y, traces["median"].y, strict=True))
+    scope = sensitivity_data(sweep, "method.scope", "val/acc")
+    marks = {trace.name: trace for trace in sensitivity_figure(scope).data}
+    tops = scope.points[scope.points["sampler"] == "random"].groupby("x")["score"].max()
+    assert marks["best"].y == pytest.approx(100 * tops.to_numpy())
+
+
+def test_no_line_runs_through_a_bin_of_few_trials(tmp_path: Path) -> None:
+    sweep = read_sweep(write_sweep(tmp_path, n=120, failed=0, sampler="random"))
+    data = sensitivity_data(sweep, "optim.lr.audio", "val/acc")
+    bins = data.bins.assign(n=[4 if place == 2 else n for place, n in enumerate(data.bins["n"])])
+    drawn = sensitivity_figure(replace(data, bins=bins)).data
+    (median,) = [trace for trace in drawn if trace.name == "median"]
+    assert median.x[2] is None and median.y[2] is None and len([x for x in median.x if x is not None]) == len(bins) - 1
+    assert len([trace for trace in drawn if trace.name == "quartiles"]) == 2  # the band is in two parts
+
+
+def test_accuracy_against_tau_and_rho_is_one_figure_of_designed_points(tmp_path: Path) -> None:
+    sweep = read_sweep(write_sweep(tmp_path, "random", n=200, failed=0, sampler="random"))
+    data = tau_rho_data(sweep, "val/acc")
+    assert list(dict.fromkeys(data["param"])) == ["method.tau", "method.rho.audio", "method.rho.image"]
+    assert (data["n"] >= 5).all() and has_both(data)
+    points = sensitivity_data(sweep, "method.tau", "val/acc").points
+    first = data[data["param"] == "method.tau"].iloc[0]
+    lowest = points[points["sampler"] == "random"].nsmallest(int(first["n"]), "x")["score"]
+    assert first["mean"] == pytest.approx(lowest.mean()) and first["se"] == pytest.approx(lowest.sem())
+    drawn = tau_rho_figure(data, sweep, "val/acc")
+    assert [trace.xaxis for trace in drawn.data] == ["x", "x2", "x2"]
+    left, right = paper_figure(drawn).axes
+    assert left.get_xlabel() == "τ" and right.get_xlabel() == "ρ" and left.get_xscale() == right.get_xscale() == "log"
+    assert [len(ax.lines) > 0 for ax in (left, right)] == [True, True] and left.get_ylim() == right.get_ylim()
+    assert {"tau-rho-val-acc", "tau-rho-val-map"} <= {panel.id for panel in panels(sweep)}
+    adaptive = read_sweep(write_sweep(tmp_path, "tpe", n=60, failed=0, sampler="tpe"))
+    assert tau_rho_data(adaptive, "val/acc").empty  # no design, no such figure
 
 
 def test_best_so_far_never_falls(tmp_path: Path) -> None:

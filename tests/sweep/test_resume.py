@@ -21,9 +21,10 @@ from igmsweep.record.ledger import Ledger
 from igmsweep.record.lock import Lock, holder_of, identity
 from igmsweep.record.states import State
 from igmsweep.record.status import lines, status
+from igmsweep.record.stopping import Asha, Median
 from igmsweep.sweep import ResumeRequest, resume_sweep, run_sweep
 from igmsweep.sweep.controller import Controller
-from igmsweep.sweep.stopping import Asha, Median, make_stopping
+from igmsweep.sweep.stopping import make_stopping
 
 
 @pytest.fixture

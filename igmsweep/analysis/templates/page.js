@@ -2,6 +2,7 @@
 (function () {
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const plots = Array.from(document.querySelectorAll(".plot"));
+  const OUT_OF_SIGHT = "[hidden], details:not([open])"; // has no width to draw in
   const settings = { responsive: true, displaylogo: false, displayModeBar: window.matchMedia("(hover: hover)").matches ? "hover" : false,
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"], toImageButtonOptions: { format: "svg" } };
   const phone = window.matchMedia("(max-width: 560px)").matches;
@@ -31,7 +32,7 @@
     return parsed;
   }
   function draw(plot) {
-    if (plot.dataset.drawn || plot.closest("[hidden]") || typeof Plotly === "undefined") return; // the picture stays
+    if (plot.dataset.drawn || plot.closest(OUT_OF_SIGHT) || typeof Plotly === "undefined") return; // the picture stays
     plot.replaceChildren();
     const source = spec(plot, false);
     plot.dataset.drawn = "1";
@@ -48,19 +49,25 @@
     for (const button of document.querySelectorAll("[data-show]")) button.setAttribute("aria-pressed", String(button.dataset.show === metric));
     for (const figure of document.querySelectorAll("figure[data-metric]")) figure.hidden = metric !== "" && figure.dataset.metric !== metric;
   }
-  const first = document.querySelector('[data-show]:not([data-show=""])');
-  if (phone && first) show(first.dataset.show);
   const near = "IntersectionObserver" in window && plots.length > 40
     ? new IntersectionObserver(function (seen) { for (const each of seen) if (each.isIntersecting) draw(each.target); }, { rootMargin: "800px" })
     : null;
   for (const plot of plots) near ? near.observe(plot) : draw(plot);
   dark.addEventListener("change", function () { recolour(false); });
-  window.addEventListener("beforeprint", function () { plots.forEach(draw); recolour(true); });
-  window.addEventListener("afterprint", function () { recolour(false); });
+  const folded = Array.from(document.querySelectorAll("details"));
+  for (const each of folded) each.addEventListener("toggle", function () { if (each.open) each.querySelectorAll(".plot").forEach(draw); });
+  let opened = [];
+  window.addEventListener("beforeprint", function () { // paper cannot be asked for more
+    opened = folded.filter(function (each) { return !each.open; });
+    for (const each of opened) each.open = true;
+    plots.forEach(draw);
+    recolour(true);
+  });
+  window.addEventListener("afterprint", function () { for (const each of opened) each.open = false; recolour(false); });
   for (const button of document.querySelectorAll("[data-show]")) {
     button.addEventListener("click", function () {
       show(button.dataset.show);
-      for (const plot of plots) if (!plot.closest("[hidden]")) { draw(plot); Plotly.Plots.resize(plot); }
+      for (const plot of plots) if (!plot.closest(OUT_OF_SIGHT)) { draw(plot); Plotly.Plots.resize(plot); }
     });
   }
   for (const button of document.querySelectorAll("[data-copy]")) {
