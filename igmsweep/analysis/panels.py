@@ -210,16 +210,18 @@ def _caption(sweep: Sweep, data: Sensitivity, completed: int) -> str:
     if len(data.points) < completed:
         parts.append(f"Only the {len(data.points)} of {completed} completed trials in which it acts.")
     if data.binned == "tpe":
-        parts.append("Points chosen by TPE, which crowds around good values: median and p are biased by that.")
+        parts.append("Points chosen by TPE, which crowds around good values.")
     elif data.binned in DESIGNED:
         parts.append(f"Points chosen by {data.binned} sampling.")
     elif data.binned not in ("", "given"):
-        parts.append(f"Points chosen by {data.binned}, which looks at scores: the median is biased by that.")
+        parts.append(f"Points chosen by {data.binned}, which looks at scores.")
     others = [name for name in dict.fromkeys(data.points["sampler"]) if name not in (data.binned, "given")]
     if others:
-        parts.append(f"Points of {', '.join(others)} are drawn as squares and are not in the median.")
-    if sweep.space.get(data.param, {}).get("when"):
-        parts.append("Other parameters vary along.")
+        parts.append(f"Points of {', '.join(others)} are drawn as squares and are not in the dotted line.")
+    if data.effect is not None and len(data.effect) and data.numeric:
+        parts.append(
+            "Line: the expected score, the others as in the better half of the trials. Dotted: the best of each bin."
+        )
     if ".rho" in data.param and "metrics.sam/moved" in sweep.trials.columns:
         parts.append("Below: the share of weights that the SAM step changed at all in floating point.")
     return " ".join(parts)

@@ -1,4 +1,4 @@
-"""Drawing a parameter's sensitivity: every trial, median and quartiles, the paper's value, the flat range."""
+"""Drawing a parameter's sensitivity: every trial, the effect with its band, the best of each bin, the paper's value, the flat range."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ FEWEST_DRAWN = 5
 
 
 def sensitivity_figure(data: Sensitivity, texts: Mapping[int, str] | None = None) -> go.Figure:
-    """Every trial as a point (diamonds: configurations given by hand; hollow: stopped early), median and quartiles on
-    top, the best of each bin as a dotted line, the flat range as a bar along the axis, the paper's value marked; under a rho axis the share of weights that
-    the SAM step really moved. With `texts` (of `config_texts`), a point's hover tells its whole configuration."""
+    """Every trial as a point (diamonds: configurations given by hand; hollow: stopped early), on top the expected score with
+    a 90 % band (below ten trials: median and quartiles) and the best of each bin as a dotted line, the flat range as a bar along the axis, the
+    paper's value marked; under a rho axis the share of weights that the SAM step really moved. With `texts` (of `config_texts`), a
+    point's hover tells its whole configuration."""
     points = thin(data.points)
     moved = ".rho" in data.param and data.numeric and bool(points["moved"].notna().any())
     scale, suffix = unit(data.metric)
@@ -94,30 +95,28 @@ def _spread(part: pd.DataFrame, data: Sensitivity) -> pd.Series:
 
 
 def _ribbon(fig: go.Figure, data: Sensitivity, scale: float) -> None:
-    """Quartiles, median and best, broken where a bin holds too few trials."""
+    """The expected score with its band, else quartiles and median; and the best of each bin, broken where one holds too few trials."""
+    effect = data.effect if data.effect is not None else pd.DataFrame()
+    if len(effect):
+        _band(fig, effect["x"], scale * effect["low"], scale * effect["high"], "90 % band", True)
+        fig.add_scatter(
+            x=effect["x"].tolist(), y=(scale * effect["mean"]).tolist(), mode="lines", name="expected",
+            line={"color": BLUE, "width": 2.5}, hovertemplate="expected %{y:.2f}<extra></extra>",
+        )  # fmt: skip
     bins = data.bins.assign(best=_best(data)) if len(data.bins) else data.bins
     solid = bins["n"] >= FEWEST_DRAWN if len(bins) else pd.Series(dtype=bool)
     if solid.sum() < 2:
         return
     runs = [run for _, run in bins[solid].groupby((~solid).cumsum()[solid])]
-    for number, run in enumerate(runs):
-        fig.add_scatter(
-            x=[*run["x"], *run["x"][::-1]],
-            y=[*(scale * run["q75"]), *(scale * run["q25"][::-1])],
-            fill="toself",
-            mode="none",
-            fillcolor=clear(BLUE, 0.16),
-            name="quartiles",
-            showlegend=number == 0,
-            hoverinfo="skip",
-        )
+    for number, run in enumerate(runs if not len(effect) else ()):
+        _band(fig, run["x"], scale * run["q25"], scale * run["q75"], "quartiles", number == 0)
     gap = pd.DataFrame([{}])
     line = pd.concat([part for run in runs for part in (gap, run)][1:], ignore_index=True)
     x, n = ([None if pd.isna(value) else value for value in line[name]] for name in ("x", "n"))
-    for name, looks, size in (
-        ("median", {"color": BLUE, "width": 2.5}, 5),
-        ("best", {"color": GREEN, "width": 1.5, "dash": "dot"}, 4),
-    ):
+    looked = {"median": ({"color": BLUE, "width": 2.5}, 5), "best": ({"color": GREEN, "width": 1.5, "dash": "dot"}, 4)}
+    for name, (looks, size) in looked.items():
+        if name == "median" and len(effect):
+            continue
         fig.add_scatter(
             x=x,
             y=[None if pd.isna(value) else scale * value for value in line[name]],
@@ -130,11 +129,18 @@ def _ribbon(fig: go.Figure, data: Sensitivity, scale: float) -> None:
         )
 
 
+def _band(fig: go.Figure, x: pd.Series, low: pd.Series, high: pd.Series, name: str, shown: bool) -> None:
+    fig.add_scatter(
+        x=[*x, *x[::-1]], y=[*high, *low[::-1]], fill="toself", mode="none", fillcolor=clear(BLUE, 0.16), name=name,
+        showlegend=shown, hoverinfo="skip",
+    )  # fmt: skip
+
+
 def _numeric_axis(fig: go.Figure, data: Sensitivity) -> None:
     if data.log and len(data.points):
         log_axis(fig, data.points["x"].min(), data.points["x"].max())
     flat = data.flat
-    if flat is not None and flat.told:
+    if flat is not None and flat.told and flat.found:
         # a little bar along the axis, wide enough to see where one bin is all there is
         fig.add_shape(
             type="rect", x0=flat.low, x1=flat.high, y0=0, y1=0.025, yref="y domain", layer="above",
@@ -199,7 +205,7 @@ def _choice_axis(fig: go.Figure, data: Sensitivity) -> None:
     )
     flat = data.flat
     if flat is not None and flat.told:
-        for x in bins.loc[bins["choice"].isin(flat.choices), "x"].tolist():
+        for x in map(float, flat.choices):
             fig.add_shape(
                 type="rect", x0=x - 0.3, x1=x + 0.3, y0=0, y1=0.025, yref="y domain", layer="above",
                 fillcolor=GREEN, line={"color": GREEN, "width": 2}, name="flat",

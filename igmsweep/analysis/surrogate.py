@@ -171,7 +171,7 @@ def axis_of(path: str, entry: dict[str, Any], values: pd.Series) -> Axis | None:
         low, high = float(min([*bounds, *given])), float(max([*bounds, *given]))
         return Axis(path, (), low, high, bool(entry.get("log")) and low > 0)
     named = entry.get("choices") if isinstance(entry.get("choices"), list) else []
-    choices = tuple(dict.fromkeys(value_text(value) for value in [*(named or []), *given]))
+    choices = tuple(dict.fromkeys(value_text(value) for value in [*(named or []), *sorted(set(given), key=str)]))
     return Axis(path, choices, missing=-1.0)
 
 

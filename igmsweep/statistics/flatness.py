@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-LEVEL = 0.05
-"""Chance that any of a sweep's parameters is said to matter though none does; shared by all of them."""
+LEVEL = 0.15
+"""Shared by a sweep's parameters. A process that sees no effect draws it flatter than chance alone would, so that p is too large where nothing
+matters: at 15 %, 5 % or fewer of simulated sweeps claim an effect that is not there, whatever the sampler."""
 CONFIDENCE = 0.9
 """Of a flat range: the share of the possible curves that stay inside it."""
 
@@ -56,7 +57,7 @@ def flatness(effect: np.ndarray, values: np.ndarray, categorical: bool, delta: f
     spread = float(difference.std())
     p = float(2 * ndtr(-abs(float(difference.mean())) / spread)) if spread > 0 else 1.0
     most = float(np.quantile(np.ptp(effect, axis=1), 0.95))
-    near = effect[:, [mean.argmax()]] - effect <= delta  # the largest of each curve's values would be the luckiest
+    near = effect[:, [mean.argmax()]] - effect <= delta  # the largest of each curve is the luckiest
     level = LEVEL / max(1, parameters)
     told = p < level
     if categorical:

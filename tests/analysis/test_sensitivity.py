@@ -112,7 +112,7 @@ def test_a_cell_is_the_paler_the_fewer_trials_it_holds_and_says_how_many(tmp_pat
 def test_the_best_of_each_bin_stands_beside_its_median(tmp_path: Path) -> None:
     sweep = read_sweep(write_sweep(tmp_path, n=120, failed=0, sampler="random"))
     data = sensitivity_data(sweep, "optim.lr.audio", "val/acc")
-    traces = {trace.name: trace for trace in sensitivity_figure(data).data}
+    traces = {trace.name: trace for trace in sensitivity_figure(replace(data, effect=None)).data}
     inner = data.points[data.points["sampler"] == "random"]
     for low, high, shown in zip(data.bins["low"], data.bins["high"], traces["best"].y, strict=True):
         assert shown == pytest.approx(100 * inner.loc[inner["x"].between(low, high), "score"].max())
@@ -123,11 +123,20 @@ def test_the_best_of_each_bin_stands_beside_its_median(tmp_path: Path) -> None:
     assert marks["best"].y == pytest.approx(100 * tops.to_numpy())
 
 
+def test_the_expected_score_takes_the_medians_place_from_ten_trials_on(tmp_path: Path) -> None:
+    data = sensitivity_data(read_sweep(write_sweep(tmp_path, n=40, failed=0)), "optim.lr.audio", "val/acc")
+    traces = {trace.name: trace for trace in sensitivity_figure(data).data}
+    assert {"expected", "90 % band", "best"} <= set(traces) and "median" not in traces
+    assert data.effect is not None and traces["expected"].y == pytest.approx(100 * data.effect["mean"].to_numpy())
+    few = sensitivity_data(read_sweep(write_sweep(tmp_path, "few", n=9, failed=0)), "optim.lr.audio", "val/acc")
+    assert "expected" not in {trace.name for trace in sensitivity_figure(few).data}
+
+
 def test_no_line_runs_through_a_bin_of_few_trials(tmp_path: Path) -> None:
     sweep = read_sweep(write_sweep(tmp_path, n=120, failed=0, sampler="random"))
     data = sensitivity_data(sweep, "optim.lr.audio", "val/acc")
     bins = data.bins.assign(n=[4 if place == 2 else n for place, n in enumerate(data.bins["n"])])
-    drawn = sensitivity_figure(replace(data, bins=bins)).data
+    drawn = sensitivity_figure(replace(data, bins=bins, effect=None)).data
     (median,) = [trace for trace in drawn if trace.name == "median"]
     assert median.x[2] is None and median.y[2] is None and len([x for x in median.x if x is not None]) == len(bins) - 1
     assert len([trace for trace in drawn if trace.name == "quartiles"]) == 2  # the band is in two parts
@@ -177,8 +186,11 @@ def test_the_flat_range_is_the_plateau_of_a_known_response(tmp_path: Path) -> No
     sweep = read_sweep(write_sweep(tmp_path, n=400, failed=0, sampler="random", response=plateau))
     data = sensitivity_data(sweep, "method.tau", "val/acc")
     assert data.flat is not None and data.flat.told and data.flat.p < 1e-6
-    assert 0.03 < data.flat.low < 1 < data.flat.high < 30  # 0.1 to 10 in truth, found to within half a decade
+    assert 0.08 < data.flat.low < 1 < data.flat.high < 13  # 0.1 to 10 in truth, and nothing beyond it
     assert data.flat.high / data.flat.low > 4
+    assert data.effect is not None and (data.effect["low"] < data.effect["mean"]).all()
+    middle = data.effect[data.effect["x"].between(0.1, 10)]
+    assert middle["mean"].between(0.88, 0.92).all()  # 0.9 in truth
     assert "Flat from" in data.words() and "The paper's 0.4 lies inside" in data.words()
     shapes = [shape for shape in sensitivity_figure(data).layout.shapes if shape.name == "flat"]
     assert [(shape.x0, shape.x1) for shape in shapes] == [(data.flat.low, data.flat.high)]
@@ -199,7 +211,7 @@ def test_of_pure_noise_it_says_that_nothing_matters(tmp_path: Path, seed: int) -
     sweep = read_sweep(write_sweep(tmp_path, n=120, failed=0, sampler="random", seed=seed, response=noise_only))
     ranges = flat_ranges(sweep)
     assert not ranges["told"].any()
-    assert ranges["words"].str.contains("told apart from chance").all()
+    assert ranges["words"].str.contains("these trials cannot tell").all()
     data = sensitivity_data(sweep, "method.tau", "val/acc")
     assert data.flat is not None and data.flat.low < 0.01 and data.flat.high > 10  # all of it is flat
     assert not any(shape.name == "flat" for shape in sensitivity_figure(data).layout.shapes)
@@ -220,7 +232,7 @@ def test_designed_and_tpe_points_are_told_apart_and_not_averaged(tmp_path: Path,
     names = {trace.name for trace in sensitivity_figure(data).data}
     assert {f"trial ({design})", "trial (tpe)", "enqueued"} <= names
     (panel,) = [panel for panel in panels(sweep) if panel.id == "sensitivity-optim-lr-audio-val-acc"]
-    assert "Points of tpe are drawn as squares and are not in the median" in panel.caption
+    assert "Points of tpe are drawn as squares and are not in the dotted line" in panel.caption
 
 
 def test_trials_stopped_early_are_drawn_apart_and_counted_in_no_median(tmp_path: Path) -> None:
