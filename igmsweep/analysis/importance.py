@@ -1,180 +1,116 @@
-"""Which parameters matter: PED-ANOVA and fANOVA side by side, each parameter judged on the trials in which it acts.
+"""Which parameters matter: how much of the spread of scores over the searched space each one explains, interactions included.
 
-Conditional ones (tau without GM, rho without SAM) are neither dropped nor filled in: each is judged among the trials in
-which it acts, together with the parameters that all of these have. Shuffled scores say what the numbers look like when
-nothing matters, bootstrapped trials how far to trust them.
+The total-effect index of Sobol' (Homma and Saltelli 1996), by Jansen's estimator (1999) on draws of the sweep's process. Configurations are spread
+evenly over the space, whichever the sampler has tried: an importance is of the space, not of the search, so that it does not
+fade as a sampler settles. A conditional parameter is judged among the configurations in which it acts.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
-from igmsweep.analysis.names import label, value_text
-from igmsweep.analysis.ped_anova import on_grid, ped_anova
-from igmsweep.analysis.sensitivity import is_number
+from igmsweep.analysis.names import label
+from igmsweep.analysis.sensitivity import flat_ranges
+from igmsweep.analysis.surrogate import Surrogate, surrogate
 from igmsweep.frame import Sweep
 
-MINIMUM = 10
-SHUFFLES = 400
-BOOTSTRAPS = 100
-MOST_SHUFFLED = 2000
-TREES = 16
-MOST_FANOVA = 128
-"""fANOVA walks over trees in Python: beyond this many trials, a random part of them."""
+POINTS = 128
+"""Configurations from which one parameter at a time is changed."""
+EACH = 8
+"""Curves for each setting of the process."""
 INTERVAL = (0.05, 0.95)
-COLUMNS = ["param", "ped", "ped_low", "ped_high", "noise", "fanova", "fanova_low", "fanova_high", "n", "told"]
+COLUMNS = ["param", "share", "low", "high", "p", "told", "n"]
 
 
-Code = tuple[np.ndarray, np.ndarray, int, bool]
-"""Of a parameter: where it acts (n,), its values as cells (n,) (0 where it does not), how many cells, categorical or not."""
-
-
-def importance_data(sweep: Sweep, seed: int = 0) -> pd.DataFrame:
-    """One row a searched parameter, most important first: `param`; `ped`, PED-ANOVA as a share of the parameters' sum,
-    with a 90 % bootstrap interval `ped_low`, `ped_high`; `noise`, what shuffled scores reach in one sweep of twenty
-    (same unit; shared by all parameters); `told`, whether it is above; `fanova`, the share of the variance (of the
-    trials in which it acts) with an interval over bootstrapped trees; `n`, those trials. Empty below 10 trials."""
-    frame = sweep.completed()
-    sign = -1.0 if sweep.maximise else 1.0
-    searched = [path for path in sweep.space if f"params.{path}" in frame.columns]
-    coded = {
-        path: code for path in searched if (code := _coded(sweep.space[path], frame[f"params.{path}"])) is not None
-    }
-    coded = {path: code for path, code in coded.items() if code[0].sum() >= MINIMUM}
-    if len(frame) < MINIMUM or not coded:
+def importance_data(sweep: Sweep) -> pd.DataFrame:
+    """One row a searched parameter that was varied: those that are told apart from chance first, the most important on top: `param`;
+    `share` of the variance of scores that goes when the parameter alone is held, in [0, 1] (they add up to more than 1 where
+    parameters interact), with a 90 % interval `low`, `high`; `p` and `told` of `flat_ranges`; `n`, trials in which it acts. Empty below 10 trials."""
+    found = surrogate(sweep, sweep.metric)
+    if found is None:
         return pd.DataFrame(columns=COLUMNS)
-    y = sign * frame[f"metrics.{sweep.metric}"].to_numpy()
-    generator = np.random.default_rng(seed)
-    raw = {path: _ped(code, y, np.arange(len(y))) for path, code in coded.items()}
-    total = sum(raw.values()) or 1.0
-    redrawn = pd.DataFrame(_redrawn(coded, y, generator))
-    redrawn = redrawn.div(redrawn.sum(axis=1).replace(0, 1), axis=0)
+    shares = total_effects(found)
+    told = flat_ranges(sweep).set_index("param")
     rows = []
-    for path, code in coded.items():
-        own = code[0].nonzero()[0]
-        some = generator.choice(own, min(len(own), MOST_SHUFFLED), replace=False)  # enough to see the level of noise
-        shuffled = [_ped(code, y, some, generator.permutation(some)) for _ in range(SHUFFLES)]
-        noise = float(np.quantile(shuffled, 1 - 0.05 / len(coded)))
-        share = raw[path] / total
-        low, high = redrawn[path].quantile(list(INTERVAL))
-        # the share that it would have with this raw value and everything else as it is
-        rows.append([path, share, min(low, share), max(high, share), noise / (noise + total - raw[path]), len(own)])
-    out = pd.DataFrame(rows, columns=["param", "ped", "ped_low", "ped_high", "noise", "n"])
-    out["told"] = out["ped"] > out["noise"]
-    shares = _fanova(coded, y, seed)
-    for name, values in zip(("fanova", "fanova_low", "fanova_high"), zip(*shares.values(), strict=True), strict=True):
-        out[name] = list(values)
-    return out[COLUMNS].sort_values("ped", ascending=False, ignore_index=True)
+    for column, axis in enumerate(found.axes):
+        low, high = np.nanquantile(shares[:, column], INTERVAL)
+        p, matters = float(told["p"][axis.path]), bool(told["told"][axis.path])
+        share = float(np.nanmean(shares[:, column]))
+        n = int(found.acts(column).sum())
+        rows.append([axis.path, share, float(low), float(high), p, matters, n])
+    out = pd.DataFrame(rows, columns=COLUMNS)
+    return out.sort_values(["told", "share"], ascending=False, ignore_index=True)
 
 
 def importance_words(data: pd.DataFrame) -> str:
-    """What the table says, in one sentence."""
+    """What the table says, in one or two sentences."""
     if data.empty:
-        return f"Fewer than {MINIMUM} completed trials: importances would be chance."
-    told = [label(path) for path in data.loc[data["told"], "param"]]
-    rest = [label(path) for path in data.loc[~data["told"], "param"]]
-    if not told:
-        return "PED-ANOVA finds nothing that the best trials have in common beyond what shuffled scores reach."
-    said = f"What sets the best trials apart (PED-ANOVA): {', '.join(told)}."
+        return "Fewer than ten completed trials: importances would be chance."
+    told, rest = data[data["told"]], [label(path) for path in data.loc[~data["told"], "param"]]
+    if told.empty:
+        return "No parameter's share of the spread of scores is told apart from chance."
+    columns = [told["param"].tolist(), *((100 * told[name]).tolist() for name in ("share", "low", "high"))]
+    parts = [
+        f"{label(path)} {share:.0f} % [{low:.0f}, {high:.0f}]" for path, share, low, high in zip(*columns, strict=True)
+    ]
+    said = f"Of the spread of scores over the searched space, interactions included: {', '.join(parts)}."
     return said + (f" Not told apart from chance: {', '.join(rest)}." if rest else "")
 
 
-def _coded(entry: dict[str, Any], values: pd.Series) -> Code | None:
-    acts = values.notna().to_numpy()
-    given = values[acts].tolist()
-    if len({value_text(value) for value in given}) < 2:
-        return None
-    cells = np.zeros(len(acts), dtype=int)
-    if entry.get("type") != "categorical" and all(is_number(value) for value in given):
-        bounds: list[float] = [entry[key] for key in ("low", "high") if is_number(entry.get(key))]
-        low, high = min([*bounds, *given]), max([*bounds, *given])
-        found, size = on_grid(given, low, high, bool(entry.get("log")) and low > 0)
-        cells[acts] = found
-        return acts, cells, size, False
-    named = entry.get("choices") if isinstance(entry.get("choices"), list) else []
-    choices = list(dict.fromkeys(value_text(value) for value in [*(named or []), *given]))
-    cells[acts] = [choices.index(value_text(value)) for value in given]
-    return acts, cells, len(choices), True
-
-
-def _ped(code: Code, losses: np.ndarray, rows: np.ndarray, scored: np.ndarray | None = None) -> float:
-    """PED-ANOVA of one parameter among `rows` (where it acts), with the losses of `scored` instead of their own."""
-    acts, cells, size, categorical = code
-    rows = rows[acts[rows]]
-    if len(rows) < 2:
-        return 0.0
-    quantile = 0.1 if len(rows) >= 100 else 0.25  # of few trials, a tenth is too few to see a density
-    return ped_anova(cells[rows], size, losses[rows if scored is None else scored], quantile, categorical)
-
-
-def _redrawn(coded: dict[str, Code], losses: np.ndarray, generator: np.random.Generator) -> list[dict[str, float]]:
-    """The raw values of bootstrapped sweeps."""
-    picks = (generator.integers(0, len(losses), len(losses)) for _ in range(BOOTSTRAPS))
-    return [{path: _ped(code, losses, pick) for path, code in coded.items()} for pick in picks]
-
-
-def _fanova(coded: dict[str, Code], losses: np.ndarray, seed: int) -> dict[str, tuple[float, float, float]]:
-    """Path -> mean and interval of the share of variance over trees, each grown on its own bootstrap sample."""
-    nothing = dict.fromkeys(coded, (np.nan, np.nan, np.nan))
-    try:
-        import optuna
-    except ImportError:
-        return nothing
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    out: dict[str, tuple[float, float, float]] = {}
-    for path, (acts, *_) in coded.items():
-        if path in out:
+def total_effects(found: Surrogate, seed: int = 0) -> np.ndarray:
+    """(draws, d) the share of variance that each parameter explains, of the configurations in which it acts; NaN where none has any."""
+    generator = np.random.default_rng(seed)
+    space = _Patterns(found)
+    base, active = space.points(generator.integers(0, len(space.rows), POINTS), generator)
+    changed = [space.changed(base, active, column, generator) for column in range(len(found.axes))]
+    scores = found.process.draws(np.concatenate([base, *changed]), EACH, generator)
+    own = scores[:, :POINTS]
+    out = np.full((len(scores), len(found.axes)), np.nan)
+    for column in range(len(found.axes)):
+        acts = active[:, column]
+        if acts.sum() < 2:
             continue
-        together = [name for name, code in coded.items() if code[0][acts].all()]
-        asked = [name for name in together if (coded[name][0] == acts).all()]  # these share their trials, and the trees
-        rows = np.flatnonzero(acts)
-        if len(rows) > MOST_FANOVA:
-            rows = np.random.default_rng(seed).choice(rows, MOST_FANOVA, replace=False)
-        found = _trees(optuna, _study(optuna, coded, together, rows, losses), together, seed)
-        for name in asked:
-            values = [tree.get(name, 0.0) for tree in found]
-            low, high = np.quantile(values, INTERVAL) if values else (np.nan, np.nan)
-            out[name] = (float(np.mean(values)) if values else np.nan, float(low), float(high))
-    return {path: out.get(path, nothing[path]) for path in coded}
+        moved = scores[:, POINTS * (column + 1) : POINTS * (column + 2)]
+        explained = ((own - moved)[:, acts] ** 2).mean(axis=1) / 2
+        spread = (own[:, acts].var(axis=1) + moved[:, acts].var(axis=1)) / 2
+        out[:, column] = np.minimum(1.0, explained / np.maximum(spread, 1e-18))
+    return out
 
 
-def _study(optuna: Any, coded: dict[str, Code], names: Iterable[str], rows: np.ndarray, losses: np.ndarray) -> Any:
-    """The trials `rows` as an Optuna study over cell numbers (already on the scale of the space)."""
-    distributions, columns = {}, {}
-    for name in names:
-        _, columns[name], size, categorical = coded[name]
-        if categorical:
-            distributions[name] = optuna.distributions.CategoricalDistribution(list(range(size)))
-        else:
-            distributions[name] = optuna.distributions.FloatDistribution(0.0, size - 1.0)
-    study = optuna.create_study()
-    study.add_trials(
-        [
-            optuna.trial.create_trial(
-                params={name: columns[name][row].item() for name in columns},
-                distributions=distributions,
-                value=float(losses[row]),
-            )
-            for row in rows
-        ]
-    )
-    return study
+class _Patterns:
+    """The combinations of choices that were tried, and which parameters act in each."""
 
+    def __init__(self, found: Surrogate) -> None:
+        self.axes = found.axes
+        self.categorical = np.array([axis.categorical for axis in found.axes])
+        coded = np.column_stack([np.where(self.categorical, found.x, 0.0), found.active])
+        self.rows, first = np.unique(coded, axis=0, return_index=True)
+        self.choices, self.active = np.where(self.categorical, found.x, 0.0)[first], found.active[first]
 
-def _trees(optuna: Any, study: Any, names: list[str], seed: int) -> list[dict[str, float]]:
-    found = []
-    for tree in range(TREES):
-        evaluator = optuna.importance.FanovaImportanceEvaluator(n_trees=1, max_depth=16, seed=seed + tree)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                got = optuna.importance.get_param_importances(study, evaluator=evaluator, params=names, normalize=False)
-            except (ValueError, RuntimeError):  # equal scores have no variance to share out
+    def points(self, pattern: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Configurations of these patterns with numbers evenly spread, and which parameters act in them."""
+        active = self.active[pattern]
+        numbers = np.where(active, generator.random(active.shape), [axis.missing for axis in self.axes])
+        return np.where(self.categorical, self.choices[pattern], numbers), active
+
+    def changed(self, base: np.ndarray, active: np.ndarray, column: int, generator: np.random.Generator) -> np.ndarray:
+        """The same configurations with another value of one parameter, which may be the same choice again."""
+        out = base.copy()
+        if not self.categorical[column]:
+            out[:, column] = np.where(active[:, column], generator.random(len(base)), base[:, column])
+            return out
+        others = self.categorical.copy()
+        others[column] = False
+        for i in range(len(base)):
+            # a choice that brings other choices along is taken as it came
+            near = np.flatnonzero((self.choices[:, others] == base[i, others]).all(axis=1) & self.active[:, column])
+            if not active[i, column] or not len(near):
                 continue
-        found.append({name: float(value) for name, value in got.items()})
-    return found
+            new = int(generator.choice(near))
+            fresh = self.active[new] & ~active[i] & ~self.categorical
+            gone = active[i] & ~self.active[new] & ~self.categorical
+            out[i, column] = self.choices[new, column]
+            out[i, fresh] = generator.random(int(fresh.sum()))
+            out[i, gone] = [axis.missing for axis, lost in zip(self.axes, gone, strict=True) if lost]
+        return out

@@ -127,9 +127,8 @@ def _importance(data: pd.DataFrame) -> list[Panel]:
     if not len(data):
         return []
     caption = (
-        f"{importance_words(data)} PED-ANOVA asks what the best trials have in common (shares of all parameters' sum); "
-        "fANOVA asks how much of the whole spread of scores a parameter explains, bad trials included. Each parameter "
-        "is judged on the n trials in which it acts. Red tick: what shuffled scores reach in one sweep of twenty."
+        f"{importance_words(data)} What would go of the variance of scores if the parameter alone were held, wherever the others stand; "
+        "each is judged where it acts. Shares of parameters that interact add up to more than 100 %."
     )
     return [Panel("importance", "importance", "What matters", caption, importance_figure(data))]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -160,41 +159,32 @@ def stopped_figure(data: pd.DataFrame) -> go.Figure:
 
 
 def importance_figure(data: pd.DataFrame) -> go.Figure:
-    """PED-ANOVA and fANOVA with their intervals and n; a tick where shuffled scores would reach."""
+    """Each parameter's share of the spread with its interval and n; grey where it is not told apart from chance."""
     data = data.iloc[::-1]
     names = [text(f"{label(path)} (n = {n})") for path, n in zip(data["param"], data["n"], strict=True)]
-    fig = figure("importance (%)", "", "", 150 + 44 * len(data))
+    fig = figure("share of the spread of scores (%)", "", "", 130 + 34 * len(data))
     rows = np.arange(len(data), dtype=float)
-    for column, shown, shift, colour, symbol in (
-        ("ped", "PED-ANOVA", 0.15, BLUE, "circle"),
-        ("fanova", "fANOVA", -0.15, ORANGE, "diamond"),
-    ):
+    for told, shown, colour in ((True, "share, 90 % interval", BLUE), (False, "not told apart from chance", GREY)):
+        mine = (data["told"] == told).to_numpy()
+        part = data[mine]
         fig.add_scatter(
-            x=[float(f"{100 * value:.4g}") if math.isfinite(value) else None for value in data[column]],
-            y=(rows + shift).tolist(),
+            x=[float(f"{100 * value:.4g}") for value in part["share"]],
+            y=rows[mine].tolist(),
             mode="markers",
-            name=f"{shown}, 90 % interval",
-            marker={"color": colour, "symbol": symbol, "size": 9},
+            name=shown,
+            marker={"color": colour, "size": 9},
             error_x={
                 "type": "data",
                 "symmetric": False,
-                "array": (100 * (data[f"{column}_high"] - data[column])).tolist(),
-                "arrayminus": (100 * (data[column] - data[f"{column}_low"])).tolist(),
+                "array": (100 * (part["high"] - part["share"])).clip(lower=0).tolist(),
+                "arrayminus": (100 * (part["share"] - part["low"])).clip(lower=0).tolist(),
                 "color": colour,
                 "thickness": 1.6,
                 "width": 3,
             },
-            text=names,
-            hovertemplate=f"%{{text}}: {shown} %{{x:.1f}} %<extra></extra>",
+            text=[name for name, own in zip(names, mine, strict=True) if own],
+            hovertemplate="%{text}: %{x:.1f} %<extra></extra>",
         )
-    fig.add_scatter(
-        x=(100 * data["noise"]).tolist(),
-        y=(rows + 0.15).tolist(),
-        mode="markers",
-        name="PED-ANOVA of shuffled scores",
-        marker={"symbol": "line-ns", "size": 15, "line": {"width": 2.5, "color": VERMILION}},
-        hovertemplate="shuffled scores reach %{x:.1f} %<extra></extra>",
-    )
     fig.update_layout(showlegend=True)
     fig.update_xaxes(rangemode="tozero")
     fig.update_yaxes(showgrid=False, ticks="", tickvals=rows.tolist(), ticktext=names, range=[-0.6, len(data) - 0.4])

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-LEVEL = 0.15
-"""Shared by a sweep's parameters. A process that sees no effect draws it flatter than chance alone would, so that p is too large where nothing
-matters: at 15 %, 5 % or fewer of simulated sweeps claim an effect that is not there, whatever the sampler."""
+LEVEL = 0.05
+"""Chance that any of a sweep's parameters is said to matter though none does; shared by all of them."""
 CONFIDENCE = 0.9
 """Of a flat range: the share of the possible curves that stay inside it."""
 

@@ -61,6 +61,16 @@ class GaussianProcess:
             found.append((factor, cho_solve((factor, True), self.z)))
         return found
 
+    def left_out(self) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) what is expected of each training from all others, in the scores' unit, and the square of its distance from that in units of what
+        is expected of the distance; means over the draws (Rasmussen and Williams 2006, Eq. 5.10 to 5.12)."""
+        means, squares = [], []
+        for factor, alpha in self._solved:
+            precision = np.diag(cho_solve((factor, True), np.eye(len(self.z))))
+            means.append(self.z - alpha / precision)
+            squares.append(alpha**2 / precision)
+        return self.centre + self.scale * np.mean(means, axis=0), np.mean(squares, axis=0)
+
     def posterior(self, at: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Means (draws, m) and covariances (draws, m, m) of the expected score at `at`, in the scores' unit.
 
@@ -86,9 +96,7 @@ class GaussianProcess:
         means, covariances = self.posterior(at, weights)
         found = []
         for mean, covariance in zip(means, covariances, strict=True):
-            values, vectors = np.linalg.eigh(covariance)  # a covariance of many near points is singular
-            root = vectors * np.sqrt(np.clip(values, 0, None))
-            found.append(mean + generator.standard_normal((each, len(mean))) @ root.T)
+            found.append(mean + generator.standard_normal((each, len(mean))) @ _root(covariance).T)
         return np.concatenate(found)
 
 
@@ -101,7 +109,7 @@ def fit(
         x: (n, d) configurations; numbers scaled to [0, 1], choices as whole numbers.
         y: (n,) finite scores.
         categorical: (d,) bool: two values of such a parameter are equally far apart, whichever they are.
-        counts: (n,) trainings whose mean each score is; one by default.
+        counts: (n,) trainings whose mean each score is; one by default. Of a score that is noisier than others, fewer.
     """
     counts = np.ones(len(y)) if counts is None else counts.astype(float)
     centre, scale = float(np.mean(y)), float(np.std(y)) or 1.0
@@ -140,6 +148,16 @@ def _radius(apart: np.ndarray, theta: np.ndarray) -> np.ndarray:
 def _kernel(apart: np.ndarray, theta: np.ndarray) -> np.ndarray:
     radius = _radius(apart, theta)
     return np.asarray(np.exp(2 * theta[-2]) * (1 + radius + radius**2 / 3) * np.exp(-radius) + LEVEL**2)
+
+
+def _root(covariance: np.ndarray) -> np.ndarray:
+    """A matrix whose product with its transpose is the covariance, which is singular where points are near or equal."""
+    try:
+        slack = JITTER * float(np.trace(covariance)) / len(covariance)
+        return np.asarray(np.linalg.cholesky(covariance + slack * np.eye(len(covariance))))
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(covariance)
+        return np.asarray(vectors * np.sqrt(np.clip(values, 0, None)))
 
 
 def _covariance(apart: np.ndarray, theta: np.ndarray, counts: np.ndarray) -> np.ndarray:
