@@ -36,7 +36,7 @@ def importance_data(sweep: Sweep) -> pd.DataFrame:
     for column, axis in enumerate(found.axes):
         low, high = np.nanquantile(shares[:, column], INTERVAL)
         p, matters = float(told["p"][axis.path]), bool(told["told"][axis.path])
-        share = float(np.nanmean(shares[:, column]))
+        share = float(np.nanmedian(shares[:, column]))
         n = int(found.acts(column).sum())
         rows.append([axis.path, share, float(low), float(high), p, matters, n])
     out = pd.DataFrame(rows, columns=COLUMNS)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks.simulated_sweeps.samples import correctness, predictions
 from fake_sweep import noise_only, write_sweep
 from scipy import stats
 
+from benchmarks.simulated_sweeps.samples import correctness, predictions
 from igmsweep.analysis import best_table, ranked, read_sweep, winner
 from igmsweep.analysis.expectation import expectation
 from igmsweep.analysis.noise import sample_error, training_noise

@@ -1,0 +1,104 @@
+"""The process against direct formulas, its properties, and that it knows how much it does not know."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import check_grad
+
+from igmsweep.statistics import gaussian_process as gp
+
+CATEGORICAL = np.array([False, False, True])
+
+
+def data(n: int, seed: int = 0, noise: float = 0.01) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Configurations, their expected scores, and scores: a parabola in the first parameter, a step in the choice."""
+    generator = np.random.default_rng(seed)
+    x = np.column_stack([generator.random((n, 2)), generator.integers(0, 3, n)])
+    truth = 0.9 - 0.3 * (x[:, 0] - 0.6) ** 2 - 0.03 * (x[:, 2] == 1)
+    return x, truth, truth + noise * generator.standard_normal(n)
+
+
+def test_the_gradient_is_that_of_the_loss() -> None:
+    x, _, y = data(25)
+    z, apart, counts = (y - y.mean()) / y.std(), gp.squared(x, x, CATEGORICAL), np.ones(25)
+    for theta in np.random.default_rng(1).normal(0, 0.5, (3, 5)):
+        error = check_grad(
+            lambda t: gp._loss(t, apart, z, counts)[0], lambda t: gp._loss(t, apart, z, counts)[1], theta
+        )
+        assert error < 1e-3
+
+
+def test_the_posterior_is_the_textbooks_formula() -> None:
+    x, _, y = data(20)
+    found = gp.fit(x, y, CATEGORICAL)
+    theta, at = found.theta[0], data(4, seed=5)[0]
+
+    def kernel(one: np.ndarray, other: np.ndarray) -> float:
+        lengths = np.exp(theta[:3])
+        apart = np.where(CATEGORICAL, one != other, one - other) / lengths
+        r = np.sqrt(5 * (apart**2).sum())
+        return np.exp(2 * theta[3]) * (1 + r + r**2 / 3) * np.exp(-r) + gp.LEVEL**2
+
+    inner = np.array([[kernel(a, b) for b in x] for a in x]) + (np.exp(2 * theta[4]) + gp.JITTER) * np.eye(20)
+    across = np.array([[kernel(a, b) for b in at] for a in x])
+    outer = np.array([[kernel(a, b) for b in at] for a in at])
+    z = (y - y.mean()) / y.std()
+    mean, covariance = found.posterior(at)
+    assert mean[0] == pytest.approx(y.mean() + y.std() * across.T @ np.linalg.solve(inner, z), abs=1e-6)
+    expected = y.var() * (outer - across.T @ np.linalg.solve(inner, across))
+    np.testing.assert_allclose(covariance[0], expected, atol=1e-7)
+    weights = np.full((1, 4), 0.25)
+    assert found.posterior(at, weights)[0][0] == pytest.approx(mean[0].mean())
+    assert found.posterior(at, weights)[1][0, 0, 0] == pytest.approx(covariance[0].mean(), abs=1e-9)
+
+
+def test_left_out_is_what_the_others_say() -> None:
+    x, _, y = data(15)
+    found = gp.fit(x, y, CATEGORICAL)
+    only = gp.GaussianProcess(x, found.z, found.counts, CATEGORICAL, found.theta[:1], found.centre, found.scale)
+    rest = gp.GaussianProcess(
+        x[1:], found.z[1:], found.counts[1:], CATEGORICAL, found.theta[:1], found.centre, found.scale
+    )
+    mean, covariance = rest.posterior(x[:1])
+    expected, square = only.left_out()
+    assert expected[0] == pytest.approx(mean[0, 0])
+    variance = covariance[0, 0, 0] + rest.noise[0] ** 2
+    assert square[0] == pytest.approx((y[0] - mean[0, 0]) ** 2 / variance, rel=1e-3)
+
+
+def test_its_doubts_are_right() -> None:
+    inside, wrong = [], []
+    for seed in range(12):
+        x, _, y = data(50, seed)
+        at, truth, _ = data(60, seed + 100)
+        found = gp.fit(x, y, CATEGORICAL)
+        draws = found.draws(at, 20, np.random.default_rng(0))
+        low, high = np.quantile(draws, [0.05, 0.95], axis=0)
+        inside.append(np.mean((low <= truth) & (truth <= high)))
+        wrong.append(np.abs(draws.mean(axis=0) - truth).mean())
+        assert np.median(found.noise) == pytest.approx(0.01, rel=0.5)
+    assert 0.82 < np.mean(inside) < 0.98  # 0.90 is meant
+    assert np.mean(wrong) < 0.005
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.floats(-100, 100), st.floats(0.01, 100), st.integers(0, 100))
+def test_it_does_not_matter_in_which_unit_scores_are(shift: float, factor: float, seed: int) -> None:
+    x, _, y = data(15, seed)
+    at = data(3, seed + 1)[0]
+    one, other = gp.fit(x, y, CATEGORICAL), gp.fit(x, shift + factor * y, CATEGORICAL)
+    assert other.posterior(at)[0].mean(axis=0) == pytest.approx(
+        shift + factor * one.posterior(at)[0].mean(axis=0), rel=0.02, abs=0.02 * factor
+    )
+
+
+def test_means_of_several_trainings_weigh_more() -> None:
+    x, _, y = data(30)
+    counts = np.ones(30)
+    counts[0] = 50
+    plain, weighed = gp.fit(x, y, CATEGORICAL), gp.fit(x, y, CATEGORICAL, counts)
+    assert abs(weighed.posterior(x[:1])[0].mean() - y[0]) < abs(plain.posterior(x[:1])[0].mean() - y[0]) + 1e-6
+    assert weighed.posterior(x[:1])[1].mean() < plain.posterior(x[:1])[1].mean()
