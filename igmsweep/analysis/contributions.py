@@ -52,7 +52,9 @@ def _map(found: Predictions) -> np.ndarray:
         count = int(positive.sum())
         if not count:
             continue
-        _, level = np.unique(-found.probabilities[:, kind], return_inverse=True)  # 0: the highest score; equal ones share
+        _, level = np.unique(
+            -found.probabilities[:, kind], return_inverse=True
+        )  # 0: the highest score; equal ones share
         here = np.bincount(level, weights=positive)
         above, reached = np.cumsum(here), np.cumsum(np.bincount(level))
         precision = above / reached

@@ -62,7 +62,8 @@ def _parts(sweep: Sweep, rows: Sequence[pd.DataFrame], metrics: Iterable[str]) -
     not there, or are of other samples. Metrics that predictions of the fused output do not give are left out."""
     known = [name for name in metrics if name.count("/") == 1 and name.rsplit("/", 1)[-1] in KNOWN]
     folds = int(sweep.trials["folds"].max()) if sweep.trials["folds"].notna().any() else 0
-    samples, found = "", {name: [] for name in known}
+    samples = ""
+    found: dict[str, list[np.ndarray]] = {name: [] for name in known}
     for each in rows:
         trained = [_predictions(sweep, int(trial), folds) for trial in each["trial"]]
         if any(one is None or one.samples != (samples or one.samples) for one in trained):

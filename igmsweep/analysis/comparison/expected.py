@@ -16,9 +16,9 @@ import pandas as pd
 from scipy import stats
 from scipy.special import gammaln
 
-from igmsweep.analysis.comparison.footing import ended
+from igmsweep.analysis.comparison.footing import ended, learners
 from igmsweep.analysis.sensitivity import sampler_of
-from igmsweep.frame import DESIGNED, Sweep
+from igmsweep.frame import Sweep
 
 COVERED = 0.90
 """Of the interval, at each k alone."""
@@ -43,9 +43,8 @@ def expected_best(sweep: Sweep) -> Expected:
     frame = ended(sweep)
     column = f"metrics.{sweep.metric}"
     scores = frame[column].where(frame["state"] == "complete").to_numpy(dtype=float) * (1 if sweep.maximise else -1)
-    samplers = frame["source"].map(sampler_of)
-    given = (samplers == "given").to_numpy()
-    learns = not samplers[~given].isin(DESIGNED).all()
+    given = (frame["source"].map(sampler_of) == "given").to_numpy()
+    learns = bool(learners(sweep))
     curve = running_best(scores) if learns else expected_curve(scores[~given], scores[given])
     if not sweep.maximise:
         curve = curve.assign(expected=-curve["expected"], low=-curve["high"], high=-curve["low"])
@@ -76,7 +75,9 @@ def expected_curve(scores: np.ndarray, given: np.ndarray | None = None, seed: in
     total = len(values)
     if not total or not np.isfinite(values).any():
         return lead
-    budgets = np.unique(np.geomspace(1, total, POINTS).round().astype(int)) if total > POINTS else np.arange(1, total + 1)
+    budgets = (
+        np.unique(np.geomspace(1, total, POINTS).round().astype(int)) if total > POINTS else np.arange(1, total + 1)
+    )
     best = subset_best(values, budgets)
     spread = np.full(len(budgets), math.nan)
     half = total // 2
@@ -96,7 +97,9 @@ def expected_curve(scores: np.ndarray, given: np.ndarray | None = None, seed: in
 def subset_best(values: np.ndarray, budgets: np.ndarray) -> np.ndarray:
     """(budgets,) the mean of the best over all sets of k values that hold one at all; NaN is none."""
     have = int(np.isfinite(values).sum())
-    return np.asarray(_shares(len(values) - have, have, tuple(budgets.tolist())) @ np.sort(values)[:have])  # NaN stand last
+    return np.asarray(
+        _shares(len(values) - have, have, tuple(budgets.tolist())) @ np.sort(values)[:have]
+    )  # NaN stand last
 
 
 @lru_cache(maxsize=256)
@@ -104,5 +107,7 @@ def _shares(none: int, have: int, budgets: tuple[int, ...]) -> np.ndarray:
     """(budgets, have): in what share of the sets of k the best is the one of a rank, from the worst to the best."""
     place, k = none + np.arange(1, have + 1)[None, :], np.array(budgets)[:, None]
     log = gammaln(place) - gammaln(k) - gammaln(np.maximum(place - k, 0) + 1)
-    share = np.exp(np.where(place >= k, log - log.max(axis=1, keepdims=True, where=place >= k, initial=-np.inf), -np.inf))
+    share = np.exp(
+        np.where(place >= k, log - log.max(axis=1, keepdims=True, where=place >= k, initial=-np.inf), -np.inf)
+    )
     return np.asarray(share / share.sum(axis=1, keepdims=True))

@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from igmsweep.analysis.sensitivity import sampler_of
 from igmsweep.errors import UserError
-from igmsweep.frame import Sweep
+from igmsweep.frame import DESIGNED, Sweep
 from igmsweep.record.json_files import read_lines
 from igmsweep.record.paths import WARM_START
 from igmsweep.record.states import FINISHED
@@ -47,6 +48,12 @@ def ended(sweep: Sweep) -> pd.DataFrame:
 def trainings(sweep: Sweep) -> int:
     """Finished trainings of a sweep that was cut, repeats included."""
     return len(sweep.trials)
+
+
+def learners(sweep: Sweep) -> list[str]:
+    """Samplers of the trials that look at scores: those trials depend on each other."""
+    found = dict.fromkeys(sampler_of(source) for source in ended(sweep)["source"])
+    return [name for name in found if name not in (*DESIGNED, "given")]
 
 
 def shown_name(sweep: Sweep, group: Sequence[Sweep]) -> str:

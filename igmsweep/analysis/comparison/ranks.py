@@ -46,7 +46,9 @@ class Ranks:
     @property
     def words(self) -> str:
         """What they say, in a sentence or two."""
-        order = ", ".join(f"{name} {rank:.2f}" for name, rank in zip(self.table["method"], self.table["rank"], strict=True))
+        order = ", ".join(
+            f"{name} {rank:.2f}" for name, rank in zip(self.table["method"], self.table["rank"], strict=True)
+        )
         said = f"Mean ranks over {self.data} data sets: {order}."
         if not math.isfinite(self.p):
             return f"{said} Fewer than {TESTED} data sets or methods: differences of ranks are not tested."

@@ -101,7 +101,7 @@ def words(each: Verdict, names: Sequence[str], metric: str) -> str:
     return f"{pair}: {gap} {interval}, {'told apart' if each.apart else 'not told apart'}"
 
 
-def table(found: Sequence[Verdict], names: Sequence[str], data: str, metric: str) -> pd.DataFrame:
+def pair_table(found: Sequence[Verdict], names: Sequence[str], data: str, metric: str) -> pd.DataFrame:
     """A row a pair: `data`, `metric`, `one`, `other`, `difference`, `low`, `high`, `p`, `paired`, `told_apart` (empty: unknown)."""
     rows = [
         {
