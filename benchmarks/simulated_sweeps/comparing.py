@@ -15,7 +15,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -47,13 +47,15 @@ def narrow(trials: int, generator: np.random.Generator) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Cell:
-    """A design: both methods have `surface`, the first one `gain` on top; `seeds` trainings of the best few on each side."""
+    """A design: both methods have `surface`, the first one `gain` on top; `seeds` trainings of the best few on each side; with
+    `default`, the first trial of each search is enqueued, with the true accuracy of 90 % and the gain."""
 
     surface: str
     trials: int
     samples: int
     gain: float
     seeds: tuple[int, int] = (1, 1)
+    default: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Search:
     true: np.ndarray
     right: np.ndarray
     again: np.ndarray | None
+    default: bool
 
     @property
     def scores(self) -> np.ndarray:
@@ -100,15 +103,18 @@ class Search:
         scores = told.mean(axis=1, dtype=np.float64)
         best = scores[first].max() if first.any() else scores.max()
         parts = (told, told) if predictions else (None, None)
-        return Candidates(
-            scores, scores, len(scores), first, *parts, error=binomial(best, told.shape[1]), samples="shared"
-        )
+        given, error = np.arange(len(scores)) < self.default, binomial(best, told.shape[1])
+        again = self.again if repeats else None
+        noise = math.nan if again is None else again.mean(axis=2).var(axis=1, ddof=1).mean() / again.shape[1]
+        return Candidates(scores, scores, int((~given).sum()), given, first, *parts, error, "shared", noise)
 
 
 def searches(cell: Cell, generator: np.random.Generator) -> list[Search]:
     """One search of each method, scored on the same samples."""
     surface = SURFACES[cell.surface]
     true = [surface(cell.trials, generator) + gain for gain in (cell.gain, 0.0)]
+    if cell.default:
+        true[0][0], true[1][0] = 0.90 + cell.gain, 0.90
     extra = [seeds - 1 for seeds in cell.seeds]
     configurations = np.concatenate(true)
     # every configuration has all its trainings, of which a search looks at the first, and of its best few at the others
@@ -118,9 +124,9 @@ def searches(cell: Cell, generator: np.random.Generator) -> list[Search]:
     right = correctness(accuracies, names, cell.samples, generator).reshape(2, cell.trials, count, cell.samples)
     found = []
     for side in range(2):
-        search = Search(true[side], right[side, :, 0], None)
+        search = Search(true[side], right[side, :, 0], None, cell.default)
         again = right[side][search.top][:, : cell.seeds[side]] if cell.seeds[side] > 1 else None
-        found.append(Search(search.true, search.right, again))
+        found.append(replace(search, again=again))
     return found
 
 
@@ -137,7 +143,7 @@ def simulate(cell: Cell, repetitions: int, seed: int = 0) -> dict[str, Rates]:
     """Rates `before`, `after`, and after without kept predictions (`scores`)."""
     generator = np.random.default_rng(seed)
     # what is compared after: first trainings alone where the seeds differ, so the truth is that of searches without repeats
-    common = cell if cell.seeds[0] == cell.seeds[1] else Cell(cell.surface, cell.trials, cell.samples, cell.gain)
+    common = cell if cell.seeds[0] == cell.seeds[1] else replace(cell, seeds=(1, 1))
     true = truth(common)
     rows: dict[str, list[tuple[float, float, float]]] = {"before": [], "after": [], "scores": []}
     for _ in range(repetitions):
@@ -208,6 +214,13 @@ CELLS = [
     *(Cell("narrow", trials, n, 0.0) for trials in BUDGETS for n in (180, 744)),
     *(Cell("broad", trials, 180, gain, (5, 1)) for gain in (0.0, 0.02) for trials in (16, 64)),
     *(Cell("broad", 64, 744, gain, (5, 1)) for gain in (0.0, 0.02)),
+    *(
+        Cell(surface, trials, n, gain, default=True)
+        for surface in ("broad", "narrow")
+        for gain in (0.0, 0.02)
+        for trials, n in ((16, 180), (16, 744), (64, 744))
+    ),
+    *(Cell("narrow", 16, 744, gain, (5, 5), default=True) for gain in (0.0, 0.02)),
     *(Cell("broad", trials, n, gain, (5, 5)) for gain in (0.0, 0.02) for trials, n in ((16, 180), (64, 744))),
 ]
 
@@ -229,7 +242,7 @@ def main() -> None:
             for each in found.values()
         )
         print(
-            f"{cell.surface} {cell.trials} {cell.samples} {cell.gain:g} {cell.seeds[0]}/{cell.seeds[1]}: {told}",
+            f"{cell.surface} {cell.trials} {cell.samples} {cell.gain:g} {cell.seeds[0]}/{cell.seeds[1]}{' default' * cell.default}: {told}",
             flush=True,
         )
     for surface in SURFACES:

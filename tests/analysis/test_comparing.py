@@ -12,22 +12,22 @@ from hypothesis import strategies as st
 from pandas import DataFrame
 
 from benchmarks.simulated_sweeps.comparing import Cell, curve_coverage, simulate
-from igmsweep.analysis.comparison.chosen import Candidates, choose, rank_shares
+from igmsweep.analysis.comparison.chosen import Candidates, choose, tails
 from igmsweep.analysis.comparison.expected import expected_curve, subset_best
 from igmsweep.analysis.comparison.ranks import mean_ranks
 from igmsweep.analysis.comparison.verdicts import standings, verdicts, words
 
 
-def test_shares_of_ranks_are_those_of_all_drawings() -> None:
+def test_a_drawing_misses_the_best_as_often_as_all_drawings_say() -> None:
     trials = 4
-    twice, once, half = rank_shares(trials)
-    for shares, drawings in (
+    twice, once, half = tails(trials)
+    for missed, drawings in (
         (twice, list(itertools.product(range(trials), repeat=2 * trials))),
         (once, list(itertools.product(range(trials), repeat=trials))),
         (half, list(itertools.combinations(range(trials), trials // 2))),
     ):
-        best = np.bincount([min(each) for each in drawings], minlength=trials) / len(drawings)
-        np.testing.assert_allclose(shares, best, atol=1e-12)
+        best = np.array([min(each) for each in drawings])
+        np.testing.assert_allclose(missed, [(best >= rank).mean() for rank in range(trials + 1)], atol=1e-12)
 
 
 @settings(max_examples=40, deadline=None)
@@ -52,9 +52,10 @@ def test_enqueued_trials_come_first_and_the_curve_rises_to_the_best() -> None:
     assert len(expected_curve(generator.normal(0.8, 0.05, 5000))) <= 100
 
 
-def sweep_of(right: np.ndarray, trials: int | None = None) -> Candidates:
+def sweep_of(right: np.ndarray, given: np.ndarray | None = None) -> Candidates:
     scores = right.mean(axis=1)
-    return Candidates(scores, scores, trials or len(right), np.zeros(len(right), bool), right, right, samples="s")
+    none = np.zeros(len(right), bool)
+    return Candidates(scores, scores, len(right), none if given is None else given, none, right, right, samples="s")
 
 
 def test_the_luck_of_the_choice_is_not_in_the_held_out_score() -> None:
@@ -63,6 +64,15 @@ def test_the_luck_of_the_choice_is_not_in_the_held_out_score() -> None:
     (found,) = choose([sweep_of(guesses)])
     assert guesses.mean(axis=1).max() > 0.57
     assert found.value == pytest.approx(0.5, abs=0.03)
+
+
+def test_an_enqueued_trial_is_part_of_every_search() -> None:
+    """The default is ten points better than anything that is drawn: no other search would have done without it."""
+    generator = np.random.default_rng(0)
+    right = (generator.random((21, 400)) < np.r_[0.9, generator.uniform(0.7, 0.8, 20)][:, None]).astype(float)
+    asked, lucky = choose([sweep_of(right, np.arange(21) < 1), sweep_of(right)])
+    assert asked.value == pytest.approx(right[0].mean(), abs=0.01)
+    assert 0 < asked.search < lucky.search / 2
 
 
 def test_samples_are_paired_and_several_sweeps_share_the_five_per_cent() -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 from igmsweep.analysis.comparison.chosen import Candidates
 from igmsweep.analysis.comparison.footing import ended
 from igmsweep.analysis.contributions import KNOWN, contributions
+from igmsweep.analysis.sensitivity import sampler_of
 from igmsweep.frame import Sweep
 from igmsweep.record.paths import trial_folder
 from igmsweep.record.predictions import Predictions, read_predictions
@@ -32,6 +33,8 @@ def candidates(sweep: Sweep, metrics: Sequence[str]) -> dict[str, Candidates]:
     kept = [trial for place, trial in enumerate(done["trial"].tolist()) if place < MOST or trial in repeated]
     rows = [sweep.repeats(trial) if trial in repeated else done[done["trial"] == trial] for trial in kept]
     first = np.array([trial in repeated for trial in kept])
+    asked = (ended(sweep)["source"].map(sampler_of) == "given").sum()
+    given = np.array([sampler_of(each["source"].iloc[0]) == "given" for each in rows])
     samples, parts = _parts(sweep, rows, {sweep.metric, *metrics})
     sign = 1.0 if sweep.maximise else -1.0
     scores = sign * _means(rows, sweep.metric)
@@ -41,12 +44,14 @@ def candidates(sweep: Sweep, metrics: Sequence[str]) -> dict[str, Candidates]:
         metric: Candidates(
             scores,
             _means(rows, metric),
-            len(ended(sweep)),
+            len(ended(sweep)) - int(asked),
+            given,
             first,
             sign * choice if choice is not None and metric in parts else None,
             parts.get(metric),
             _error(sweep, metric, best),
             samples,
+            _noise([each for each, several in zip(rows, first, strict=True) if several], metric),
         )
         for metric in metrics
     }
@@ -89,6 +94,15 @@ def _predictions(sweep: Sweep, trial: int, folds: int) -> Predictions | None:
         np.concatenate([part.labels for part in there]),
         " ".join(part.samples for part in there),
     )
+
+
+def _noise(repeated: Sequence[pd.DataFrame], metric: str) -> float:
+    """The variance of a repeated configuration's mean by its seeds, pooled over configurations."""
+    parts = [each[f"metrics.{metric}"].to_numpy(dtype=float) for each in repeated]
+    if not parts:
+        return math.nan
+    pooled = sum(float(part.var(ddof=1)) * (len(part) - 1) for part in parts) / sum(len(part) - 1 for part in parts)
+    return pooled / min(len(part) for part in parts)
 
 
 def _error(sweep: Sweep, metric: str, best: pd.DataFrame) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import gammaln
@@ -32,22 +32,31 @@ class Candidates:
     Attributes:
         scores: (candidates,) by which the search chooses, the higher the better.
         values: (candidates,) what is asked about; the same scores, or another metric.
-        trials: of the whole search, those without a score too; at least as many as candidates.
+        drawn: trials of the search that were drawn, those without a score too; the others were enqueued.
+        given: (candidates,) bool: whether it was enqueued, and so is part of every such search.
         first: (candidates,) bool: whether it stands before all others, as configurations trained with several seeds do.
         choice: (candidates, samples) what each sample contributes to `scores`; None where predictions were not kept.
         told: (candidates, samples) the same to `values`.
         error: standard error of a value over samples, where predictions were not kept; NaN for not known.
         samples: a hash of the samples: sweeps with the same one are paired.
+        noise: variance of a repeated configuration's mean value by its seeds; NaN where none was repeated.
     """
 
     scores: np.ndarray
     values: np.ndarray
-    trials: int
+    drawn: int
+    given: np.ndarray
     first: np.ndarray
     choice: np.ndarray | None = None
     told: np.ndarray | None = None
     error: float = math.nan
     samples: str = ""
+    noise: float = math.nan
+
+    @property
+    def asks_for_seeds(self) -> bool:
+        """Whether the best one was enqueued and trained once: how far its score is luck of the seed is then only roughly bounded."""
+        return bool(self.given[_order(self.scores[None, :], self.first)[0, 0]]) and math.isnan(self.noise)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,20 +102,20 @@ def _held_out(each: Candidates, drawn: np.ndarray, left: np.ndarray) -> Chosen:
     assert each.choice is not None and each.told is not None
     choice, told = each.choice.astype(np.float32), each.told.astype(np.float32)
     order = _order(drawn @ choice.T / choice.shape[1], each.first)
-    share = _spread(order, rank_shares(each.trials)[0])
+    share = _shares(order, each.given, tails(each.drawn)[0]).astype(np.float32)
     value = (left @ told.T / left.sum(axis=1, keepdims=True)).mean(axis=0)
     own = ((left.T @ share) * told.T).sum(axis=1) / left.sum(axis=0).clip(1)
-    search = _search_luck(value.astype(np.float64), order, each.trials)
+    search = _search_luck(value.astype(np.float64), order, each)
     n = len(own)
     error = float(own.std(ddof=1) / math.sqrt(n)) if n > 1 else math.nan
-    return Chosen(float(own.mean()), search, error, each.trials / DOUBT, own.astype(np.float64), each.samples)
+    return Chosen(float(own.mean()), search, error, each.drawn / DOUBT, own.astype(np.float64), each.samples)
 
 
 def _by_scores(each: Candidates) -> Chosen:
     order = _order(each.scores[None, :], each.first)
-    share = _spread(order, rank_shares(each.trials)[0])[0]
-    search = _search_luck(each.values, order, each.trials)
-    return Chosen(float(share @ each.values), search, each.error, each.trials / DOUBT)
+    share = _shares(order, each.given, tails(each.drawn)[0])[0]
+    search = _search_luck(each.values, order, each)
+    return Chosen(float(share @ each.values), search, each.error, each.drawn / DOUBT)
 
 
 def _order(scores: np.ndarray, first: np.ndarray) -> np.ndarray:
@@ -114,41 +123,57 @@ def _order(scores: np.ndarray, first: np.ndarray) -> np.ndarray:
     return np.lexsort((-scores, np.broadcast_to(~first, scores.shape)))
 
 
-def _spread(order: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """(replicates, candidates) float32: the share of each candidate, from the share of each rank."""
-    share = shares[: order.shape[1]] / shares[: order.shape[1]].sum()
-    out = np.empty(order.shape, np.float32)
-    np.put_along_axis(out, order, np.broadcast_to(share.astype(np.float32), order.shape), axis=1)
+def _shares(order: np.ndarray, given: np.ndarray, tail: np.ndarray) -> np.ndarray:
+    """(replicates, candidates): how often each is the best of a drawing; none behind a given one ever is.
+
+    Args:
+        tail: (drawn + 1,) how often a drawing holds none of the best 0, 1, ... of the trials that are drawn.
+    """
+    asked = given[order]
+    missed = tail[np.cumsum(~asked, axis=1)] * (np.cumsum(asked, axis=1) == 0)
+    share = -np.diff(missed, axis=1, prepend=1.0)
+    out = np.empty(order.shape)
+    np.put_along_axis(out, order, share / share.sum(axis=1, keepdims=True), axis=1)
     return out
 
 
-def _search_luck(value: np.ndarray, order: np.ndarray, trials: int) -> float:
+def _search_luck(value: np.ndarray, order: np.ndarray, each: Candidates) -> float:
     """The variance of the chosen one's value by the luck of the search.
 
-    The mean of two estimates: the bootstrap's, which is too small for a maximum (Bickel and Freedman 1981), and the delete-half
-    jackknife's (Shao and Wu 1989), which is too large where the best few are alike.
+    A given configuration is no luck of the search, but its training is: for the share of drawings in which it is chosen, the noise of
+    repeated trainings counts, and where none was repeated the luck among the drawn ones, which holds the noise of theirs and more.
     """
-    if trials < FEWEST:
+    if each.drawn < FEWEST or each.given.all():
         return math.nan
-    _, once, half = rank_shares(trials)
-    share = _spread(order, once).mean(axis=0).astype(np.float64)
-    share /= share.sum()
+    luck = _luck(value, order, each.given, each.drawn)
+    if not each.given.any():
+        return luck
+    fixed = float(_shares(order, each.given, tails(each.drawn)[1]).mean(axis=0)[each.given].sum())
+    if math.isfinite(each.noise):
+        return luck + fixed * each.noise
+    rest = order[~each.given[order]].reshape(len(order), -1)
+    places = np.cumsum(~each.given) - 1
+    drawn = value[~each.given]
+    return luck + fixed * _luck(drawn, places[rest], np.zeros(len(drawn), bool), each.drawn)
+
+
+def _luck(value: np.ndarray, order: np.ndarray, given: np.ndarray, drawn: int) -> float:
+    """The mean of two estimates: the bootstrap's, which is too small for a maximum (Bickel and Freedman 1981), and the delete-half
+    jackknife's (Shao and Wu 1989), which is too large where the best few are alike."""
+    _, once, half = tails(drawn)
+    share = _shares(order, given, once).mean(axis=0)
     again = float(share @ value**2 - (share @ value) ** 2)
-    ranked = value[order]
-    kept = half[: order.shape[1]] / half[: order.shape[1]].sum()
-    deleted = float(np.mean((ranked - ranked[:, :1]) ** 2 @ kept)) * (trials // 2) / (trials - trials // 2)
+    gap = value[None, :] - value[order[:, :1]]
+    deleted = float((_shares(order, given, half) * gap**2).sum(axis=1).mean()) * (drawn // 2) / (drawn - drawn // 2)
     return (max(again, 0.0) + deleted) / 2
 
 
-@cache
-def rank_shares(trials: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(trials,) each: how often the best of a drawing has the rank 1, 2, ... among all trials, where `AGAIN` times the trials are drawn
-    with replacement, where as many are, and where half of them are drawn without."""
-    place = np.arange(trials + 1)
-    worse = (trials - place) / trials
-    half = trials // 2
-    with np.errstate(invalid="ignore"):
-        log = gammaln(trials - place + 1) - gammaln(np.maximum(trials - place - half, 0) + 1)
-    missed = np.where(trials - place >= half, np.exp(log - log[0]), 0.0)
-    twice, once, without = (-np.diff(tail) for tail in (worse ** (AGAIN * trials), worse**trials, missed))
-    return twice, once, without
+@lru_cache(maxsize=64)
+def tails(drawn: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(drawn + 1,) each: how often a drawing holds none of the best 0, 1, ... trials: of `AGAIN` times as many as there are with
+    replacement, of as many, and of half of them without replacement."""
+    place = np.arange(drawn + 1)
+    worse = (drawn - place) / max(drawn, 1)
+    half = drawn // 2
+    log = gammaln(drawn - place + 1) - gammaln(np.maximum(drawn - place - half, 0) + 1)
+    return worse ** (AGAIN * drawn), worse**drawn, np.where(drawn - place >= half, np.exp(log - log[0]), 0.0)

@@ -106,7 +106,9 @@ def ranks_figure(ranks: Ranks) -> go.Figure:
 
 
 def _ranks_panel(ranks: Ranks) -> Panel:
-    caption = ranks.words
+    caption = "Mean rank of each method, 1 the best on every data set."
+    if ranks.groups:
+        caption += " A bar joins methods that are not told apart."
     if ranks.left_out:
         caption += f" Left out, as they have no sweep on every data set: {', '.join(ranks.left_out)}."
     return Panel("ranks", "compare", "Ranks over data sets", caption, ranks_figure(ranks), wide=True)

@@ -18,6 +18,7 @@ from scipy.special import gammaln
 
 from igmsweep.analysis.comparison.footing import ended, learners
 from igmsweep.analysis.sensitivity import sampler_of
+from igmsweep.analysis.tables import is_share
 from igmsweep.frame import Sweep
 
 COVERED = 0.90
@@ -48,6 +49,8 @@ def expected_best(sweep: Sweep) -> Expected:
     curve = running_best(scores) if learns else expected_curve(scores[~given], scores[given])
     if not sweep.maximise:
         curve = curve.assign(expected=-curve["expected"], low=-curve["high"], high=-curve["low"])
+    if is_share(sweep.metric):
+        curve[["low", "high"]] = curve[["low", "high"]].clip(0, 1)
     return Expected(curve, learns)
 
 
@@ -87,10 +90,13 @@ def expected_curve(scores: np.ndarray, given: np.ndarray | None = None, seed: in
         drawn = np.array([subset_best(generator.permutation(values)[:half], within) for _ in range(REPLICATES)])
         again = np.nanvar(drawn, axis=0) * half / (total - half)
         spread = np.sqrt(again + np.where(budgets > half, best - subset_best(values, within), 0.0) ** 2)
+        spread[spread == 0] = (
+            math.nan
+        )  # an enqueued trial is better than all that were drawn: one training, not many searches
     reach = stats.t.ppf((1 + COVERED) / 2, 2 * total / budgets) * spread
-    curve = pd.DataFrame(
-        {"trials": budgets + len(given), "expected": best, "low": np.fmax(best - reach, floor), "high": best + reach}
-    )
+    curve = pd.DataFrame({"trials": budgets + len(given), "expected": best, "low": best - reach, "high": best + reach})
+    if math.isfinite(floor):
+        curve["low"] = curve["low"].clip(lower=floor)
     return pd.concat([part for part in (lead, curve) if len(part)], ignore_index=True)
 
 

@@ -13,6 +13,7 @@ from igmsweep.analysis.comparison.candidates import candidates
 from igmsweep.analysis.comparison.chosen import FEWEST, Candidates, Chosen, choose
 from igmsweep.analysis.comparison.footing import ended, learners, shown_name
 from igmsweep.analysis.comparison.verdicts import BEST, UNKNOWN, pair_table, standings, verdicts, words
+from igmsweep.analysis.tables import is_share
 from igmsweep.frame import Sweep
 
 STANDING = ".standing"
@@ -66,13 +67,13 @@ def judge(data: str, group: Sequence[Sweep]) -> Judged:
         told = [each for each in pairs if len(group) <= ALL_PAIRS or BEST in (stand[each.one], stand[each.other])]
         lines = [words(each, names, metric) for each in told]
         for column, chosen in zip(columns, found, strict=True):
-            column |= _held_out(chosen)
+            column |= _held_out(chosen, objective)
     own = [each[objective] for each in read]
     basis = _basis(group, names, own)
     return Judged(data, tuple(columns), pd.concat(tables, ignore_index=True), tuple(lines), basis)
 
 
-def _held_out(chosen: Chosen) -> dict[str, str | float]:
+def _held_out(chosen: Chosen, metric: str) -> dict[str, str | float]:
     """The chosen one's expected score with its 95 % interval; nothing where only scores that made the choice are known."""
     if chosen.parts is None:
         return {}
@@ -81,29 +82,38 @@ def _held_out(chosen: Chosen) -> dict[str, str | float]:
     if math.isfinite(variance) and variance > 0:
         doubt = chosen.search**2 / chosen.freedom + chosen.error**4 / max(len(chosen.parts) - 1, 1)
         half = float(stats.t.ppf(0.975, variance**2 / doubt)) * math.sqrt(variance)
-    return {"held_out": chosen.value, "held_out.low": chosen.value - half, "held_out.high": chosen.value + half}
+    low, high = chosen.value - half, chosen.value + half
+    if is_share(metric):
+        low, high = max(low, 0.0), min(high, 1.0)
+    return {"held_out": chosen.value, "held_out.low": low, "held_out.high": high}
 
 
 def _basis(group: Sequence[Sweep], names: Sequence[str], own: Sequence[Candidates]) -> str:
     """What the differences are of, and what their intervals know."""
     trials = len(ended(group[0]))
-    said = f"Each difference is between methods tuned with {trials} trials, not between two trained models"
+    said = f"Of methods tuned with {trials} trials, not of two trained models"
     missing = [name for name, each in zip(names, own, strict=True) if each.choice is None]
     if missing:
         said += (
-            f": of the best scores, which hold the luck of the choice on both sides. Predictions of {', '.join(missing)} were not kept, "
-            "so samples cannot be paired, and the intervals are wider than need be."
+            f": differences of the best scores, with the luck of the choice on both sides. Predictions of {', '.join(missing)} were not "
+            "kept, so samples cannot be paired, and the intervals are wider than need be."
         )
         if not all(math.isfinite(each.error) for each in own):
             said += " How far the samples' luck reaches is not known for this metric."
     else:
-        said += ": of what a search chooses, scored on validation samples that had no part in the choice"
+        said += ": differences of what a search chooses, on validation samples that had no part in the choice"
         sizes = {each.choice.shape[1] for each in own if each.choice is not None}
         said += f" (n = {', '.join(map(str, sorted(sizes)))})."
-    if trials < FEWEST:
-        said += f" Fewer than {FEWEST} trials tell nothing of the luck of a search."
+    if any(each.drawn < FEWEST for each in own):
+        said += f" Fewer than {FEWEST} trials that a sampler chose tell nothing of the luck of a search."
     else:
         said += " The 95 % intervals, which hold together, know the luck of the samples and that of the search, with it that of seeds."
+    once = [name for name, each in zip(names, own, strict=True) if each.asks_for_seeds]
+    if once:
+        said += (
+            f" {', '.join(once)}: the best configuration was enqueued and trained once, which leaves its seeds' luck all but open: "
+            "--seeds on all sides would narrow the intervals."
+        )
     learn = [name for name, sweep in zip(names, group, strict=True) if learners(sweep)]
     if learn:
         said += f" {', '.join(learn)}: a sampler that learns makes trials depend on each other, so the luck of its search is known roughly."
