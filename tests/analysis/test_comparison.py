@@ -236,6 +236,14 @@ def test_a_learning_sampler_is_one_draw_and_its_curve_the_running_best(tmp_path:
     assert "(one draw)" in " ".join(shown(found.table)[1][0]) and "a: a sampler that learns" in found.judged[0].basis
 
 
+def test_sweeps_of_different_data_sets_are_not_set_against_each_other(tmp_path: Path) -> None:
+    folders = [name_data(write_sweep(tmp_path, name, n=6), name) for name in "xy"]
+    found = compare_sweeps([read_sweep(folder) for folder in folders])
+    assert found.differences.empty and found.ranks is None
+    assert not any(name.endswith(".standing") for name in found.table.columns)
+    assert r"\textbf" not in to_latex(found)
+
+
 def test_three_data_sets_have_ranks_with_a_diagram(tmp_path: Path) -> None:
     folders = [
         name_data(write_sweep(tmp_path, f"{method}-{data}", n=6, method=method, gain=-0.1 * place), data)

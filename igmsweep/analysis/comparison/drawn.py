@@ -73,8 +73,7 @@ def expected_figure(curves: pd.DataFrame, metric: str, n: str = "") -> go.Figure
             hovertemplate=f"{text(name)}, %{{x}} trials: %{{y:.2f}}%{{text}}<extra></extra>",
         )  # fmt: skip
     fig.update_layout(showlegend=True)
-    known = curves[["expected", "low"]].min(axis=1)
-    if len(known) and curves["trials"].max() <= 12:
+    if curves["trials"].max() <= 12:
         fig.update_xaxes(dtick=1)
     return fig
 

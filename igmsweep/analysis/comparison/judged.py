@@ -60,8 +60,9 @@ def judge(data: str, group: Sequence[Sweep]) -> Judged:
         pairs = verdicts(found)
         stand = standings(found, pairs, group[0].maximise if metric == objective else not metric.endswith("loss"))
         tables.append(pair_table(pairs, names, data, metric))
-        for column, each in zip(columns, stand, strict=True):
-            column[metric + STANDING] = each
+        if len(group) > 1:
+            for column, each in zip(columns, stand, strict=True):
+                column[metric + STANDING] = each
         if metric != objective:
             continue
         told = [each for each in pairs if len(group) <= ALL_PAIRS or BEST in (stand[each.one], stand[each.other])]
@@ -69,7 +70,7 @@ def judge(data: str, group: Sequence[Sweep]) -> Judged:
         for column, chosen in zip(columns, found, strict=True):
             column |= _held_out(chosen, objective)
     own = [each[objective] for each in read]
-    basis = _basis(group, names, own)
+    basis = _basis(group, names, own) if len(group) > 1 else "One sweep alone: there is nothing to set it beside."
     return Judged(data, tuple(columns), pd.concat(tables, ignore_index=True), tuple(lines), basis)
 
 

@@ -123,11 +123,10 @@ def _caption(table: pd.DataFrame) -> str:
         for d, n in table.drop_duplicates("data")[["data", "trials"]].itertuples(index=False)
     )
     basis = escape_latex("; ".join(dict.fromkeys(str(basis) for basis in table["basis"] if basis)))
-    standing = pd.concat([table[name] for name in table.columns if name.endswith(STANDING)])
     said = (
         "bold: the best validation score and all that are not told apart from it (5\\,\\% of any false claim a column)"
     )
-    if (standing == UNKNOWN).any():
+    if any((table[name] == UNKNOWN).any() for name in table.columns if name.endswith(STANDING)):
         said += "; where nothing is bold, how far luck reaches is not known"
     return (
         f"Best configuration of each method at equal budget (trials: {budgets}); validation scores $\\pm$ one standard "
