@@ -158,14 +158,14 @@ def _search_luck(value: np.ndarray, order: np.ndarray, each: Candidates) -> floa
 
 
 def _luck(value: np.ndarray, order: np.ndarray, given: np.ndarray, drawn: int) -> float:
-    """The mean of two estimates: the bootstrap's, which is too small for a maximum (Bickel and Freedman 1981), and the delete-half
-    jackknife's (Shao and Wu 1989), which is too large where the best few are alike."""
+    """A third of the bootstrap's estimate, which is too small for a maximum (Bickel and Freedman 1981), and two thirds of the delete-half
+    jackknife's (Shao and Wu 1989), which is too large where the best few are alike: what kept false claims near 5 % in simulations."""
     _, once, half = tails(drawn)
     share = _shares(order, given, once).mean(axis=0)
     again = float(share @ value**2 - (share @ value) ** 2)
     gap = value[None, :] - value[order[:, :1]]
     deleted = float((_shares(order, given, half) * gap**2).sum(axis=1).mean()) * (drawn // 2) / (drawn - drawn // 2)
-    return (max(again, 0.0) + deleted) / 2
+    return (max(again, 0.0) + 2 * deleted) / 3
 
 
 @lru_cache(maxsize=64)
