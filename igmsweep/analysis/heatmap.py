@@ -117,12 +117,13 @@ def heatmap_figure(data: pd.DataFrame, sweep: Sweep, x: str, y: str, metric: str
 def _write_counts(fig: go.Figure, data: pd.DataFrame, logs: list[bool]) -> None:
     """How many trials each cell holds; white on the dark half of the scale, the page's own ink where the cell is next to blank."""
     half = (data["median"].min() + data["median"].max()) / 2
+    written = []
     for x, y, median, n in data[["x", "y", "median", "n"]].itertuples(index=False, name=None):
         full = {"color": "white" if median <= half else "black"} if n > 1 else {}
-        fig.add_annotation(
-            x=math.log10(x) if logs[0] else x, y=math.log10(y) if logs[1] else y, text=str(n), showarrow=False,
-            font={"size": 11, **full},
-        )  # fmt: skip
+        place = {"x": math.log10(x) if logs[0] else x, "y": math.log10(y) if logs[1] else y}
+        written.append({**place, "text": str(n), "showarrow": False, "font": {"size": 11, **full}})
+    # all at once: plotly copies every annotation that is there for each one that is added
+    fig.update_layout(annotations=[*fig.layout.annotations, *written])
 
 
 def _edges(values: np.ndarray, log: bool, count: int) -> np.ndarray:

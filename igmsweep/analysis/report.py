@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from igmsweep.analysis import tables
 from igmsweep.analysis.checkup import advices, closing
 from igmsweep.analysis.facts import cost_text, counts_text, facts
 from igmsweep.analysis.importance import importance_data
-from igmsweep.analysis.names import metric_label, short_metric
+from igmsweep.analysis.names import metric_label, short_metric, unit
 from igmsweep.analysis.page import config_table, render, write_page
 from igmsweep.analysis.panels import Panel, panels
 from igmsweep.analysis.plots import sweeps_figure
@@ -39,6 +40,7 @@ def analyze(
     formats: Iterable[str] = ("html", "csv", "tex", "md"),
     top: int = 10,
     say: Say | None = None,
+    negligible: float | None = None,
 ) -> list[Path]:
     """Analyse sweeps, or every sweep of a folder; return the pages written, the one to open last.
 
@@ -48,13 +50,17 @@ def analyze(
         formats: any of html, csv, tex, md (tables) and svg, pdf, png (figures as wide as a paper's column).
         top: rows of the best-configuration table.
         say: receives each line meant for a person; default: the log.
+        negligible: the difference that counts as next to nothing where flat ranges are told: points of a share (1.0 is 0.01), a
+            loss as it is; None: one standard error of the difference of two trainings.
 
     Raises:
-        UserError: an unknown format, or a path that is neither a sweep nor a folder of sweeps.
+        UserError: an unknown format, a `negligible` that is not above 0, or a path that is neither a sweep nor a folder of sweeps.
         NothingCompleted: no sweep has a completed trial; everything is written before this is raised.
     """
     say = say or to_log
     formats = check_formats(formats)
+    if negligible is not None and not negligible > 0:
+        raise UserError(f"--negligible: found {negligible:g}, expected more than 0")
     given = [Path(path) for path in ([paths] if isinstance(paths, (str, Path)) else paths)]
     found = {path: find_sweeps(path) for path in given}
     every = list(dict.fromkeys(folder for folders in found.values() for folder in folders))
@@ -62,6 +68,8 @@ def analyze(
     read: dict[Path, tuple[Sweep, Path]] = {}
     for folder in every:
         sweep = read_sweep(folder)
+        if negligible is not None:
+            sweep = replace(sweep, negligible=negligible / unit(sweep.metric)[0])
         place = folder / "analysis" if out is None else Path(out) if len(every) == 1 else Path(out) / folder.name
         written += _one(sweep, place, formats, top, say)
         read[folder] = (sweep, place)

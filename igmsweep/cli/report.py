@@ -19,12 +19,18 @@ def analyze(
     out: Annotated[Path | None, typer.Option(help="Where to write; default: inside each sweep.")] = None,
     formats: Formats = "html,csv,tex,md",
     top: Annotated[int, typer.Option(min=1, help="Rows of the best-configuration table.")] = 10,
+    negligible: Annotated[
+        float | None,
+        typer.Option(
+            help="Points that count as next to nothing in flat ranges; default: one standard error of a difference."
+        ),
+    ] = None,
     open_: Open = False,
 ) -> None:
     """Render sensitivity plots, the best configurations and one offline page from finished or running sweeps."""
     from igmsweep.analysis import analyze as run
 
-    written = run(folders, out=out, formats=listed(formats), top=top, say=say)
+    written = run(folders, out=out, formats=listed(formats), top=top, say=say, negligible=negligible)
     for path in written:
         typer.echo(str(path))
     if open_ and written:

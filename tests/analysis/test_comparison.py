@@ -163,7 +163,7 @@ def test_repeats_of_all_sides_alike_count_and_so_do_their_trainings(tmp_path: Pa
     folders = [write_sweep(tmp_path, name, n=20, repeats=2, seed=seed) for seed, name in enumerate("ab")]
     found = compare_sweeps([read_sweep(folder) for folder in folders])
     assert not found.warnings and list(found.table["trainings"]) == [26, 26]
-    assert list(found.table["basis"]) == ["3 seeds", "3 seeds"]
+    assert list(found.table["basis"]) == ["3 seeds and 300 samples"] * 2
     assert "trainings" in shown(found.table)[0]
 
 

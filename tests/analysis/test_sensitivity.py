@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import pytest
 from fake_sweep import noise_only, plateau, write_sweep
 
-from igmsweep.analysis import flat_ranges, read_sweep
+from igmsweep.analysis import analyze, flat_ranges, read_sweep
 from igmsweep.analysis.curves import best_curves, curves_data, gap_data
 from igmsweep.analysis.heatmap import heatmap_data, heatmap_figure
 from igmsweep.analysis.hover import crop, trial_markers
@@ -23,6 +23,7 @@ from igmsweep.analysis.plots import history_data, stopped_data
 from igmsweep.analysis.sensitivity import sensitivity_data
 from igmsweep.analysis.sensitivity_plot import sensitivity_figure
 from igmsweep.analysis.tau_rho import has_both, tau_rho_data, tau_rho_figure
+from igmsweep.errors import UserError
 
 
 def test_the_best_bin_of_tau_holds_the_optimum(tmp_path: Path) -> None:
@@ -196,6 +197,20 @@ def test_the_flat_range_is_the_plateau_of_a_known_response(tmp_path: Path) -> No
     assert [(shape.x0, shape.x1) for shape in shapes] == [(data.flat.low, data.flat.high)]
     others = flat_ranges(sweep).set_index("param").drop("method.tau")
     assert not others.loc[["method.rho.image", "optim.lr.image", "optim.lr.audio"], "told"].any()
+
+
+def test_a_reader_says_what_is_next_to_nothing(tmp_path: Path) -> None:
+    sweep = read_sweep(write_sweep(tmp_path, n=80, failed=0, sampler="random"))
+    widths = []
+    for negligible in (0.005, 0.02, 0.08):
+        flat = sensitivity_data(replace(sweep, negligible=negligible), "method.tau", "val/acc").flat
+        assert flat is not None and flat.delta == negligible
+        widths.append(0.0 if np.isnan(flat.low) else np.log(flat.high / flat.low))
+    assert widths == sorted(widths) and widths[0] < widths[-1]
+    analyze(sweep.dir, formats=["html"], negligible=2.0)
+    assert "costs 2 points or more" in (sweep.dir / "analysis" / "report.html").read_text()
+    with pytest.raises(UserError, match="--negligible: found 0, expected more than 0"):
+        analyze(sweep.dir, negligible=0)
 
 
 def test_a_known_optimum_lies_in_its_flat_range(tmp_path: Path) -> None:
