@@ -24,9 +24,6 @@ FEWEST = 10
 """Below, there is nothing to fit."""
 MOST = 200
 """Beyond, a random part of the trials: the work grows with the cube."""
-LEAST_AND_MOST = (0.25, 25.0)
-"""Bounds of `unrest`."""
-TAILS = 4
 STEPS = 21
 """Places along a number's range at which its effect is looked at."""
 SETTINGS = 16
@@ -141,7 +138,6 @@ def surrogate(sweep: Sweep, metric: str) -> Surrogate | None:
         rows = np.sort(np.random.default_rng(0).choice(rows, MOST, replace=False))
     categorical = np.array([axis.categorical for axis in axes])
     process = fit(x[rows], y[rows], categorical, counts[rows])
-    process = fit(x[rows], y[rows], categorical, counts[rows] / unrest(process))
     active = np.column_stack([done[f"params.{axis.path}"].notna() for axis in axes])
     return Surrogate(axes, process, done["trial"].to_numpy(), x, sign * score, active, sign)
 
@@ -157,23 +153,6 @@ def means(sweep: Sweep, done: pd.DataFrame, column: str) -> tuple[np.ndarray, np
             total[place[int(trial)]] += score
             count[place[int(trial)]] += 1
     return total / count, count
-
-
-def unrest(process: GaussianProcess) -> np.ndarray:
-    """(n,) variance of each training's noise as a multiple of that of the best. Bad configurations scatter more, and some trainings fail in
-    part; a process that does not know it takes that for effects.
-
-    The logarithm of the variance is a line in the expected score, whose slope is drawn towards 0 as far as it is uncertain. A training far from what
-    all others let expect counts less, as under a t distribution of `TAILS` degrees of freedom (Lange et al. 1989).
-    """
-    expected, square = process.left_out()
-    x, y = expected - expected.mean(), np.log(square + 0.1)
-    slope = float(x @ y / max(float(x @ x), 1e-300))
-    rest = y - y.mean() - slope * x
-    error = float(np.sqrt((rest @ rest) / (len(x) - 2) / max(float(x @ x), 1e-300)))
-    slope *= max(0.0, 1 - (error / slope) ** 2) if slope else 0.0
-    level = np.exp(slope * (expected - np.quantile(expected, 0.9)))
-    return np.clip(level * np.maximum(1.0, (TAILS + square) / (TAILS + 1)), *LEAST_AND_MOST)
 
 
 def tamed(y: np.ndarray) -> np.ndarray:

@@ -29,6 +29,9 @@ NOISE = (-0.5, 1.0)
 LEVEL = 10.0
 """Standard deviation of the constant mean, likewise: as good as unknown."""
 JITTER = 1e-8
+LEAST_AND_MOST = (0.25, 25.0)
+"""Bounds of `unrest`."""
+TAILS = 4
 BOUND = 6.0
 """Of all logarithms, while the mode is looked for."""
 
@@ -101,7 +104,12 @@ class GaussianProcess:
 
 
 def fit(
-    x: np.ndarray, y: np.ndarray, categorical: np.ndarray, counts: np.ndarray | None = None, seed: int = 0
+    x: np.ndarray,
+    y: np.ndarray,
+    categorical: np.ndarray,
+    counts: np.ndarray | None = None,
+    seed: int = 0,
+    weigh: bool = True,
 ) -> GaussianProcess:
     """Fit to scores.
 
@@ -109,30 +117,52 @@ def fit(
         x: (n, d) configurations; numbers scaled to [0, 1], choices as whole numbers.
         y: (n,) finite scores.
         categorical: (d,) bool: two values of such a parameter are equally far apart, whichever they are.
-        counts: (n,) trainings whose mean each score is; one by default. Of a score that is noisier than others, fewer.
+        counts: (n,) trainings whose mean each score is; one by default.
+        weigh: let scores that are noisier than the best count less (`unrest`).
     """
     counts = np.ones(len(y)) if counts is None else counts.astype(float)
     centre, scale = float(np.mean(y)), float(np.std(y)) or 1.0
     z = (y - centre) / scale
     apart = squared(x, x, categorical)
     start = np.concatenate([np.full(x.shape[1], LENGTH[0]), [SIGNAL[0], NOISE[0]]])
-    best = None
-    for noise in (NOISE[0], 0.0):
-        start[-1] = noise
-        found = minimize(
-            _loss,
-            start,
-            (apart, z, counts),
-            jac=True,
-            method="L-BFGS-B",
-            bounds=[(-BOUND, BOUND)] * len(start),
-            options={"maxiter": 80},
-        )
-        if best is None or found.fun < best.fun:
-            best = found
-    assert best is not None
-    theta = _walk(best.x, best.hess_inv.todense(), apart, z, counts, np.random.default_rng(seed))
+    restless = np.concatenate([start[:-1], [0.0]])
+    mode, shape = _mode([start, restless], apart, z, counts)
+    if weigh:
+        counts = counts / unrest(GaussianProcess(x, z, counts, categorical, mode[None], centre, scale))
+        mode, shape = _mode([mode], apart, z, counts)
+    theta = _walk(mode, shape, apart, z, counts, np.random.default_rng(seed))
     return GaussianProcess(x, z, counts, categorical, theta, centre, scale)
+
+
+def unrest(process: GaussianProcess) -> np.ndarray:
+    """(n,) variance of each training's noise as a multiple of that of the best. Bad configurations scatter more, and some trainings fail in
+    part; a process that does not know it takes that for effects.
+
+    The logarithm of the variance is a line in the expected score, whose slope is drawn towards 0 as far as it is uncertain. A training far from what
+    all others let expect counts less, as under a t distribution of `TAILS` degrees of freedom (Lange et al. 1989).
+    """
+    expected, square = process.left_out()
+    x, y = expected - expected.mean(), np.log(square + 0.1)
+    slope = float(x @ y / max(float(x @ x), 1e-300))
+    rest = y - y.mean() - slope * x
+    error = float(np.sqrt((rest @ rest) / (len(x) - 2) / max(float(x @ x), 1e-300)))
+    slope *= max(0.0, 1 - (error / slope) ** 2) if slope else 0.0
+    level = np.exp(slope * (expected - np.quantile(expected, 0.9)))
+    return np.clip(level * np.maximum(1.0, (TAILS + square) / (TAILS + 1)), *LEAST_AND_MOST)
+
+
+def _mode(
+    starts: list[np.ndarray], apart: np.ndarray, z: np.ndarray, counts: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(d + 2,) where the posterior is highest, and (d + 2, d + 2) about how wide it is there."""
+    bounds = [(-BOUND, BOUND)] * len(starts[0])
+    options = {"maxiter": 80}
+    found = [
+        minimize(_loss, start, (apart, z, counts), jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+        for start in starts
+    ]
+    best = min(found, key=lambda each: float(each.fun))
+    return best.x, best.hess_inv.todense()
 
 
 def squared(one: np.ndarray, other: np.ndarray, categorical: np.ndarray) -> np.ndarray:

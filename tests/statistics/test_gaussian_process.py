@@ -33,7 +33,7 @@ def test_the_gradient_is_that_of_the_loss() -> None:
 
 def test_the_posterior_is_the_textbooks_formula() -> None:
     x, _, y = data(20)
-    found = gp.fit(x, y, CATEGORICAL)
+    found = gp.fit(x, y, CATEGORICAL, weigh=False)
     theta, at = found.theta[0], data(4, seed=5)[0]
 
     def kernel(one: np.ndarray, other: np.ndarray) -> float:
@@ -57,7 +57,7 @@ def test_the_posterior_is_the_textbooks_formula() -> None:
 
 def test_left_out_is_what_the_others_say() -> None:
     x, _, y = data(15)
-    found = gp.fit(x, y, CATEGORICAL)
+    found = gp.fit(x, y, CATEGORICAL, weigh=False)
     only = gp.GaussianProcess(x, found.z, found.counts, CATEGORICAL, found.theta[:1], found.centre, found.scale)
     rest = gp.GaussianProcess(
         x[1:], found.z[1:], found.counts[1:], CATEGORICAL, found.theta[:1], found.centre, found.scale
@@ -99,6 +99,25 @@ def test_means_of_several_trainings_weigh_more() -> None:
     x, _, y = data(30)
     counts = np.ones(30)
     counts[0] = 50
-    plain, weighed = gp.fit(x, y, CATEGORICAL), gp.fit(x, y, CATEGORICAL, counts)
+    plain, weighed = (gp.fit(x, y, CATEGORICAL, each, weigh=False) for each in (None, counts))
     assert abs(weighed.posterior(x[:1])[0].mean() - y[0]) < abs(plain.posterior(x[:1])[0].mean() - y[0]) + 1e-6
     assert weighed.posterior(x[:1])[1].mean() < plain.posterior(x[:1])[1].mean()
+
+
+def test_bad_configurations_that_scatter_more_count_less() -> None:
+    generator = np.random.default_rng(3)
+    x, truth, _ = data(150, seed=3)
+    y = truth + np.where(truth < np.median(truth), 0.03, 0.004) * generator.standard_normal(150)
+    counts = gp.fit(x, y, CATEGORICAL).counts
+    assert np.median(counts[truth < np.median(truth)]) < 0.5 * np.median(counts[truth > np.median(truth)])
+    even = gp.fit(x, truth + 0.01 * generator.standard_normal(150), CATEGORICAL).counts
+    assert np.median(even) == pytest.approx(1, abs=0.25)
+
+
+def test_a_training_that_failed_in_part_moves_its_neighbours_less() -> None:
+    x, truth, y = data(60, seed=4)
+    y[7] -= 0.15
+    plain, weighed = (gp.fit(x, y, CATEGORICAL, weigh=each) for each in (False, True))
+    assert weighed.counts[7] < 0.3 * np.median(weighed.counts)
+    at = x[[7]]
+    assert abs(weighed.posterior(at)[0].mean() - truth[7]) < abs(plain.posterior(at)[0].mean() - truth[7])
