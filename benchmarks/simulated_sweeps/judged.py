@@ -46,11 +46,11 @@ class Truth:
     """In a process's place: the true response, without doubt."""
 
     def __init__(self, found: Surrogate, response: str) -> None:
-        self.axes, self.answer = found.axes, RESPONSES[response]
+        self.axes, self.answer, self.floor = found.axes, RESPONSES[response], found.floor
 
     def draws(self, at: np.ndarray, each: int, generator: Any, weights: np.ndarray | None = None) -> np.ndarray:
         """(1, m), as `GaussianProcess.draws`."""
-        scores = np.array([self.answer(self._params(row)) for row in at])
+        scores = np.maximum([self.answer(self._params(row)) for row in at], self.floor)
         return (scores if weights is None else weights @ scores)[None]
 
     def _params(self, row: np.ndarray) -> dict[str, Any]:

@@ -7,6 +7,8 @@ fade as a sampler settles. A conditional parameter is judged among the configura
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -17,6 +19,8 @@ from igmsweep.frame import Sweep
 
 POINTS = 128
 """Configurations from which one parameter at a time is changed."""
+SETS = 3
+"""Sets of such configurations, each for a part of the process's settings: the interval then knows that they were drawn."""
 EACH = 8
 """Curves for each setting of the process."""
 INTERVAL = (0.05, 0.95)
@@ -30,7 +34,8 @@ def importance_data(sweep: Sweep) -> pd.DataFrame:
     found = surrogate(sweep, sweep.metric)
     if found is None:
         return pd.DataFrame(columns=COLUMNS)
-    shares = total_effects(found)
+    parts = [replace(found.process, theta=found.process.theta[place::SETS]) for place in range(SETS)]
+    shares = np.concatenate([total_effects(replace(found, process=part), seed) for seed, part in enumerate(parts)])
     told = flat_ranges(sweep).set_index("param")
     rows = []
     for column, axis in enumerate(found.axes):

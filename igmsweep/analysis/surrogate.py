@@ -71,8 +71,9 @@ class Axis:
 
 @dataclass(frozen=True, eq=False)
 class Surrogate:
-    """`process` on the columns `axes`. `frame`: the completed configurations it may be asked about, with `x` (n, d) and `score`;
-    `sign`: 1, or -1 where less is better (inside, more always is)."""
+    """`process` on the columns `axes`, and the completed configurations that it may be asked about: `trials` (n,), `x` (n, d), `score`
+    (n,), `active` (n, d), whether each parameter acts. `sign`: 1, or -1 where less is better (inside, more always is).
+    `floor`: hopeless scores are taken to be no lower."""
 
     axes: tuple[Axis, ...]
     process: GaussianProcess
@@ -81,6 +82,7 @@ class Surrogate:
     score: np.ndarray
     active: np.ndarray
     sign: float
+    floor: float
 
     def axis(self, path: str) -> int | None:
         """The column of a parameter; None where it was not varied."""
@@ -132,14 +134,15 @@ def surrogate(sweep: Sweep, metric: str) -> Surrogate | None:
         return None
     x = np.column_stack([[axis.coordinate(v) for v in done[f"params.{axis.path}"]] for axis in axes])
     score, counts = means(sweep, done, column)
-    y = tamed(sign * score)
+    floor = hopeless(sign * score)
+    y = np.maximum(sign * score, floor)
     rows = np.arange(len(y))
     if len(rows) > MOST:
         rows = np.sort(np.random.default_rng(0).choice(rows, MOST, replace=False))
     categorical = np.array([axis.categorical for axis in axes])
     process = fit(x[rows], y[rows], categorical, counts[rows])
     active = np.column_stack([done[f"params.{axis.path}"].notna() for axis in axes])
-    return Surrogate(axes, process, done["trial"].to_numpy(), x, sign * score, active, sign)
+    return Surrogate(axes, process, done["trial"].to_numpy(), x, sign * score, active, sign, floor)
 
 
 def means(sweep: Sweep, done: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray]:
@@ -155,10 +158,10 @@ def means(sweep: Sweep, done: pd.DataFrame, column: str) -> tuple[np.ndarray, np
     return total / count, count
 
 
-def tamed(y: np.ndarray) -> np.ndarray:
-    """Scores whose hopeless ones are drawn up to `FAR` spreads of the better half below the median."""
+def hopeless(y: np.ndarray) -> float:
+    """`FAR` spreads of the better half below the median; what scores less is taken to score this."""
     median, top = np.quantile(y, [0.5, 0.95])
-    return np.maximum(y, median - FAR * (top - median)) if top > median else y
+    return float(median - FAR * (top - median)) if top > median else -np.inf
 
 
 def axis_of(path: str, entry: dict[str, Any], values: pd.Series) -> Axis | None:
