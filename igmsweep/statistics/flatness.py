@@ -14,7 +14,9 @@ from scipy.special import ndtr
 LEVEL = 0.05
 """Chance that any of a sweep's parameters is said to matter though none does; shared by all of them."""
 CONFIDENCE = 0.9
-"""Of a flat range: the share of the possible curves that stay inside it."""
+"""Of a flat range, in words: how often it is what it is said to be."""
+INSIDE = 0.95
+"""The share of the possible curves that must stay inside it. A process draws weak effects weaker than they are, so it takes more than `CONFIDENCE`."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def _run(near: np.ndarray) -> tuple[int, int] | None:
     """First and last of the widest run of at least two values that lie near in enough draws, all at once."""
     widest = None
     for first in range(near.shape[1] - 1):
-        together = np.logical_and.accumulate(near[:, first:], axis=1).mean(axis=0) >= CONFIDENCE
+        together = np.logical_and.accumulate(near[:, first:], axis=1).mean(axis=0) >= INSIDE
         last = first + int(together.sum()) - 1  # the shares can only fall
         if last > first and (widest is None or last - first > widest[1] - widest[0]):
             widest = first, last
@@ -84,5 +86,5 @@ def _run(near: np.ndarray) -> tuple[int, int] | None:
 def _choices(near: np.ndarray, mean: np.ndarray) -> list[int]:
     """As many choices, best first, as lie near in enough draws, all at once."""
     order = np.argsort(-mean, kind="stable")
-    together = np.logical_and.accumulate(near[:, order], axis=1).mean(axis=0) >= CONFIDENCE
+    together = np.logical_and.accumulate(near[:, order], axis=1).mean(axis=0) >= INSIDE
     return [int(i) for i in order[: int(together.sum())]]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from igmsweep.statistics.flatness import CONFIDENCE, flatness
+from igmsweep.statistics.flatness import INSIDE, flatness
 
 VALUES = np.linspace(0, 1, 6)
 
@@ -56,6 +56,6 @@ def test_every_value_of_a_range_is_near_in_enough_draws_all_at_once(
         return
     inside = (values >= found.low) & (values <= found.high)
     best = effect[:, [int(effect.mean(axis=0).argmax())]]
-    assert ((best - effect[:, inside] <= delta).all(axis=1)).mean() >= CONFIDENCE
+    assert ((best - effect[:, inside] <= delta).all(axis=1)).mean() >= INSIDE
     wider = flatness(effect, values, False, 2 * delta, 2)
     assert wider.high - wider.low >= found.high - found.low
