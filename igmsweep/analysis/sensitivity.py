@@ -55,7 +55,7 @@ class Sensitivity:
         if flat is None:
             return f"Too few trials to tell whether {name} matters (n = {n})."
         test, less = f"p {_p_text(flat.p)}, n = {n}", points_text(flat.delta, self.metric)
-        sure = f"with {CONFIDENCE:.0%} confidence"
+        sure = f"with {100 * CONFIDENCE:.0f} % confidence"
         if not flat.told:
             said = f"Whether {name} matters to {metric_label(self.metric)}, these trials cannot tell ({test}): "
             if flat.whole:
@@ -72,9 +72,17 @@ class Sensitivity:
         span = f"Flat from {value_text(flat.low)} to {value_text(flat.high)}"
         text = f"{span}: no value there costs {less} or more, {sure} ({test})."
         if is_number(self.paper):
-            inside = flat.low <= self.paper <= flat.high
+            inside = flat.low <= self._on_grid(self.paper) <= flat.high
             text += f" The paper's {value_text(self.paper)} lies {'inside' if inside else 'outside'}."
         return text
+
+    def _on_grid(self, value: float) -> float:
+        """The nearest of the values at which the effect was looked at."""
+        if self.effect is None or self.effect.empty or (self.log and value <= 0):
+            return value
+        x = self.effect["x"].to_numpy(dtype=float)
+        apart = np.log(x / value) if self.log else x - value
+        return float(x[np.abs(apart).argmin()])
 
     def _choice_words(self, flat: Flat, less: str, sure: str, test: str) -> str:
         names = self.bins["choice"].tolist()
