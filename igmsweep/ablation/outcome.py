@@ -24,7 +24,7 @@ class Point:
         change: what the step changed; None: the start.
         failed: its trainings that have failed.
         gain: the difference to the point before, paired by seed; None below two common seeds.
-        guess: the score that the forest takes it to have, of what the sweep searched; None where there is no forest.
+        guess: the score that the model takes it to have, of what the sweep searched; None where there is no model.
         passed: what was trained for this step and not taken -> its mean score; None where all its trainings failed.
     """
 
@@ -52,8 +52,8 @@ class Ablation:
         chosen: the trial's own score in the search, for which it was chosen.
         left: trainings that are missing; 0: the path is whole.
         trained: trainings that have completed, those beside the path counted in.
-        learnt: trials that the forest has learnt from; 0: there is none.
-        explained: what `Surrogate.explained` says.
+        learnt: trials that the model has learnt from; 0: there is none.
+        explained: what `Model.explained` says.
         interrupted: 0, or the exit code of the signal that ended it.
     """
 
@@ -109,7 +109,7 @@ class Ablation:
             miss = Difference("", "", statistics.mean(missed), 0, 0, len(missed), unit(self.metric))
             size = miss.numbers.split(" ")[0].lstrip("+")
             out.append(
-                f"The forest misses what was trained by {size} {miss.unit} a step on average (out of bag it explains "
+                f"The model misses what was trained by {size} {miss.unit} a step on average (of trials left out it explains "
                 f"{max(0.0, self.explained or 0.0):.0%} of the variance of {self.learnt} trials' scores)."
             )
         if self.left:
@@ -140,7 +140,7 @@ def amount(found: Difference) -> str:
 
 
 def guesses(points: tuple[Point, ...]) -> list[float | None]:
-    """What the forest takes each step to give; None where it does not know."""
+    """What the model takes each step to give; None where it does not know."""
     return [
         None
         if before.guess is None or after.guess is None or after.change is None or not after.change.searched

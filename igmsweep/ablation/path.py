@@ -8,7 +8,7 @@ from typing import Literal
 from igmsweep.ablation.changes import Ends, Made
 
 Order = Literal["greedy", "surrogate"]
-"""`greedy`: at each step every change that is left is trained, and the best one is taken. `surrogate`: a forest says which is best,
+"""`greedy`: at each step every change that is left is trained, and the best one is taken. `surrogate`: the model says which is best,
 and that one alone is trained."""
 
 MOST_GREEDY = 5

@@ -40,7 +40,7 @@ def write_ablation(folder: Path, found: Ablation) -> Path:
     write_figures([(NAME, drawn)], folder / "figures", ("svg", "pdf"))
     caption = (
         "Mean score after each step over the same seeds; the bar is the 95 % interval of the step's difference to the one "
-        "before, paired by seed; rings are single trainings. Grey: what a forest that knows only the sweep's trials takes each "
+        "before, paired by seed; rings are single trainings. Grey: what the model of the sweep's trials takes each "
         "configuration to score."
     )
     panel = Panel(NAME, NAME, "Step by step", caption, drawn, wide=True, picture=f"figures/{NAME}.svg")
@@ -74,13 +74,13 @@ def steps_table(found: Ablation) -> Table:
     how = (
         "each step the best of all that were left, which were trained too"
         if found.order == "greedy"
-        else "in the order that the forest takes to be best"
+        else "in the order that the model takes to be best"
     )
     what = unit(found.metric).removeprefix("of ")
     return Table(
         NAME,
         f"Ablation of {found.sweep}",
-        ["step", names.short_metric(found.metric), f"gives ({what})", "forest's guess"],
+        ["step", names.short_metric(found.metric), f"gives ({what})", "model's guess"],
         rows,
         f"{names.metric_label(found.metric).capitalize()} of {found.method} on {found.data} after each step, {how}; "
         f"{len(found.seeds)} seeds, the same for all configurations. What a step gives stands with its 95 % t interval, paired by "
@@ -91,7 +91,7 @@ def steps_table(found: Ablation) -> Table:
 
 def steps_frame(found: Ablation) -> pd.DataFrame:
     """One row a point of the path, the start first: `step`, `change`, `mean` and sample standard deviation `sd` of the score over `n`
-    seeds, `failed` trainings, what the step gives (`gain`) with its 95 % interval `low`, `high`, and the forest's `guess` of it;
+    seeds, `failed` trainings, what the step gives (`gain`) with its 95 % interval `low`, `high`, and the model's `guess` of it;
     scores as fractions, as are all differences."""
     import pandas as pd
 
@@ -141,12 +141,12 @@ def told(found: Ablation) -> dict[str, Any]:
             for point, guess in zip(found.points, [None, *guesses(found.points)], strict=True)
         ],
         "total": None if total is None else _interval(total),
-        "forest": {"trials": found.learnt, "explained": found.explained},
+        "model": {"trials": found.learnt, "explained": found.explained},
     }
 
 
 def steps_figure(found: Ablation) -> go.Figure:
-    """The path from above to below: scores along, with the interval of each step, and the forest's guesses."""
+    """The path from above to below: scores along, with the interval of each step, and the model's guesses."""
     from igmsweep.analysis.style import BLUE, GREY, figure, text
 
     scale, suffix = names.unit(found.metric)
@@ -157,7 +157,7 @@ def steps_figure(found: Ablation) -> go.Figure:
     guessed = [number for number, point in enumerate(found.points) if point.guess is not None]
     fig.add_scatter(
         x=[scale * point.guess for point in found.points if point.guess is not None], y=guessed, mode="lines+markers",
-        name="forest's guess", line={"color": GREY, "width": 1.5, "dash": "dash"}, marker={"color": GREY, "size": 5},
+        name="model's guess", line={"color": GREY, "width": 1.5, "dash": "dash"}, marker={"color": GREY, "size": 5},
     )  # fmt: skip
     single = [(scale * score, number) for number, point in enumerate(found.points) for score in point.scores.values()]
     fig.add_scatter(

@@ -18,7 +18,7 @@ from igmsweep.ablation.folder import AblationFolder
 from igmsweep.ablation.outcome import Ablation, amount
 from igmsweep.ablation.path import MOST_GREEDY, Order, configurations
 from igmsweep.ablation.render import write_ablation
-from igmsweep.ablation.surrogate import MINIMUM, Surrogate, surrogate_of
+from igmsweep.ablation.surrogate import MINIMUM, Model, model_of
 from igmsweep.ablation.view import START, View
 from igmsweep.analysis.ranking import winner
 from igmsweep.errors import NothingCompleted, UserError, nearest
@@ -109,11 +109,11 @@ class _Run:
         if not count:
             raise UserError(f"{self.sweep.dir}: trial {self.trial} is {START} itself, so there is no step between them")
         self.order: Order = request.order or ("greedy" if count <= MOST_GREEDY else "surrogate")
-        self.forest: Surrogate | None = surrogate_of(self.sweep)
-        if self.order == "surrogate" and self.forest is None:
+        self.model: Model | None = model_of(self.sweep)
+        if self.order == "surrogate" and self.model is None:
             raise UserError(
                 f"--order surrogate: {self.sweep.dir} has {len(self.sweep.completed())} completed trials, expected at least "
-                f"{MINIMUM} to grow a forest on; take --order greedy"
+                f"{MINIMUM} to learn from; take --order greedy"
             )
         place = self.sweep.dir.resolve() / ABLATION / f"trial{self.trial}"
         described = self.plan_of_sweep.spec
@@ -124,7 +124,7 @@ class _Run:
 
     def view(self) -> View:
         """What there is now."""
-        return View(self.ends, self.folder, self.seeds, self.order, self.forest, self.sweep.metric, self.sweep.maximise)
+        return View(self.ends, self.folder, self.seeds, self.order, self.model, self.sweep.metric, self.sweep.maximise)
 
     def plan(self) -> list[str]:
         """What would be trained."""
@@ -186,8 +186,8 @@ class _Run:
             chosen=float(done.loc[done["trial"] == self.trial, f"metrics.{self.sweep.metric}"].iloc[0]),
             left=view.left,
             trained=view.trained,
-            learnt=0 if self.forest is None else self.forest.trials,
-            explained=None if self.forest is None else self.forest.explained,
+            learnt=0 if self.model is None else self.model.trials,
+            explained=None if self.model is None else self.model.explained,
             interrupted=interrupted,
         )
 

@@ -10,7 +10,7 @@ from igmsweep.ablation.changes import Ends, Made
 from igmsweep.ablation.folder import AblationFolder
 from igmsweep.ablation.outcome import Point, gain
 from igmsweep.ablation.path import Order, configurations, walk
-from igmsweep.ablation.surrogate import Surrogate
+from igmsweep.ablation.surrogate import Model
 
 START = "the paper's default"
 
@@ -20,7 +20,7 @@ class View:
 
     Args:
         seeds: those that count; a configuration without all of them is not trained yet.
-        forest: must be there for the order `surrogate`.
+        model: must be there for the order `surrogate`.
         metric, maximise: the sweep's.
 
     Attributes:
@@ -34,11 +34,11 @@ class View:
         folder: AblationFolder,
         seeds: Sequence[int],
         order: Order,
-        forest: Surrogate | None,
+        model: Model | None,
         metric: str,
         maximise: bool,
     ) -> None:
-        self._ends, self._folder, self._seeds, self._order, self._forest = ends, folder, seeds, order, forest
+        self._ends, self._folder, self._seeds, self._order, self._model = ends, folder, seeds, order, model
         self._metric, self._sign = metric, 1.0 if maximise else -1.0
         self._found = folder.scores(metric)
         self.path, self.options = walk(ends, self._rank)
@@ -80,7 +80,7 @@ class View:
     def _point(self, made: Made, before: Made | None, last: Point | None = None) -> Point:
         found = self._of(made)
         scores = {seed: score for seed, score in found.items() if score is not None}
-        guess = None if self._forest is None else self._forest.predict(self._ends.acting(made))
+        guess = None if self._model is None else self._model.predict(self._ends.acting(made))
         failed = len(found) - len(scores)
         if before is None or last is None:
             return Point(START, scores, failed=failed, guess=guess)
@@ -95,10 +95,10 @@ class View:
         )
 
     def _rank(self, made: Made) -> tuple[float, ...] | None:
-        """By the forest; or by what was trained: first how many trainings have not failed, then their mean."""
+        """By the model; or by what was trained: first how many trainings have not failed, then their mean."""
         if self._order == "surrogate":
-            assert self._forest is not None
-            return (self._sign * self._forest.predict(self._ends.acting(made)),)
+            assert self._model is not None
+            return (self._sign * self._model.predict(self._ends.acting(made)),)
         found = self._of(made)
         if len(found) < len(self._seeds):
             return None

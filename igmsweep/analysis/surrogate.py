@@ -52,13 +52,12 @@ class Axis:
     def coordinate(self, value: Any) -> float:
         if value is None or value != value:
             return self.missing
-        if self.choices:
-            return float(self.choices.index(value_text(value)))
-        return float(self.scaled(np.array([float(value)]))[0])
-
-    def scaled(self, values: np.ndarray) -> np.ndarray:
-        low, high = (np.log([self.low, self.high])) if self.log else (self.low, self.high)
-        return ((np.log(values) if self.log else values) - low) / (high - low)
+        if self.choices:  # one that no trial has had is none of the others
+            text = value_text(value)
+            return float(self.choices.index(text) if text in self.choices else len(self.choices))
+        if self.log:
+            return float(np.log(max(float(value), 1e-300) / self.low) / np.log(self.high / self.low))
+        return (float(value) - self.low) / (self.high - self.low)
 
     def value(self, coordinate: float) -> float:
         """The number at a coordinate."""

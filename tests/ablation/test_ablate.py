@@ -119,7 +119,7 @@ def test_more_seeds_add_to_what_is_there_and_orders_share_it(sweep_of: Sweep, tr
     assert ablate(AblationRequest(folder, 2, trial=1)).seeds == (1, 2) and len(trained()) == 21
 
 
-def test_a_forest_orders_the_steps_and_its_guesses_stand_beside_what_was_trained(sweep_of: Sweep) -> None:
+def test_the_model_orders_the_steps_and_its_guesses_stand_beside_what_was_trained(sweep_of: Sweep) -> None:
     folder = sweep_of(trials=60, sampler="random")
     found = ablate(AblationRequest(folder, seeds=2, order="surrogate", trial=1))
     assert path_of(found)[:2] == [IMAGE, TAU] and found.learnt == 60
@@ -127,10 +127,10 @@ def test_a_forest_orders_the_steps_and_its_guesses_stand_beside_what_was_trained
     told = json.loads((folder / "ablation" / "trial1" / "ablation.json").read_text())
     guesses = [step["guess"] for step in told["steps"]]
     assert guesses[0] is None and 0.1 < guesses[1] < 0.35 and 0.04 < guesses[2] < 0.16
-    assert any(line.startswith("The forest misses what was trained by") for line in found.words())
+    assert any(line.startswith("The model misses what was trained by") for line in found.words())
 
 
-def test_many_changes_are_ordered_by_the_forest_unless_somebody_says_otherwise(sweep_of: Sweep) -> None:
+def test_many_changes_are_ordered_by_the_model_unless_somebody_says_otherwise(sweep_of: Sweep) -> None:
     names = [
         "optim.lr.image",
         "optim.lr.audio",
