@@ -22,7 +22,7 @@ def ablate(
         str | None,
         typer.Option(
             metavar="greedy|surrogate",
-            help="Train all that is left at each step and take the best, or what a forest takes to be best alone; default: "
+            help="Train all that is left at each step and take the best, or what the model of the trials takes to be best alone; default: "
             "greedy up to five changes.",
         ),
     ] = None,
