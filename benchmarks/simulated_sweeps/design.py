@@ -68,7 +68,7 @@ def mixed(params: Mapping[str, Any]) -> float:
 
 
 def hopeless(params: Mapping[str, Any]) -> float:
-    """As `mixed`, but from a hundredth of the range's top on, one rate in five ends at chance."""
+    """As `mixed`, but in the upper fifth of a rate's range every training ends at chance."""
     return 0.1 if _lr(params, "audio") > 0.8 else mixed(params)
 
 

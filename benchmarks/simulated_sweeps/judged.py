@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -36,6 +36,7 @@ EFFECTS = [
     *product(RESPONSES, ("random", "tpe"), (64,), (360,), (1,)),
     *product(("one", "mixed"), ("tpe",), (130,), (360,), (1,)),
 ]
+KINDS = ("winner", "effects")
 ROUND = 10
 """Sweeps of each cell before any has more."""
 ALWAYS = ("optim.lr.image", "optim.lr.audio", "method.scope", "method.sam")
@@ -184,9 +185,12 @@ def _optuna(sweep: Simulated, seed: int) -> dict[str, list[float]]:
     return found
 
 
-def cells(sweeps: int, found: dict[str, list[dict[str, float]]]) -> Iterator[tuple[str, list[dict[str, float]]]]:
+def cells(
+    sweeps: int, found: dict[str, list[dict[str, float]]], kinds: Sequence[str] = KINDS
+) -> Iterator[tuple[str, list[dict[str, float]]]]:
     """Judge what is missing, all cells in turn; a cell's name and all its outcomes as it grows."""
-    wanted = [("winner", *each) for each in WINNERS] + [("effects", *each) for each in EFFECTS]
+    every = {"winner": WINNERS, "effects": EFFECTS}
+    wanted = [(kind, *each) for kind in kinds for each in every[kind]]
     for upto in [*range(ROUND, sweeps, ROUND), sweeps]:
         for kind, response, sampler, trials, samples, repeats in wanted:
             name = f"{kind}/{response}/{sampler}/{trials}/{samples}/{repeats}"
@@ -215,11 +219,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sweeps", type=int, default=200)
     parser.add_argument("--out", type=Path, default=Path("judged.json"))
+    parser.add_argument("--kind", choices=KINDS, action="append", help="default: both")
     parser.add_argument("--show", action="store_true")
     given = parser.parse_args()
     found = json.loads(given.out.read_text()) if given.out.exists() else {}
     started = saved = time.monotonic()
-    for name, done in cells(given.sweeps, found) if not given.show else ():
+    for name, done in cells(given.sweeps, found, given.kind or KINDS) if not given.show else ():
         if time.monotonic() - saved > 20 or len(done) == given.sweeps:
             given.out.write_text(json.dumps(found))
             saved = time.monotonic()

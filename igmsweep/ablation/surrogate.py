@@ -27,8 +27,8 @@ class Model:
 
     def __init__(self, found: Surrogate) -> None:
         self._found = found
-        self.trials = len(found.trials)
         process = found.process
+        self.trials = len(process.z)
         scores = process.centre + process.scale * process.z
         missed = scores - process.left_out()[0]
         self.explained = 1 - float((missed**2).mean() / scores.var())

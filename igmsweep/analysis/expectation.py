@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from igmsweep.analysis.contradictions import contradictions
 from igmsweep.analysis.names import unit
 from igmsweep.analysis.noise import sample_error
 from igmsweep.analysis.surrogate import surrogate
@@ -20,8 +21,9 @@ EACH = 200
 
 @dataclass(frozen=True)
 class Expectation:
-    """`shown`: the score of the trainings that made a configuration the winner. `expected`: of new trainings of it, on new samples, with the 95 %
-    interval `low` to `high`. `samples`: whether the interval knows of the choice of samples; else it is of new trainings on these."""
+    """`shown`: the score of the trainings that made a configuration the winner. `expected`: its mean over new trainings and new samples, with the
+    95 % interval `low` to `high`; a single training scatters around that. `samples`: whether the interval knows of the choice of samples;
+    else it is of new trainings on these."""
 
     trial: int
     metric: str
@@ -34,8 +36,8 @@ class Expectation:
     def words(self) -> str:
         factor, suffix = unit(self.metric)
         shown = f"{factor * self.shown:.1f} %" if suffix else f"{self.shown:.3f}"
-        new = "new trainings and samples" if self.samples else "new trainings on these samples"
-        return f"{shown} on the samples that chose it; about {self.brief()}{' %' if suffix else ''} is to be expected of {new}"
+        over = "over new trainings and samples" if self.samples else "over new trainings, on these samples"
+        return f"{shown} on the samples that chose it; its mean {over} is about {self.brief()}{' %' if suffix else ''}"
 
     def brief(self) -> str:
         """`97.1 [95.0, 98.6]`."""
@@ -50,7 +52,8 @@ def expectation(sweep: Sweep, trial: int, metric: str) -> Expectation | None:
     """Of one configuration, which may have been chosen for its score; None below ten trials, or where none differ.
 
     The process knows all trials, so what it expects of one is drawn towards what its neighbours have reached (an empirical Bayes
-    estimate, which needs no correction for the choice: Efron 2011, "Tweedie's formula and selection bias").
+    estimate, which needs no correction for the choice: Efron 2011, "Tweedie's formula and selection bias"). Repeats that contradict it are
+    believed in its place.
     """
     found = surrogate(sweep, metric)
     if found is None or trial not in found.trials:
@@ -58,7 +61,11 @@ def expectation(sweep: Sweep, trial: int, metric: str) -> Expectation | None:
     place = int(np.flatnonzero(found.trials == trial)[0])
     error = sample_error(sweep, metric)
     generator = np.random.default_rng(0)
-    draws = found.sign * found.process.draws(found.x[place : place + 1], EACH, generator)[:, 0]
+    own = contradictions(sweep, metric).get(trial)
+    if own is None:
+        draws = found.sign * found.process.draws(found.x[place : place + 1], EACH, generator)[:, 0]
+    else:
+        draws = generator.normal(*own, EACH * len(found.process.theta))
     expected = float(draws.mean())
     if math.isfinite(error):
         draws = draws + error * generator.standard_normal(len(draws))

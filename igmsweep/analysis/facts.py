@@ -143,8 +143,8 @@ def _against_paper(sweep: Sweep, order: pd.DataFrame) -> list[tuple[str, str, st
     if row["rank"].iloc[0] == 1:
         note = "it is the best trial"
     else:
-        gain = abs(float(best["mean"]) - score)
-        note = f"the best trial is {points_text(gain, sweep.metric)} better"
+        gain = (float(best["mean"]) - score) * (1 if sweep.maximise else -1)
+        note = f"the best trial is {points_text(abs(gain), sweep.metric)} {'better' if gain >= 0 else 'worse, of more seeds'}"
         note += ", within noise" if bool(row["tie"].iloc[0]) else ""
     return [(shown, "the paper's setting, same metric", note)]
 
@@ -180,9 +180,14 @@ def _findings(sweep: Sweep, order: pd.DataFrame, importance: pd.DataFrame) -> li
             "Whether anything that was searched matters, these trials cannot tell: no parameter's effect is told apart from chance."
         )
     elif rest:
-        most = ranges.loc[~ranges["told"], "most"].max()
-        possible = f" (differences up to {points_text(most, sweep.metric)} are possible)" if math.isfinite(most) else ""
-        out.append(f"Not told apart from chance in these trials: {', '.join(rest)}{possible}.")
+        unsure = ranges[~ranges["told"]]
+        known = [label(path) for path in unsure.loc[unsure["most"].notna(), "param"].tolist()]
+        if known:
+            most = points_text(unsure["most"].max(), sweep.metric)
+            out.append(f"Not told apart from chance: {', '.join(known)} (differences up to {most} are possible).")
+        silent = [name for name in rest if name not in known]
+        if silent:
+            out.append(f"Of {', '.join(silent)} these trials say nothing: not varied, or acting in too few of them.")
     return out
 
 

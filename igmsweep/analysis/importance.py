@@ -29,7 +29,7 @@ COLUMNS = ["param", "share", "low", "high", "p", "told", "n"]
 
 def importance_data(sweep: Sweep) -> pd.DataFrame:
     """One row a searched parameter that was varied: those that are told apart from chance first, the most important on top: `param`;
-    `share` of the variance of scores that goes when the parameter alone is held, in [0, 1] (they add up to more than 1 where
+    `share` of the variance of scores in which the parameter has a part, alone or together with others, in [0, 1] (they add up to more than 1 where
     parameters interact), with a 90 % interval `low`, `high`; `p` and `told` of `flat_ranges`; `n`, trials in which it acts. Empty below 10 trials."""
     found = surrogate(sweep, sweep.metric)
     if found is None:
@@ -87,7 +87,7 @@ class _Patterns:
     """The combinations of choices that were tried, and which parameters act in each."""
 
     def __init__(self, found: Surrogate) -> None:
-        self.axes = found.axes
+        self.found, self.axes = found, found.axes
         self.categorical = np.array([axis.categorical for axis in found.axes])
         coded = np.column_stack([np.where(self.categorical, found.x, 0.0), found.active])
         self.rows, first = np.unique(coded, axis=0, return_index=True)
@@ -100,22 +100,14 @@ class _Patterns:
         return np.where(self.categorical, self.choices[pattern], numbers), active
 
     def changed(self, base: np.ndarray, active: np.ndarray, column: int, generator: np.random.Generator) -> np.ndarray:
-        """The same configurations with another value of one parameter, which may be the same choice again."""
+        """The same configurations with another value of one parameter where it acts, which may be the same choice again."""
+        acts = active[:, column]
         out = base.copy()
         if not self.categorical[column]:
-            out[:, column] = np.where(active[:, column], generator.random(len(base)), base[:, column])
+            out[:, column] = np.where(acts, generator.random(len(base)), base[:, column])
             return out
-        others = self.categorical.copy()
-        others[column] = False
-        for i in range(len(base)):
-            # a choice that brings other choices along is taken as it came
-            near = np.flatnonzero((self.choices[:, others] == base[i, others]).all(axis=1) & self.active[:, column])
-            if not active[i, column] or not len(near):
-                continue
-            new = int(generator.choice(near))
-            fresh = self.active[new] & ~active[i] & ~self.categorical
-            gone = active[i] & ~self.active[new] & ~self.categorical
-            out[i, column] = self.choices[new, column]
-            out[i, fresh] = generator.random(int(fresh.sum()))
-            out[i, gone] = [axis.missing for axis, lost in zip(self.axes, gone, strict=True) if lost]
+        new = generator.choice(self.found.values(self.axes[column].path), len(base))
+        for value in np.unique(new):
+            rows = np.flatnonzero(acts & (new == value))
+            out[rows] = self.found.with_value(base[rows], active[rows], column, value, generator)[0]
         return out

@@ -15,20 +15,20 @@ from igmsweep.statistics.influence import METRICS, values
 ASKED = 5
 """Trials whose predictions say how much the samples matter; more would say the same."""
 REPEATED = 6
-"""From so many trainings beyond the first of their configuration on, these alone tell a training's noise."""
+"""Degrees of freedom among repeats from which on these alone tell a training's noise."""
 
 
 @lru_cache(maxsize=32)
 def training_noise(sweep: Sweep, metric: str) -> float:
-    """Standard deviation of one training's score around what its configuration scores on average on the same samples; NaN where
-    nothing tells it. From configurations that were trained several times, else from how far trials lie from what their neighbours
+    """Standard deviation of one training's score around what its configuration, a good one, scores on average on the same samples; NaN
+    where nothing tells it. From the repeats of configurations (the first training was chosen for its score), else from how far trials lie from what their neighbours
     let expect (`Surrogate`)."""
     column = f"metrics.{metric}"
     if column not in sweep.trials.columns:
         return math.nan
     squares, freedom = 0.0, 0
     for trial in sweep.trials["repeat_of"].dropna().unique():
-        scores = sweep.repeats(int(trial))[column].dropna()
+        scores = sweep.repeats(int(trial))[column].dropna().iloc[1:]
         if len(scores) > 1:
             squares, freedom = squares + float(scores.var() * (len(scores) - 1)), freedom + len(scores) - 1
     found = surrogate(sweep, metric) if freedom < REPEATED else None
@@ -71,6 +71,8 @@ def _shared(each: np.ndarray) -> float:
         each: (trainings, samples) what each sample adds to a training's score.
     """
     trainings, samples = each.shape
+    if samples < 2:
+        return math.nan
     mean = each.mean(axis=0)
     variance = float(mean.var(ddof=1))
     if trainings > 1:

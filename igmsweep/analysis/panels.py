@@ -127,7 +127,7 @@ def _importance(data: pd.DataFrame) -> list[Panel]:
     if not len(data):
         return []
     caption = (
-        f"{importance_words(data)} What would go of the variance of scores if the parameter alone were held, wherever the others stand; "
+        f"{importance_words(data)} The share of the variance of scores in which a parameter has a part, alone or together with others; "
         "each is judged where it acts. Shares of parameters that interact add up to more than 100 %."
     )
     return [Panel("importance", "importance", "What matters", caption, importance_figure(data))]

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
+from igmsweep.analysis.contradictions import contradictions
 from igmsweep.analysis.noise import sample_error, training_noise
 from igmsweep.analysis.surrogate import Surrogate, surrogate
 from igmsweep.errors import NothingCompleted
@@ -129,14 +130,24 @@ def _chances(sweep: Sweep) -> dict[int, float]:
     """Trial -> chance that its configuration is as good as the best, or better; trials that were not asked have none."""
     found, order = surrogate(sweep, sweep.metric), _order(sweep)
     if found is not None:
-        return _by_process(found, order[:CONTENDERS])
+        return _by_process(found, order[:CONTENDERS], contradictions(sweep, sweep.metric))
     return _by_tests(sweep, order)
 
 
-def _by_process(found: Surrogate, order: list[int]) -> dict[int, float]:
-    """Against the configuration of which the most is expected, averaged over the process's settings."""
+def _by_process(found: Surrogate, order: list[int], own: dict[int, tuple[float, float]]) -> dict[int, float]:
+    """Against the configuration of which the most is expected, averaged over the process's settings.
+
+    Args:
+        own: of configurations whose repeats contradict the process, what they say: mean and standard error.
+    """
     place = {int(trial): i for i, trial in enumerate(found.trials)}
     means, covariances = found.process.posterior(found.x[[place[trial] for trial in order]])
+    for trial, (mean, error) in own.items():
+        if trial in order:
+            i = order.index(trial)
+            means[:, i] = found.sign * mean
+            covariances[:, i], covariances[:, :, i] = 0.0, 0.0
+            covariances[:, i, i] = error**2
     best = int(means.mean(axis=0).argmax())
     variance = np.diagonal(covariances, axis1=1, axis2=2)
     apart = variance + variance[:, [best]] - 2 * covariances[:, best]
@@ -162,7 +173,8 @@ class _Values:
         own = dict(zip(done["trial"].tolist(), done[column].tolist(), strict=True))
         self.scores = {trial: np.array(again.get(trial, [own[trial]])) for trial in order}
         noise, samples = training_noise(sweep, sweep.metric), sample_error(sweep, sweep.metric)
-        self.error = noise if math.isfinite(noise) else samples
+        known = [each for each in (noise, samples) if math.isfinite(each) and each > 0]
+        self.error = max(known, default=math.nan)
         self.folds: dict[int, np.ndarray] = {}
         if sweep.metric in sweep.folds.columns:
             for trial, part in sweep.folds.sort_values("fold").groupby("trial"):

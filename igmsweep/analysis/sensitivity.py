@@ -8,7 +8,7 @@ effect (`Surrogate.effect`), which knows the other parameters and so holds under
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -50,10 +50,9 @@ class Sensitivity:
 
     def words(self) -> str:
         """The finding as one or two sentences."""
-        name, flat = label(self.param), self.flat
-        n = int(self.bins["n"].sum()) if len(self.bins) else 0
+        name, flat, n = label(self.param), self.flat, len(self.points)
         if flat is None:
-            return f"Too few trials to tell whether {name} matters (n = {n})."
+            return f"Too few trials to tell whether {name} matters, or it was not varied (n = {n})."
         test, less = f"p {_p_text(flat.p)}, n = {n}", points_text(flat.delta, self.metric)
         sure = f"with {100 * CONFIDENCE:.0f} % confidence"
         if not flat.told:
@@ -72,28 +71,28 @@ class Sensitivity:
         span = f"Flat from {value_text(flat.low)} to {value_text(flat.high)}"
         text = f"{span}: no value there costs {less} or more, {sure} ({test})."
         if is_number(self.paper):
-            inside = flat.low <= self._on_grid(self.paper) <= flat.high
-            text += f" The paper's {value_text(self.paper)} lies {'inside' if inside else 'outside'}."
+            text += f" The paper's {value_text(self.paper)} {self._paper_words(flat)}."
         return text
 
-    def _on_grid(self, value: float) -> float:
-        """The nearest of the values at which the effect was looked at."""
-        if self.effect is None or self.effect.empty or (self.log and value <= 0):
-            return value
+    def _paper_words(self, flat: Flat) -> str:
+        """Where the paper's value lies: by the nearest of the values at which the effect was looked at."""
+        assert self.effect is not None
         x = self.effect["x"].to_numpy(dtype=float)
-        apart = np.log(x / value) if self.log else x - value
-        return float(x[np.abs(apart).argmin()])
+        if not x.min() <= self.paper <= x.max():
+            return "was not searched"
+        apart = np.log(x / self.paper) if x.min() > 0 else x - self.paper
+        return "lies inside" if flat.low <= x[np.abs(apart).argmin()] <= flat.high else "lies outside"
 
     def _choice_words(self, flat: Flat, less: str, sure: str, test: str) -> str:
-        names = self.bins["choice"].tolist()
-        kept = [names[i] for i in flat.choices]
-        rest = [name for name in names if name not in kept]
-        if not kept:
+        tried = self.bins.loc[self.bins["n"] > 0, "choice"].tolist()
+        rest = [name for name in tried if name not in flat.names]
+        if not flat.names:
             return f"{_start(label(self.param))} matters ({test}); none of its values can be vouched for."
-        return f"No more than {less} worse than the best choice, {sure}: {', '.join(kept)}; not: {', '.join(rest)} ({test})."
+        others = f"; not so sure: {', '.join(rest)}" if rest else ""
+        return f"No more than {less} worse than the best choice, {sure}: {', '.join(flat.names)}{others} ({test})."
 
 
-@lru_cache(maxsize=32)  # the figures and the sentences ask for the same
+@lru_cache(maxsize=256)  # the figures and the sentences ask for the same
 def sensitivity_data(sweep: Sweep, param: str, metric: str) -> Sensitivity:
     """Points, binned quartiles and flat range of `metric` over the completed trials in which `param` acts."""
     entry = sweep.space.get(param, {})
@@ -141,10 +140,10 @@ def flat_ranges(sweep: Sweep, metric: str | None = None) -> pd.DataFrame:
                 "p": flat.p if flat else math.nan,
                 "low": flat.low if flat else math.nan,
                 "high": flat.high if flat else math.nan,
-                "choices": ", ".join(data.bins["choice"].iloc[i] for i in flat.choices) if flat else "",
+                "choices": ", ".join(flat.names) if flat else "",
                 "delta": flat.delta if flat else math.nan,
                 "most": flat.most if flat else math.nan,
-                "n": int(data.bins["n"].sum()) if len(data.bins) else 0,
+                "n": len(data.points),
                 "words": data.words(),
             }
         )
@@ -222,8 +221,11 @@ def _effect(sweep: Sweep, param: str, metric: str) -> tuple[Flat | None, pd.Data
     axis, coordinates = found.axes[column], found.values(param)
     draws = found.effect(param)
     x = coordinates if axis.categorical else np.array([axis.value(each) for each in coordinates])
-    delta = sweep.negligible if sweep.negligible is not None else math.sqrt(2) * training_noise(sweep, metric)
+    asked = sweep.negligible if metric == sweep.metric else None
+    delta = asked if asked is not None else math.sqrt(2) * training_noise(sweep, metric)
     flat = flatness(draws, x, axis.categorical, delta, len(found.axes))
+    if axis.categorical:
+        flat = replace(flat, names=tuple(axis.choices[place] for place in flat.choices))
     low, high = np.sort(found.sign * np.quantile(draws, BAND, axis=0), axis=0)
     return flat, pd.DataFrame({"x": x, "mean": found.sign * draws.mean(axis=0), "low": low, "high": high})
 

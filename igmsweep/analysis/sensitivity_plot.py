@@ -205,7 +205,7 @@ def _choice_axis(fig: go.Figure, data: Sensitivity) -> None:
     )
     flat = data.flat
     if flat is not None and flat.told:
-        for x in map(float, flat.choices):
+        for x in bins.loc[bins["choice"].isin(flat.names), "x"].tolist():
             fig.add_shape(
                 type="rect", x0=x - 0.3, x1=x + 0.3, y0=0, y1=0.025, yref="y domain", layer="above",
                 fillcolor=GREEN, line={"color": GREEN, "width": 2}, name="flat",

@@ -22,14 +22,16 @@ from igmsweep.statistics.gaussian_process import GaussianProcess, fit
 
 FEWEST = 10
 """Below, there is nothing to fit."""
-MOST = 200
-"""Beyond, a random part of the trials: the work grows with the cube."""
+MOST = 1000
+"""Beyond, a random part of the trials and those that were trained several times: the work grows with the cube."""
+MARGIN = 0.1
+"""A value that was given from outside the searched range stands so far beyond it, at most."""
 STEPS = 21
 """Places along a number's range at which its effect is looked at."""
 SETTINGS = 16
 """Settings of the other parameters over which an effect is averaged."""
 FAR = 4.0
-"""Hopeless trials lie this many times the good half's spread below the median, and no further: a score at chance says no more than
+"""Hopeless trials lie this many spreads of the middle below the median, and no further: a score at chance says no more than
 one that is merely bad, and would make all others look alike."""
 
 
@@ -55,9 +57,12 @@ class Axis:
         if self.choices:  # one that no trial has had is none of the others
             text = value_text(value)
             return float(self.choices.index(text) if text in self.choices else len(self.choices))
+        number = float(value)
         if self.log:
-            return float(np.log(max(float(value), 1e-300) / self.low) / np.log(self.high / self.low))
-        return (float(value) - self.low) / (self.high - self.low)
+            place = np.log(number / self.low) / np.log(self.high / self.low) if number > 0 else -MARGIN
+        else:
+            place = (number - self.low) / (self.high - self.low)
+        return float(np.clip(place, -MARGIN, 1 + MARGIN))
 
     def value(self, coordinate: float) -> float:
         """The number at a coordinate."""
@@ -108,12 +113,35 @@ class Surrogate:
         own = np.flatnonzero(self.acts(column))
         better = own[np.argsort(-self.score[own], kind="stable")][: max(SETTINGS, len(own) // 2)]
         generator = np.random.default_rng(0)
-        settings = self.x[generator.choice(better, min(SETTINGS, len(better)), replace=False)]
+        chosen = generator.choice(better, min(SETTINGS, len(better)), replace=False)
         values = self.values(path)
-        at = np.repeat(settings[None], len(values), axis=0)
-        at[:, :, column] = values[:, None]
-        weights = np.kron(np.eye(len(values)), np.full((1, len(settings)), 1 / len(settings)))
+        parts = [self.with_value(self.x[chosen], self.active[chosen], column, value, generator)[0] for value in values]
+        at = np.stack(parts)
+        weights = np.kron(np.eye(len(values)), np.full((1, len(chosen)), 1 / len(chosen)))
         return self.process.draws(at.reshape(-1, at.shape[2]), each, generator, weights)
+
+    def with_value(
+        self, at: np.ndarray, active: np.ndarray, column: int, value: float, generator: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Configurations (k, d), and which parameters act in them, once one parameter has a value. What acts with some of its choices and
+        never with others begins to act, as in a trial with that choice, anywhere in its range; or ceases to."""
+        at, active = at.copy(), active.copy()
+        old = at[:, column].copy()
+        at[:, column] = value
+        if not self.axes[column].categorical:
+            return at, active
+        donors = np.flatnonzero(self.x[:, column] == value)
+        for other, axis in enumerate(self.axes):
+            acting = {choice: self.active[self.x[:, column] == choice, other].any() for choice in np.unique(old)}
+            now = bool(len(donors) and self.active[donors, other].any())
+            if other == column or all(acting[choice] == now for choice in acting):
+                continue
+            for row in np.flatnonzero([acting[choice] != now for choice in old]):
+                donor = int(generator.choice(donors)) if now else -1
+                active[row, other] = now and bool(self.active[donor, other])
+                fresh = self.x[donor, other] if axis.categorical else generator.random()
+                at[row, other] = fresh if active[row, other] else axis.missing
+        return at, active
 
 
 @lru_cache(maxsize=16)
@@ -137,7 +165,8 @@ def surrogate(sweep: Sweep, metric: str) -> Surrogate | None:
     y = np.maximum(sign * score, floor)
     rows = np.arange(len(y))
     if len(rows) > MOST:
-        rows = np.sort(np.random.default_rng(0).choice(rows, MOST, replace=False))
+        drawn = np.random.default_rng(0).choice(rows, MOST, replace=False)
+        rows = np.union1d(drawn, np.flatnonzero(counts > 1))
     categorical = np.array([axis.categorical for axis in axes])
     process = fit(x[rows], y[rows], categorical, counts[rows])
     active = np.column_stack([done[f"params.{axis.path}"].notna() for axis in axes])
@@ -158,21 +187,27 @@ def means(sweep: Sweep, done: pd.DataFrame, column: str) -> tuple[np.ndarray, np
 
 
 def hopeless(y: np.ndarray) -> float:
-    """`FAR` spreads of the better half below the median; what scores less is taken to score this."""
-    median, top = np.quantile(y, [0.5, 0.95])
-    return float(median - FAR * (top - median)) if top > median else -np.inf
+    """`FAR` spreads below the median, a spread being that of the better half or of the quarter below the median; what scores less is
+    taken to score this."""
+    low, median, top = np.quantile(y, [0.25, 0.5, 0.95])
+    return float(median - FAR * max(top - median, median - low)) if top > low else -np.inf
 
 
 def axis_of(path: str, entry: dict[str, Any], values: pd.Series) -> Axis | None:
-    """A parameter's coordinate; None where all trials have the same value."""
+    """A parameter's coordinate; None where all trials have the same value, and where null is a choice, which a table does not tell
+    from not acting."""
     given = values[values.notna()].tolist()
-    if len({value_text(value) for value in given}) < 2:
+    named = entry.get("choices") if isinstance(entry.get("choices"), list) else []
+    if len({value_text(value) for value in given}) < 2 or None in (named or []):
         return None
     if entry.get("type") != "categorical" and all(is_number(value) for value in given):
-        bounds = [entry[key] for key in ("low", "high") if is_number(entry.get(key))]
-        low, high = float(min([*bounds, *given])), float(max([*bounds, *given]))
+        low, high = (
+            float(entry[key] if is_number(entry.get(key)) else end)
+            for key, end in (("low", min(given)), ("high", max(given)))
+        )
+        if low >= high:
+            return None
         return Axis(path, (), low, high, bool(entry.get("log")) and low > 0)
-    named = entry.get("choices") if isinstance(entry.get("choices"), list) else []
     choices = tuple(dict.fromkeys(value_text(value) for value in [*(named or []), *sorted(set(given), key=str)]))
     return Axis(path, choices, missing=-1.0)
 

@@ -7,7 +7,6 @@ a part of the samples; scores alone allow neither.
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,13 +63,15 @@ def write_predictions(folder: Path, found: Predictions, fold: int | None = None)
 def read_predictions(folder: Path, fold: int | None = None) -> Predictions | None:
     """What a training predicted; None where it was not kept, or cannot be read as what `write_predictions` writes."""
     try:
-        with np.load(predictions_file(folder, fold), allow_pickle=False) as file:
+        with predictions_file(folder, fold).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             probabilities, labels, samples = file["probabilities"], file["labels"], str(file["samples"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except Exception:  # a damaged archive fails in many ways: of the zip, of zlib, of the array's header
         return None
     if probabilities.ndim != 2 or probabilities.dtype.kind != "f" or labels.shape != probabilities.shape[:1]:
         return None
-    if labels.dtype.kind not in "ui" or not len(labels) or int(labels.max()) >= probabilities.shape[1]:
+    if labels.dtype.kind not in "ui" or not len(labels):
+        return None
+    if int(labels.min()) < 0 or int(labels.max()) >= probabilities.shape[1]:
         return None
     if not np.isfinite(probabilities).all():
         return None

@@ -24,7 +24,7 @@ class Flat:
     """`told`: whether the score answers to the parameter: the best and the worst value of the mean curve differ with p below `level` (`LEVEL`
     shared by all searched parameters). `most`: no difference between two values beyond this is likely (95 %). `delta`: what counts as next to nothing.
     `low`, `high`: the widest run of values of which every one costs less than `delta`, all at once, with `CONFIDENCE`; NaN where
-    the trials vouch for none. `choices`: the same, of a categorical parameter."""
+    the trials vouch for none. `choices`: the same, of a categorical parameter, with their `names` where somebody has given them."""
 
     told: bool
     p: float
@@ -34,6 +34,7 @@ class Flat:
     low: float = math.nan
     high: float = math.nan
     choices: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
     whole: bool = False
     """Whether that is all that was searched."""
 

@@ -32,6 +32,8 @@ JITTER = 1e-8
 LEAST_AND_MOST = (0.25, 25.0)
 """Bounds of `unrest`."""
 TAILS = 4
+MOST = 200
+"""Length scales, signal and noise are drawn from a random part of more scores; the answers are from all of them."""
 BOUND = 6.0
 """Of all logarithms, while the mode is looked for."""
 
@@ -39,7 +41,7 @@ BOUND = 6.0
 @dataclass(frozen=True, eq=False)
 class GaussianProcess:
     """Fitted by `fit`. `x`: (n, d) in [0, 1]; `theta`: (draws, d + 2) the logarithms of length scales, signal and noise; the last
-    two, as all scores inside, in units of `scale` around `centre`."""
+    two, as all scores inside, in units of `scale` around `centre`. `counts`: (n,) trainings behind each score, over `unrest`."""
 
     x: np.ndarray
     z: np.ndarray
@@ -51,7 +53,7 @@ class GaussianProcess:
 
     @property
     def noise(self) -> np.ndarray:
-        """(draws,) standard deviation of one training around its configuration's expected score, in the scores' unit."""
+        """(draws,) standard deviation of one training of a good configuration around its expected score, in the scores' unit."""
         return np.asarray(np.exp(self.theta[:, -1]) * self.scale)
 
     @cached_property
@@ -123,14 +125,17 @@ def fit(
     counts = np.ones(len(y)) if counts is None else counts.astype(float)
     centre, scale = float(np.mean(y)), float(np.std(y)) or 1.0
     z = (y - centre) / scale
-    apart = squared(x, x, categorical)
     start = np.concatenate([np.full(x.shape[1], LENGTH[0]), [SIGNAL[0], NOISE[0]]])
     restless = np.concatenate([start[:-1], [0.0]])
-    mode, shape = _mode([start, restless], apart, z, counts)
+    some = np.arange(len(y))
+    if len(y) > MOST:
+        some = np.sort(np.random.default_rng(seed).choice(some, MOST, replace=False))
+    apart = squared(x[some], x[some], categorical)
+    mode, shape = _mode([start, restless], apart, z[some], counts[some])
     if weigh:
         counts = counts / unrest(GaussianProcess(x, z, counts, categorical, mode[None], centre, scale))
-        mode, shape = _mode([mode], apart, z, counts)
-    theta = _walk(mode, shape, apart, z, counts, np.random.default_rng(seed))
+        mode, shape = _mode([mode], apart, z[some], counts[some])
+    theta = _walk(mode, shape, apart, z[some], counts[some], np.random.default_rng(seed))
     return GaussianProcess(x, z, counts, categorical, theta, centre, scale)
 
 
@@ -148,7 +153,8 @@ def unrest(process: GaussianProcess) -> np.ndarray:
     error = float(np.sqrt((rest @ rest) / (len(x) - 2) / max(float(x @ x), 1e-300)))
     slope *= max(0.0, 1 - (error / slope) ** 2) if slope else 0.0
     level = np.exp(slope * (expected - np.quantile(expected, 0.9)))
-    return np.clip(level * np.maximum(1.0, (TAILS + square) / (TAILS + 1)), *LEAST_AND_MOST)
+    alone = process.counts <= 1  # several trainings that agree are no accident
+    return np.clip(level * np.where(alone, np.maximum(1.0, (TAILS + square) / (TAILS + 1)), 1.0), *LEAST_AND_MOST)
 
 
 def _mode(
