@@ -65,10 +65,13 @@ def importance_words(data: pd.DataFrame) -> str:
 
 def total_effects(found: Surrogate, seed: int = 0) -> np.ndarray:
     """(draws, d) the share of variance that each parameter explains, of the configurations in which it acts; NaN where none has any."""
+    from scipy.stats.qmc import Sobol
+
     generator = np.random.default_rng(seed)
-    space = _Patterns(found)
-    base, active = space.points(generator.integers(0, len(space.rows), POINTS), generator)
-    changed = [space.changed(base, active, column, generator) for column in range(len(found.axes))]
+    space, size = _Patterns(found), len(found.axes)
+    even = Sobol(2 * size, rng=generator).random(POINTS)  # random points would make half of the interval
+    base, active = space.points(generator.integers(0, len(space.rows), POINTS), even[:, :size])
+    changed = [space.changed(base, active, column, even[:, size + column], generator) for column in range(size)]
     scores = found.process.draws(np.concatenate([base, *changed]), EACH, generator)
     own = scores[:, :POINTS]
     out = np.full((len(scores), len(found.axes)), np.nan)
@@ -93,20 +96,24 @@ class _Patterns:
         self.rows, first = np.unique(coded, axis=0, return_index=True)
         self.choices, self.active = np.where(self.categorical, found.x, 0.0)[first], found.active[first]
 
-    def points(self, pattern: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Configurations of these patterns with numbers evenly spread, and which parameters act in them."""
+    def points(self, pattern: np.ndarray, even: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Configurations of these patterns with the numbers of `even` (k, d), and which parameters act in them."""
         active = self.active[pattern]
-        numbers = np.where(active, generator.random(active.shape), [axis.missing for axis in self.axes])
+        numbers = np.where(active, even, [axis.missing for axis in self.axes])
         return np.where(self.categorical, self.choices[pattern], numbers), active
 
-    def changed(self, base: np.ndarray, active: np.ndarray, column: int, generator: np.random.Generator) -> np.ndarray:
-        """The same configurations with another value of one parameter where it acts, which may be the same choice again."""
+    def changed(
+        self, base: np.ndarray, active: np.ndarray, column: int, even: np.ndarray, generator: np.random.Generator
+    ) -> np.ndarray:
+        """The same configurations with another value of one parameter where it acts, by `even` (k,) in [0, 1); it may be the same choice
+        again."""
         acts = active[:, column]
         out = base.copy()
         if not self.categorical[column]:
-            out[:, column] = np.where(acts, generator.random(len(base)), base[:, column])
+            out[:, column] = np.where(acts, even, base[:, column])
             return out
-        new = generator.choice(self.found.values(self.axes[column].path), len(base))
+        values = self.found.values(self.axes[column].path)
+        new = values[(even * len(values)).astype(int)]
         for value in np.unique(new):
             rows = np.flatnonzero(acts & (new == value))
             out[rows] = self.found.with_value(base[rows], active[rows], column, value, generator)[0]
