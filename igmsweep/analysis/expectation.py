@@ -14,7 +14,8 @@ from igmsweep.analysis.noise import sample_error
 from igmsweep.analysis.surrogate import surrogate
 from igmsweep.frame import Sweep
 
-LEVEL = 0.95
+DRAWN = 0.97
+"""The share of draws inside an interval that is said to hold with 95 %: settings and the samples' error are estimated, which draws do not know."""
 EACH = 200
 """Draws for each setting of the process."""
 
@@ -69,7 +70,7 @@ def expectation(sweep: Sweep, trial: int, metric: str) -> Expectation | None:
     expected = float(draws.mean())
     if math.isfinite(error):
         draws = draws + error * generator.standard_normal(len(draws))
-    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(draws, [(1 - DRAWN) / 2, (1 + DRAWN) / 2])
     if unit(metric)[1]:
         low, high, expected = (min(1.0, max(0.0, float(each))) for each in (low, high, expected))
     shown = found.sign * float(found.score[place])

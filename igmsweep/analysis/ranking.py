@@ -189,8 +189,8 @@ class _Values:
         if first == second:
             return 1.0
         if min(len(one), len(two)) > 1:
-            if one.std(ddof=1) + two.std(ddof=1) == 0:
-                return float(one.mean() == two.mean())
+            if one.std(ddof=1) + two.std(ddof=1) < 1e-9:  # equal to the last sample: no scatter to go by
+                return float(abs(one.mean() - two.mean()) < 1e-9)
             return float(stats.ttest_ind(one, two, equal_var=False).pvalue)
         if first in self.folds and second in self.folds and len(self.folds[first]) == len(self.folds[second]):
             return paired_folds(self.folds[first], self.folds[second])

@@ -47,6 +47,8 @@ class Sensitivity:
     stopped: pd.DataFrame | None = None
     maximise: bool = True
     effect: pd.DataFrame | None = None
+    floor: float = math.nan
+    """Worse scores than this, of which there are some, were taken as this for the effect; NaN: there are none."""
 
     def words(self) -> str:
         """The finding as one or two sentences."""
@@ -121,8 +123,10 @@ def sensitivity_data(sweep: Sweep, param: str, metric: str) -> Sensitivity:
         )
     higher = higher_is_better(sweep, metric)
     flat, effect = _effect(sweep, param, metric)
-    paper = sweep.paper.get(param)
-    return Sensitivity(param, metric, points, bins, numeric, log, binned, paper, flat, stopped, higher, effect)
+    paper, found = sweep.paper.get(param), surrogate(sweep, metric)
+    cut = found is not None and bool((found.score < found.floor).any())
+    floor = found.sign * found.floor if found is not None and cut else math.nan
+    return Sensitivity(param, metric, points, bins, numeric, log, binned, paper, flat, stopped, higher, effect, floor)
 
 
 def flat_ranges(sweep: Sweep, metric: str | None = None) -> pd.DataFrame:

@@ -30,9 +30,9 @@ STEPS = 21
 """Places along a number's range at which its effect is looked at."""
 SETTINGS = 16
 """Settings of the other parameters over which an effect is averaged."""
-FAR = 4.0
-"""Hopeless trials lie this many spreads of the middle below the median, and no further: a score at chance says no more than
-one that is merely bad, and would make all others look alike."""
+FAR = 3.0
+"""Hopeless trials lie this many spreads of the better half below the median, and no further: a score at chance says no more than one that
+is merely bad, and next to it all others would look alike."""
 
 
 @dataclass(frozen=True)
@@ -187,10 +187,9 @@ def means(sweep: Sweep, done: pd.DataFrame, column: str) -> tuple[np.ndarray, np
 
 
 def hopeless(y: np.ndarray) -> float:
-    """`FAR` spreads below the median, a spread being that of the better half or of the quarter below the median; what scores less is
-    taken to score this."""
-    low, median, top = np.quantile(y, [0.25, 0.5, 0.95])
-    return float(median - FAR * max(top - median, median - low)) if top > low else -np.inf
+    """`FAR` spreads of the better half (from the median to the top twentieth) below the median; what scores less is taken to score this."""
+    median, top = np.quantile(y, [0.5, 0.95])
+    return float(median - FAR * (top - median)) if top > median else -np.inf
 
 
 def axis_of(path: str, entry: dict[str, Any], values: pd.Series) -> Axis | None:

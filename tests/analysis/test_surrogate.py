@@ -16,6 +16,7 @@ from igmsweep.analysis import read_sweep
 from igmsweep.analysis.expectation import expectation
 from igmsweep.analysis.facts import facts
 from igmsweep.analysis.importance import importance_data
+from igmsweep.analysis.panels import panels
 from igmsweep.analysis.ranking import ranked
 from igmsweep.analysis.sensitivity import flat_ranges, sensitivity_data
 from igmsweep.analysis.surrogate import surrogate
@@ -81,7 +82,7 @@ def test_of_many_choices_the_one_that_matters_explains_the_spread() -> None:
     assert ": a, c, d; not so sure: b (p" in words
 
 
-def test_bad_trials_are_not_drawn_up_to_the_good_ones() -> None:
+def test_scores_that_are_taken_to_be_better_than_they_are_are_named() -> None:
     space = {
         "m.c": {"type": "categorical", "choices": ["good", "bad"]},
         "m.x": {"type": "float", "low": 0.0, "high": 1.0},
@@ -93,8 +94,10 @@ def test_bad_trials_are_not_drawn_up_to_the_good_ones() -> None:
         noise=0.003,
     )
     data = sensitivity_data(sweep, "m.c", "val/acc")
-    assert data.effect is not None and data.flat is not None
-    assert data.effect["mean"].min() == pytest.approx(0.75, abs=0.01) and data.flat.most > 0.18
+    assert data.flat is not None and data.flat.told and data.flat.names == ("good",)
+    assert data.effect is not None and data.effect["mean"].min() == pytest.approx(data.floor, abs=0.002)
+    (panel,) = [panel for panel in panels(sweep) if panel.id == "sensitivity-m-c-val-acc"]
+    assert f"Hopeless trials (worse than {100 * data.floor:.3g} %) are taken to score that." in panel.caption
 
 
 def test_a_given_zero_does_not_make_a_logarithmic_axis_linear() -> None:
@@ -204,3 +207,16 @@ def test_repeats_that_contradict_the_model_are_believed() -> None:
     said = expectation(sweep, int(best["trial"]), "val/acc")
     assert said is not None and said.low < peak({name: best[f"params.{name}"] for name in space}) < said.high
     assert table["tie"].sum() < 10
+
+
+def test_hopeless_trials_do_not_hide_what_matters_among_the_others() -> None:
+    space = {name: {"type": "float", "low": 0.0, "high": 1.0} for name in ("m.x", "m.y")}
+
+    def response(config: dict[str, Any]) -> float:
+        return 0.1 if config["m.y"] > 0.85 else 0.9 - 0.2 * (config["m.x"] - 0.6) ** 2
+
+    sweep = sweep_of(space, lambda g: {name: float(g.random()) for name in space}, response, noise=0.01)
+    data = sensitivity_data(sweep, "m.x", "val/acc")
+    assert data.flat is not None and data.flat.told and data.effect is not None
+    assert data.effect["x"][data.effect["mean"].idxmax()] == pytest.approx(0.6, abs=0.16)
+    assert 0.75 < data.floor < 0.88
