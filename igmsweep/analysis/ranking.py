@@ -188,9 +188,8 @@ class _Values:
         one, two = self.scores[first], self.scores[second]
         if first == second:
             return 1.0
-        if min(len(one), len(two)) > 1:
-            if one.std(ddof=1) + two.std(ddof=1) < 1e-9:  # equal to the last sample: no scatter to go by
-                return float(abs(one.mean() - two.mean()) < 1e-9)
+        # scores move in steps of a sample, so equal ones are no certainty
+        if min(len(one), len(two)) > 1 and min(one.std(ddof=1), two.std(ddof=1)) > 1e-9:
             return float(stats.ttest_ind(one, two, equal_var=False).pvalue)
         if first in self.folds and second in self.folds and len(self.folds[first]) == len(self.folds[second]):
             return paired_folds(self.folds[first], self.folds[second])
