@@ -10,8 +10,6 @@ from igmsweep.analysis.checkup.advice import Advice, gain_words, resume_command
 from igmsweep.analysis.checkup.modalities import samples
 from igmsweep.analysis.ranking import ranked
 from igmsweep.frame import Sweep
-from igmsweep.record.paths import trial_folder
-from igmsweep.record.predictions import read_predictions
 
 TOLD = 1.959964 + 0.841621
 """Standard errors of a difference that a two-sided test at 5 % finds in 80 % of cases: quantiles of the normal distribution."""
@@ -68,8 +66,7 @@ def small_validation(sweep: Sweep) -> Advice | None:
 
 def _paired(sweep: Sweep, one: int, two: int) -> float | None:
     """Standard error of the difference of two accuracies on the same samples; None without predictions of both."""
-    found = [read_predictions(trial_folder(sweep.dir, trial)) for trial in (one, two)]
-    first, second = found
+    first, second = (sweep.predictions(trial) for trial in (one, two))
     if first is None or second is None or first.samples != second.samples or len(first) != len(second):
         return None
     difference = first.correct.astype(float) - second.correct

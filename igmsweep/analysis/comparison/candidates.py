@@ -85,7 +85,7 @@ def _predictions(sweep: Sweep, trial: int, folds: int) -> Predictions | None:
     """Of all validation samples of a training, those of its folds one after the other."""
     place = trial_folder(sweep.dir, trial)
     if not folds:
-        return read_predictions(place)
+        return sweep.predictions(trial)
     parts = [read_predictions(place, fold) for fold in range(folds)]
     there = [part for part in parts if part is not None]
     if len(there) < folds:
