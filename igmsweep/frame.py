@@ -13,7 +13,7 @@ import pandas as pd
 from igmsweep.record.folder import SweepFolder, find_sweeps
 from igmsweep.record.json_files import read_lines
 from igmsweep.record.paths import METRICS, trial_folder
-from igmsweep.record.predictions import Predictions, read_predictions
+from igmsweep.record.predictions import Predictions, joined, read_predictions
 from igmsweep.record.rows import TrialRow, whole
 from igmsweep.record.states import State
 from igmsweep.record.wording import said
@@ -155,8 +155,14 @@ class Sweep:
         return pd.DataFrame(read_lines(trial_folder(self.dir, trial) / METRICS)[0])
 
     def predictions(self, trial: int) -> Predictions | None:
-        """What a trial's final weights predict of each validation sample; None where that was not kept, and with folds."""
-        return read_predictions(trial_folder(self.dir, trial))
+        """What a trial's final weights predict of each validation sample, with folds those of one after the other; None where that was
+        not kept."""
+        place, folds = trial_folder(self.dir, trial), self.trials.loc[self.trials["trial"] == trial, "folds"]
+        if not len(folds) or not folds.iloc[0] > 1:
+            return read_predictions(place)
+        parts = [read_predictions(place, fold) for fold in range(int(folds.iloc[0]))]
+        there = [part for part in parts if part is not None]
+        return joined(there) if len(there) == len(parts) else None
 
 
 def read_sweep(path: Path | str) -> Sweep:

@@ -49,6 +49,15 @@ def kept(keep: str, samples: int, classes: int) -> bool:
     return keep == "all" or (keep == "auto" and samples * classes <= SMALL)
 
 
+def joined(parts: Sequence[Predictions]) -> Predictions:
+    """Those of folds, which hold out other samples each, as of one set."""
+    return Predictions(
+        np.concatenate([part.probabilities for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        " ".join(part.samples for part in parts),
+    )
+
+
 def write_predictions(folder: Path, found: Predictions, fold: int | None = None) -> None:
     """Write them into a training's folder, whole or not at all. Raises OSError."""
     with replacing(predictions_file(folder, fold)) as partial, partial.open("wb") as file:

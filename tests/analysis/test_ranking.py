@@ -17,7 +17,7 @@ from igmsweep.analysis.noise import sample_error, training_noise
 from igmsweep.analysis.ranking import paired_folds
 from igmsweep.analysis.surrogate import surrogate
 from igmsweep.analysis.tables import cells, heads, to_latex, to_text
-from igmsweep.record.predictions import write_predictions
+from igmsweep.record.predictions import Predictions, write_predictions
 
 
 def test_single_trainings_carry_the_error_of_the_training_and_of_the_samples(tmp_path: Path) -> None:
@@ -53,6 +53,22 @@ def test_kept_predictions_tell_the_samples_error_of_every_metric(tmp_path: Path)
     assert 0.5 * binomial < sample_error(sweep, "val/acc") < binomial  # what trainings have in common alone
     assert 0 < sample_error(sweep, "val/f1") < 0.05 and 0 < sample_error(sweep, "val/map") < 0.05
     assert math.isnan(sample_error(read_sweep(write_sweep(tmp_path, "without", n=12)), "val/f1"))
+
+
+def test_folds_tell_the_samples_error_together(tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path, n=12, failed=0, folds=2)
+    generator = np.random.default_rng(0)
+    right = correctness(np.full(12, 0.9), np.arange(12), 400, generator)
+    for trial, each in enumerate(predictions(right, 10, generator)):
+        for fold, part in enumerate((slice(0, 200), slice(200, 400))):
+            half = Predictions(each.probabilities[part], each.labels[part], f"half {fold}")
+            write_predictions(folder / "trials" / f"{trial:05d}", half, fold)
+    sweep = read_sweep(folder)
+    whole = sweep.predictions(3)
+    assert whole is not None and len(whole) == 400 and whole.samples == "half 0 half 1"
+    assert 0.5 * math.sqrt(0.09 / 400) < sample_error(sweep, "val/acc") < math.sqrt(0.09 / 400)
+    (folder / "trials/00003/fold1-predictions.npz").unlink()
+    assert read_sweep(folder).predictions(3) is None
 
 
 def test_below_ten_trials_ties_are_tests_that_share_five_per_cent(tmp_path: Path) -> None:

@@ -12,8 +12,6 @@ from igmsweep.analysis.comparison.chosen import Candidates
 from igmsweep.analysis.comparison.footing import ended
 from igmsweep.analysis.sensitivity import sampler_of
 from igmsweep.frame import Sweep
-from igmsweep.record.paths import trial_folder
-from igmsweep.record.predictions import Predictions, read_predictions
 from igmsweep.record.states import State
 from igmsweep.statistics.influence import METRICS, values
 
@@ -66,11 +64,10 @@ def _parts(sweep: Sweep, rows: Sequence[pd.DataFrame], metrics: Iterable[str]) -
     """The samples' hash, and by metric (configurations, samples) float32 of what each sample adds; nothing where a training's predictions are
     not there, or are of other samples. Metrics that predictions of the fused output do not give are left out."""
     known = [name for name in metrics if name.count("/") == 1 and name.rsplit("/", 1)[-1] in METRICS]
-    folds = int(sweep.trials["folds"].max()) if sweep.trials["folds"].notna().any() else 0
     samples = ""
     found: dict[str, list[np.ndarray]] = {name: [] for name in known}
     for each in rows:
-        trained = [_predictions(sweep, int(trial), folds) for trial in each["trial"]]
+        trained = [sweep.predictions(int(trial)) for trial in each["trial"]]
         if any(one is None or one.samples != (samples or one.samples) for one in trained):
             return "", {}
         for one in trained:
@@ -79,22 +76,6 @@ def _parts(sweep: Sweep, rows: Sequence[pd.DataFrame], metrics: Iterable[str]) -
             leaf = name.rsplit("/", 1)[-1]
             parts.append(np.mean([values(one, leaf) for one in trained if one is not None], axis=0))
     return samples, {name: np.array(parts, dtype=np.float32) for name, parts in found.items()}
-
-
-def _predictions(sweep: Sweep, trial: int, folds: int) -> Predictions | None:
-    """Of all validation samples of a training, those of its folds one after the other."""
-    place = trial_folder(sweep.dir, trial)
-    if not folds:
-        return sweep.predictions(trial)
-    parts = [read_predictions(place, fold) for fold in range(folds)]
-    there = [part for part in parts if part is not None]
-    if len(there) < folds:
-        return None
-    return Predictions(
-        np.concatenate([part.probabilities for part in there]),
-        np.concatenate([part.labels for part in there]),
-        " ".join(part.samples for part in there),
-    )
 
 
 def _noise(repeated: Sequence[pd.DataFrame], metric: str) -> float:
