@@ -106,6 +106,7 @@ def test_killed_anywhere_the_same_command_goes_on_and_trains_nothing_twice(
     assert sorted(trained()) == done
 
 
+@pytest.mark.slow
 def test_more_seeds_add_to_what_is_there_and_orders_share_it(sweep_of: Sweep, trained: Trained) -> None:
     folder = sweep_of(trials=12)
     ablate(AblationRequest(folder, 2, "surrogate", trial=1))
@@ -119,6 +120,7 @@ def test_more_seeds_add_to_what_is_there_and_orders_share_it(sweep_of: Sweep, tr
     assert ablate(AblationRequest(folder, 2, trial=1)).seeds == (1, 2) and len(trained()) == 21
 
 
+@pytest.mark.slow
 def test_the_model_orders_the_steps_and_its_guesses_stand_beside_what_was_trained(sweep_of: Sweep) -> None:
     folder = sweep_of(trials=60, sampler="random")
     found = ablate(AblationRequest(folder, seeds=2, order="surrogate", trial=1))

@@ -63,6 +63,7 @@ def test_a_healthy_sweep_is_left_in_peace(make: Make, sampler: str, seed: int) -
     assert checkup(make(seed=seed, sampler=sampler)).to_dict("records") == []
 
 
+@pytest.mark.slow
 def test_the_page_and_the_terminal_say_the_same(make: Make) -> None:
     sweep, lines = make(curve=slow), []
     found = checkup(sweep)

@@ -59,6 +59,7 @@ def test_a_conditional_parameter_is_judged_where_it_acts_and_its_switch_by_all_t
     assert 0.05 < shares[scope] < 0.5
 
 
+@pytest.mark.slow
 def test_importance_finds_what_matters_in_its_order(tmp_path: Path) -> None:
     data = importance_data(read_sweep(write_sweep(tmp_path, n=120, sampler="random"))).set_index("param")
     told = data.index[data["told"]]
@@ -69,6 +70,7 @@ def test_importance_finds_what_matters_in_its_order(tmp_path: Path) -> None:
     assert data["share"].between(0, 1).all()
 
 
+@pytest.mark.slow
 def test_n_is_the_trials_in_which_a_parameter_acts(tmp_path: Path) -> None:
     sweep = read_sweep(write_sweep(tmp_path, n=60, failed=0, sampler="random"))
     data, done = importance_data(sweep).set_index("param"), sweep.completed()
@@ -76,6 +78,7 @@ def test_n_is_the_trials_in_which_a_parameter_acts(tmp_path: Path) -> None:
     assert data.loc["method.rho.audio", "n"] == done["params.method.sam"].sum() < data.loc["method.sam", "n"]
 
 
+@pytest.mark.slow
 def test_of_noise_it_says_that_nothing_matters(tmp_path: Path) -> None:
     sweep = read_sweep(write_sweep(tmp_path, n=60, failed=0, sampler="random", response=noise_only))
     data = importance_data(sweep)

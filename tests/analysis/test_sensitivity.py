@@ -143,6 +143,7 @@ def test_no_line_runs_through_a_bin_of_few_trials(tmp_path: Path) -> None:
     assert len([trace for trace in drawn if trace.name == "quartiles"]) == 2  # the band is in two parts
 
 
+@pytest.mark.slow
 def test_accuracy_against_tau_and_rho_is_one_figure_of_designed_points(tmp_path: Path) -> None:
     sweep = read_sweep(write_sweep(tmp_path, "random", n=200, failed=0, sampler="random"))
     data = tau_rho_data(sweep, "val/acc")
@@ -200,6 +201,7 @@ def test_the_flat_range_is_the_plateau_of_a_known_response(tmp_path: Path) -> No
     assert not others.loc[["method.rho.image", "optim.lr.image", "optim.lr.audio"], "told"].any()
 
 
+@pytest.mark.slow
 def test_a_reader_says_what_is_next_to_nothing(tmp_path: Path) -> None:
     sweep = read_sweep(write_sweep(tmp_path, n=80, failed=0, sampler="random"))
     widths = []
