@@ -22,7 +22,7 @@ from igmsweep.statistics.gaussian_process import GaussianProcess, fit
 
 FEWEST = 10
 """Below, there is nothing to fit."""
-MOST = 1000
+MOST = 500
 """Beyond, a random part of the trials and those that were trained several times: the work grows with the cube."""
 MARGIN = 0.1
 """A value that was given from outside the searched range stands so far beyond it, at most."""
