@@ -74,6 +74,21 @@ def settled(epochs: np.ndarray, acc: float, generator: np.random.Generator) -> d
     return {"val/acc": np.clip(grown, 0, 1), "val/loss": 2.3 - 2 * np.clip(grown, 0, 1), "train/loss": 2 / epochs}
 
 
+POOR = {**PAPER, "method.tau": 50.0, "method.scope": 1.0}
+"""A default that the search clearly beats."""
+NEAR = {**PAPER, "method.tau": 5.0}
+"""One that is a few points worse than the best."""
+HEALTHY: dict[str, Any] = {
+    "curve": settled,
+    "val": 5000,
+    "paper": POOR,
+    "scheduler": "asha",
+    "noise": 0.005,
+    "failed": 2,
+}
+"""Of `write_sweep`: a sweep of which the check-up has nothing to say."""
+
+
 def write_sweep(
     root: Path,
     name: str = "avdigits-demo",

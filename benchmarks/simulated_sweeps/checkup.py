@@ -17,23 +17,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
-from fake_sweep import PAPER, noise_only, respond, settled, slow, write_sweep
+from fake_sweep import HEALTHY, NEAR, noise_only, respond, settled, slow, write_sweep
 
 from igmsweep.analysis.checkup import RULES
 from igmsweep.frame import read_sweep
-
-POOR = {**PAPER, "method.tau": 50.0, "method.scope": 1.0}
-"""A default that the search clearly beats."""
-NEAR = {**PAPER, "method.tau": 5.0}
-"""One that is a few points worse than the best."""
-HEALTHY: dict[str, Any] = {
-    "curve": settled,
-    "val": 5000,
-    "paper": POOR,
-    "scheduler": "asha",
-    "noise": 0.005,
-    "failed": 2,
-}
 
 
 def at_the_top(params: dict[str, Any], noise: float) -> float:

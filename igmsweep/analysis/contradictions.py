@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from igmsweep.analysis.noise import training_noise
-from igmsweep.analysis.surrogate import surrogate
+from igmsweep.analysis.surrogate import surrogate, trainings
 from igmsweep.frame import Sweep
 
 TOO_FAR = 3.0
@@ -23,8 +23,8 @@ def contradictions(sweep: Sweep, metric: str) -> dict[int, tuple[float, float]]:
     if found is None:
         return {}
     noise, out = training_noise(sweep, metric), {}
-    for trial in sweep.trials["repeat_of"].dropna().unique().astype(int).tolist():
-        fresh = sweep.repeats(trial)[column].dropna().to_numpy(dtype=float)[1:]
+    for trial, scores in trainings(sweep, column).items():
+        fresh = np.array(scores[1:])
         place = np.flatnonzero(found.trials == trial)
         if len(fresh) < 2 or not len(place):
             continue

@@ -7,9 +7,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from igmsweep.analysis.surrogate import surrogate
+from igmsweep.analysis.surrogate import surrogate, trainings
 from igmsweep.frame import Sweep
 from igmsweep.record.predictions import Predictions
+from igmsweep.statistics.crossed import binomial_error, interaction
 from igmsweep.statistics.influence import METRICS, values
 
 ASKED = 5
@@ -27,10 +28,9 @@ def training_noise(sweep: Sweep, metric: str) -> float:
     if column not in sweep.trials.columns:
         return math.nan
     squares, freedom = 0.0, 0
-    for trial in sweep.trials["repeat_of"].dropna().unique():
-        scores = sweep.repeats(int(trial))[column].dropna().iloc[1:]
-        if len(scores) > 1:
-            squares, freedom = squares + float(scores.var() * (len(scores) - 1)), freedom + len(scores) - 1
+    for scores in trainings(sweep, column).values():
+        fresh = np.array(scores[1:])
+        squares, freedom = squares + float(((fresh - fresh.mean()) ** 2).sum()), freedom + len(fresh) - 1
     found = surrogate(sweep, metric) if freedom < REPEATED else None
     if found is not None:
         return float(np.sqrt(np.mean(found.process.noise**2)))
@@ -60,8 +60,7 @@ def sample_error(sweep: Sweep, metric: str) -> float:
     if sweep.folds["trial"].nunique():  # every fold validates on others
         samples *= int(sweep.folds["fold"].max()) + 1
     score = float(done[f"metrics.{metric}"].head(ASKED).median()) if f"metrics.{metric}" in done.columns else math.nan
-    share = (min(max(score, 0.0), 1.0) * samples + 2) / (samples + 4)  # Agresti and Coull's: 100 % has an error too
-    return math.sqrt(share * (1 - share) / (samples + 4))
+    return binomial_error(score, samples)
 
 
 def _shared(each: np.ndarray) -> float:
@@ -70,12 +69,11 @@ def _shared(each: np.ndarray) -> float:
     Args:
         each: (trainings, samples) what each sample adds to a training's score.
     """
-    trainings, samples = each.shape
+    count, samples = each.shape
     if samples < 2:
         return math.nan
     mean = each.mean(axis=0)
     variance = float(mean.var(ddof=1))
-    if trainings > 1:
-        rest = each - each.mean(axis=1, keepdims=True) - mean + each.mean()
-        variance -= float((rest**2).sum()) / ((trainings - 1) * (samples - 1)) / trainings
+    if count > 1:
+        variance -= interaction(each) / count
     return math.sqrt(max(variance, 0.0) / samples)

@@ -14,11 +14,10 @@ from scipy.special import ndtr
 
 from igmsweep.analysis.contradictions import contradictions
 from igmsweep.analysis.noise import sample_error, training_noise
-from igmsweep.analysis.surrogate import Surrogate, surrogate
+from igmsweep.analysis.surrogate import Surrogate, surrogate, trainings
 from igmsweep.errors import NothingCompleted
 from igmsweep.frame import Sweep
 from igmsweep.record.ranking import among_equals, ordered
-from igmsweep.record.states import State
 
 LEVEL = 0.05
 UNLIKELY = 0.02
@@ -45,8 +44,8 @@ def ranked(sweep: Sweep, metric: str | None = None, top: int | None = None) -> p
         return pd.DataFrame(columns=COLUMNS)
     order = _order(sweep)[: top or len(done)]
     rows = done.set_index("trial").loc[order]
-    trainings = _trainings(sweep, column)
-    scores = [trainings.get(trial, [float(own)]) for trial, own in zip(order, rows[column], strict=True)]
+    found = trainings(sweep, column)
+    scores = [found.get(trial, [float(own)]) for trial, own in zip(order, rows[column], strict=True)]
     folds = rows["folds"].fillna(1).astype(int) if "folds" in rows else pd.Series(1, index=rows.index)
     out = pd.DataFrame({"rank": range(1, len(order) + 1), "trial": order})
     out["mean"] = [float(np.mean(each)) for each in scores]
@@ -87,7 +86,7 @@ def _order(sweep: Sweep) -> list[int]:
     """The trials of completed configurations, best first."""
     own = f"metrics.{sweep.metric}"
     done = sweep.completed()
-    others = {trial: scores[1:] for trial, scores in _trainings(sweep, own).items()}
+    others = {trial: scores[1:] for trial, scores in trainings(sweep, own).items()}
     metrics = done[[name for name in ("metrics.val/loss", "metrics.val/map") if name in done.columns]]
     names = [name.removeprefix("metrics.") for name in metrics.columns]
     equals = {
@@ -96,19 +95,6 @@ def _order(sweep: Sweep) -> list[int]:
     }
     scores = {int(trial): float(score) for trial, score in zip(done["trial"], done[own], strict=True)}
     return [place.trial for place in ordered(scores, others, sweep.maximise, equals)]
-
-
-def _trainings(sweep: Sweep, column: str) -> dict[int, list[float]]:
-    """Trial -> scores of its own training, then of its repeats; of trials that have any."""
-    frame = sweep.trials
-    given = frame[(frame["state"] == State.COMPLETE) & frame[column].notna()]
-    own = dict(zip(given["trial"].tolist(), given[column].tolist(), strict=True))
-    found: dict[int, list[float]] = {}
-    again = given[given["repeat_of"].notna()]
-    for trial, score in zip(again["repeat_of"].astype(int).tolist(), again[column].tolist(), strict=True):
-        if trial in own:
-            found.setdefault(trial, [own[trial]]).append(score)
-    return found
 
 
 def _errors(sweep: Sweep, metric: str, count: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -168,7 +154,7 @@ class _Values:
 
     def __init__(self, sweep: Sweep, order: list[int]) -> None:
         column = f"metrics.{sweep.metric}"
-        again = _trainings(sweep, column)
+        again = trainings(sweep, column)
         done = sweep.completed()
         own = dict(zip(done["trial"].tolist(), done[column].tolist(), strict=True))
         self.scores = {trial: np.array(again.get(trial, [own[trial]])) for trial in order}

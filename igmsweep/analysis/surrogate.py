@@ -175,15 +175,23 @@ def surrogate(sweep: Sweep, metric: str) -> Surrogate | None:
 
 def means(sweep: Sweep, done: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray]:
     """Mean score over a configuration's trainings, and how many there are; (n,) each, in the order of `done`."""
+    again = trainings(sweep, column)
+    own = zip(done["trial"].tolist(), done[column].tolist(), strict=True)
+    scores = [again.get(trial, [score]) for trial, score in own]
+    return np.array([np.mean(each) for each in scores]), np.array([float(len(each)) for each in scores])
+
+
+def trainings(sweep: Sweep, column: str) -> dict[int, list[float]]:
+    """Trial -> scores of its own training, then of its repeats; of trials that have any."""
     frame = sweep.trials
-    repeats = frame[frame["repeat_of"].notna() & (frame["state"] == State.COMPLETE) & frame[column].notna()]
-    total, count = done[column].to_numpy(dtype=float).copy(), np.ones(len(done))
-    place = {trial: i for i, trial in enumerate(done["trial"])}
-    for trial, score in zip(repeats["repeat_of"], repeats[column], strict=True):
-        if int(trial) in place:
-            total[place[int(trial)]] += score
-            count[place[int(trial)]] += 1
-    return total / count, count
+    given = frame[(frame["state"] == State.COMPLETE) & frame[column].notna()]
+    own = dict(zip(given["trial"].tolist(), given[column].tolist(), strict=True))
+    found: dict[int, list[float]] = {}
+    again = given[given["repeat_of"].notna()]
+    for trial, score in zip(again["repeat_of"].astype(int).tolist(), again[column].tolist(), strict=True):
+        if trial in own:
+            found.setdefault(trial, [own[trial]]).append(score)
+    return found
 
 
 def hopeless(y: np.ndarray) -> float:

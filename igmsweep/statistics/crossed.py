@@ -135,10 +135,25 @@ def _seeds(scores: NDArray[np.float64], values: NDArray[np.float64] | None) -> l
     if count < 2:
         return []
     if values is not None:
-        samples = values.shape[1]
-        rest = values - values.mean(axis=1, keepdims=True) - values.mean(axis=0) + values.mean()
-        shared = float((rest**2).sum()) / ((count - 1) * (samples - 1)) / (count * samples)
+        shared = interaction(values) / (count * values.shape[1])
     return [_Part(float(scores.var(ddof=1)) / count, shared, count - 1)]
+
+
+def interaction(values: NDArray[np.float64]) -> float:
+    """The mean square of what neither the training nor the sample explains.
+
+    Args:
+        values: (trainings, samples), two or more of each.
+    """
+    trainings, samples = values.shape
+    rest = values - values.mean(axis=1, keepdims=True) - values.mean(axis=0) + values.mean()
+    return float((rest**2).sum()) / ((trainings - 1) * (samples - 1))
+
+
+def binomial_error(share: float, samples: int) -> float:
+    """Standard error of an accuracy by its samples, as if two more were right and two wrong (Agresti and Coull 1998): 100 % has one too."""
+    share = (min(max(share, 0.0), 1.0) * samples + 2) / (samples + 4)
+    return math.sqrt(share * (1 - share) / (samples + 4))
 
 
 def _interval(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from fake_sweep import PAPER, noise_only, settled, slow, write_sweep
+from fake_sweep import HEALTHY, NEAR, noise_only, settled, slow, write_sweep
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,18 +25,6 @@ from igmsweep.analysis.checkup.edges import Range
 from igmsweep.frame import Sweep
 from igmsweep.record.paths import METRICS, trial_folder
 
-POOR = {**PAPER, "method.tau": 50.0, "method.scope": 1.0}
-"""A default that the search clearly beats."""
-NEAR = {**PAPER, "method.tau": 5.0}
-"""One that is a few points worse than the best."""
-HEALTHY: dict[str, Any] = {
-    "curve": settled,
-    "val": 5000,
-    "paper": POOR,
-    "scheduler": "asha",
-    "noise": 0.005,
-    "failed": 2,
-}
 Make = Callable[..., Sweep]
 
 

@@ -13,6 +13,7 @@ from igmsweep.analysis.comparison.footing import ended
 from igmsweep.analysis.sensitivity import sampler_of
 from igmsweep.frame import Sweep
 from igmsweep.record.states import State
+from igmsweep.statistics.crossed import binomial_error
 from igmsweep.statistics.influence import METRICS, values
 
 MOST = 200
@@ -88,13 +89,11 @@ def _noise(repeated: Sequence[pd.DataFrame], metric: str) -> float:
 
 
 def _error(sweep: Sweep, metric: str, best: pd.DataFrame) -> float:
-    """The standard error over samples that scores alone tell of: over folds, else binomial for an accuracy (Agresti and Coull's, so that
-    100 % has one too), else NaN."""
+    """The standard error over samples that scores alone tell of: over folds, else binomial for an accuracy, else NaN."""
     column = f"stderr.{metric}"
     if column in best.columns and best[column].notna().all():
         return float(best[column].mean())
     samples = sweep.data.get("val")
     if not metric.endswith("/acc") or not isinstance(samples, int) or samples < 1:
         return math.nan
-    share = (float(best[f"metrics.{metric}"].mean()) * samples + 2) / (samples + 4)
-    return math.sqrt(share * (1 - share) / (samples + 4))
+    return binomial_error(float(best[f"metrics.{metric}"].mean()), samples)
