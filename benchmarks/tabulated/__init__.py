@@ -1,0 +1,1 @@
+"""A table of real trainings, on which samplers, schedulers and statistics are judged in seconds."""
