@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 METRICS = {"acc": "accuracy", "map": "MAP", "f1": "macro-F1", "loss": "loss"}
@@ -66,6 +67,13 @@ def value_text(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     return f"{value:.3g}" if isinstance(value, (int, float)) else str(value)
+
+
+def choice_texts(entry: Mapping[str, Any], values: Iterable[Any]) -> tuple[str, ...]:
+    """A parameter's choices as `value_text` writes them: those of its space in their order, then any other that was tried."""
+    given = entry.get("choices")
+    named = [value_text(value) for value in given] if isinstance(given, (list, tuple)) else []
+    return tuple(dict.fromkeys([*named, *sorted({value_text(value) for value in values})]))
 
 
 def duration(seconds: float) -> str:

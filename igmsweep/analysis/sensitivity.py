@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from igmsweep.analysis.names import label, metric_label, points_text, value_text
+from igmsweep.analysis.names import choice_texts, label, metric_label, points_text, value_text
 from igmsweep.analysis.noise import training_noise
 from igmsweep.analysis.surrogate import higher_is_better, is_number, surrogate
 from igmsweep.frame import DESIGNED, Sweep
@@ -111,7 +111,7 @@ def sensitivity_data(sweep: Sweep, param: str, metric: str) -> Sensitivity:
             part["x"] = part["value"].astype(float)
         bins = _bins(points[chosen], log)
     else:
-        choices = list(_choices(entry, every))
+        choices = choice_texts(entry, every)
         for part in (points, stopped):
             part["x"] = [float(choices.index(value_text(value))) for value in part["value"]]
         groups = [points.loc[chosen & (points["x"] == i), "score"] for i in range(len(choices))]
@@ -250,9 +250,3 @@ def _summary(scores: pd.Series) -> dict[str, float]:
 
 def _middle(low: float, high: float, log: bool) -> float:
     return math.sqrt(low * high) if log else (low + high) / 2
-
-
-def _choices(entry: dict[str, Any], values: pd.Series) -> dict[str, None]:
-    given = entry.get("choices")
-    named = given if isinstance(given, (list, tuple)) else []
-    return dict.fromkeys(value_text(value) for value in [*named, *sorted(values.unique(), key=str)])

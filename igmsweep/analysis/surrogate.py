@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from igmsweep.analysis.names import value_text
+from igmsweep.analysis.names import choice_texts, value_text
 from igmsweep.frame import Sweep
 from igmsweep.record.states import State
 from igmsweep.statistics.gaussian_process import GaussianProcess, fit
@@ -215,8 +215,7 @@ def axis_of(path: str, entry: dict[str, Any], values: pd.Series) -> Axis | None:
         if low >= high:
             return None
         return Axis(path, (), low, high, bool(entry.get("log")) and low > 0)
-    choices = tuple(dict.fromkeys(value_text(value) for value in [*(named or []), *sorted(set(given), key=str)]))
-    return Axis(path, choices, missing=-1.0)
+    return Axis(path, choice_texts(entry, given), missing=-1.0)
 
 
 def is_number(value: Any) -> bool:

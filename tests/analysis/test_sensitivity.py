@@ -49,6 +49,13 @@ def test_choices_of_mixed_types_keep_the_order_of_the_space(tmp_path: Path) -> N
     assert data.bins["median"].idxmin() == 0
 
 
+def test_true_and_one_are_two_choices_where_the_space_is_lost(tmp_path: Path) -> None:
+    sweep = read_sweep(write_sweep(tmp_path))
+    mixed = [(True, 1, "both")[number % 3] for number in range(len(sweep.trials))]
+    lost = replace(sweep, spec={}, trials=sweep.trials.assign(**{"params.method.sam": pd.Series(mixed, dtype=object)}))
+    assert list(sensitivity_data(lost, "method.sam", "val/acc").bins["choice"]) == ["1", "both", "on"]
+
+
 def test_the_axis_is_logarithmic_where_the_space_is_and_the_paper_is_marked(tmp_path: Path) -> None:
     sweep = read_sweep(write_sweep(tmp_path))
     fig = sensitivity_figure(sensitivity_data(sweep, "method.rho.audio", "val/acc"))
