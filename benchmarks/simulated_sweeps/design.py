@@ -7,7 +7,7 @@ a sweep sees of it are the validation samples that it gets right (`samples.py`).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -186,7 +186,7 @@ def simulate(
     for row in best if repeats > 1 else ():
         for _ in range(repeats - 1):
             train(len(rows), row[1], row[0], f"repeat:{row[0]}")
-    return _sweep(rows, truth, correct if keep else {}, samples, sampler)
+    return as_sweep(rows, truth, correct if keep else {}, samples, sampler)
 
 
 def _suggest(trial: Any, path: str) -> Any:
@@ -196,13 +196,15 @@ def _suggest(trial: Any, path: str) -> Any:
     return trial.suggest_float(path, entry["low"], entry["high"], log=True)
 
 
-def _sweep(
-    rows: list[tuple[int, dict[str, Any], float, str]],
-    truth: dict[int, float],
-    correct: dict[int, np.ndarray],
+def as_sweep(
+    rows: Sequence[tuple[int, dict[str, Any], float, str]],
+    truth: Mapping[int, float],
+    correct: Mapping[int, np.ndarray],
     samples: int,
     sampler: str,
+    space: Mapping[str, dict[str, Any]] = SPACE,
 ) -> Simulated:
+    """A sweep from its trials: number, parameters, validation accuracy and source of each."""
     frame = pd.DataFrame(
         [
             {
@@ -210,13 +212,13 @@ def _sweep(
                 "repeat_of": float(source.partition(":")[2]) if ":" in source else np.nan,
                 "seed": 0.0, "attempt": 0.0, "rung": np.nan, "folds": np.nan, "seconds": 1.0, "gpu_hours": np.nan,
                 "epochs": 1.0, "duplicate_of": np.nan, "error.class": None, "error.message": None,
-                **{f"params.{path}": params.get(path) for path in SPACE}, "metrics.val/acc": score,
+                **{f"params.{path}": params.get(path) for path in space}, "metrics.val/acc": score,
             }
             for number, params, score, source in rows
         ]
     )  # fmt: skip
     spec = {
-        "metric": {"name": "val/acc", "mode": "max"}, "sampler": sampler, "space": {"params": SPACE},
+        "metric": {"name": "val/acc", "mode": "max"}, "sampler": sampler, "space": {"params": dict(space)},
         "data": {"name": "simulated", "val": samples, "classes": [str(i) for i in range(CLASSES)]},
     }  # fmt: skip
     return Simulated(Path("simulated"), spec, {}, frame, truth=truth, correct=correct)

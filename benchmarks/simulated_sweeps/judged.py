@@ -26,6 +26,7 @@ from igmsweep.analysis.importance import importance_data, total_effects
 from igmsweep.analysis.ranking import ranked
 from igmsweep.analysis.sensitivity import sensitivity_data
 from igmsweep.analysis.surrogate import Surrogate, surrogate
+from igmsweep.statistics.scale import PLAIN
 
 METRIC = "val/acc"
 WINNERS = [
@@ -49,10 +50,9 @@ class Truth:
     def __init__(self, found: Surrogate, response: str) -> None:
         self.axes, self.answer, self.floor = found.axes, RESPONSES[response], found.floor
 
-    def draws(self, at: np.ndarray, each: int, generator: Any, weights: np.ndarray | None = None) -> np.ndarray:
-        """(1, m), as `GaussianProcess.draws`."""
-        scores = np.maximum([self.answer(self._params(row)) for row in at], self.floor)
-        return (scores if weights is None else weights @ scores)[None]
+    def draws(self, at: np.ndarray, each: int, generator: Any) -> np.ndarray:
+        """(1, k), as `GaussianProcess.draws`."""
+        return np.maximum([self.answer(self._params(row)) for row in at], self.floor)[None]
 
     def _params(self, row: np.ndarray) -> dict[str, Any]:
         found: dict[str, Any] = {
@@ -93,7 +93,7 @@ def of_effects(sweep: Simulated, response: str, sampler_seed: int) -> dict[str, 
     """What is said of the parameters."""
     found = surrogate(sweep, METRIC)
     assert found is not None
-    truly = replace(found, process=Truth(found, response))  # type: ignore[arg-type]
+    truly = replace(found, process=Truth(found, response), scale=PLAIN)  # type: ignore[arg-type]
     out: dict[str, float] = {}
     false, false_before = False, False
     for axis in found.axes:

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from igmsweep.analysis.noise import training_noise
-from igmsweep.analysis.surrogate import surrogate, trainings
+from igmsweep.analysis.surrogate import EACH, surrogate, trainings
 from igmsweep.frame import Sweep
 
 TOO_FAR = 3.0
@@ -28,10 +28,10 @@ def contradictions(sweep: Sweep, metric: str) -> dict[int, tuple[float, float]]:
         place = np.flatnonzero(found.trials == trial)
         if len(fresh) < 2 or not len(place):
             continue
-        means, covariances = found.process.posterior(found.x[place])
+        possible = found.draws(found.x[place], EACH, np.random.default_rng(0))
         spread = max(noise, float(fresh.std(ddof=1)))
         error = spread / math.sqrt(len(fresh))
-        doubt = math.sqrt(float(covariances[:, 0, 0].mean() + means[:, 0].var()) + error**2)
-        if abs(float(fresh.mean()) - found.sign * float(means.mean())) > TOO_FAR * doubt:
+        doubt = math.sqrt(float(possible.var()) + error**2)
+        if abs(float(fresh.mean()) - found.sign * float(possible.mean())) > TOO_FAR * doubt:
             out[trial] = (float(fresh.mean()), error)
     return out

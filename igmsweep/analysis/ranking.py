@@ -121,7 +121,7 @@ def _chances(sweep: Sweep) -> dict[int, float]:
 
 
 def _by_process(found: Surrogate, order: list[int], own: dict[int, tuple[float, float]]) -> dict[int, float]:
-    """Against the configuration of which the most is expected, averaged over the process's settings.
+    """Against the configuration of which the most is expected, averaged over the process's settings, on the process's scale.
 
     Args:
         own: of configurations whose repeats contradict the process, what they say: mean and standard error.
@@ -131,9 +131,9 @@ def _by_process(found: Surrogate, order: list[int], own: dict[int, tuple[float, 
     for trial, (mean, error) in own.items():
         if trial in order:
             i = order.index(trial)
-            means[:, i] = found.sign * mean
+            means[:, i] = found.scale.there(np.array(found.sign * mean))
             covariances[:, i], covariances[:, :, i] = 0.0, 0.0
-            covariances[:, i, i] = error**2
+            covariances[:, i, i] = (error * found.scale.slope(found.sign * mean)) ** 2
     best = int(means.mean(axis=0).argmax())
     variance = np.diagonal(covariances, axis1=1, axis2=2)
     apart = variance + variance[:, [best]] - 2 * covariances[:, best]

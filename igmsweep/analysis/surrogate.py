@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from igmsweep.analysis.names import choice_texts, value_text
+from igmsweep.analysis.names import choice_texts, unit, value_text
 from igmsweep.frame import Sweep
 from igmsweep.record.states import State
 from igmsweep.statistics.gaussian_process import GaussianProcess, fit
+from igmsweep.statistics.scale import PLAIN, Scale, scale_of
 
 FEWEST = 10
 """Below, there is nothing to fit."""
@@ -28,6 +29,10 @@ MARGIN = 0.1
 """A value that was given from outside the searched range stands so far beyond it, at most."""
 STEPS = 21
 """Places along a number's range at which its effect is looked at."""
+EACH = 20
+"""Curves for each setting of the process."""
+SAMPLES = 500
+"""Validation samples where nothing tells their number."""
 SETTINGS = 16
 """Settings of the other parameters over which an effect is averaged."""
 FAR = 3.0
@@ -77,7 +82,7 @@ class Axis:
 class Surrogate:
     """`process` on the columns `axes`, and the completed configurations that it may be asked about: `trials` (n,), `x` (n, d), `score`
     (n,), `active` (n, d), whether each parameter acts. `sign`: 1, or -1 where less is better (inside, more always is).
-    `floor`: hopeless scores are taken to be no lower."""
+    `floor`: hopeless scores are taken to be no lower. The process lives on `scale`; `draws` and `expected` are scores."""
 
     axes: tuple[Axis, ...]
     process: GaussianProcess
@@ -87,6 +92,21 @@ class Surrogate:
     active: np.ndarray
     sign: float
     floor: float
+    scale: Scale = PLAIN
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of one training of a good configuration, one that a tenth of the trials exceed, around its expected score."""
+        good = float(np.quantile(self.score, 0.9))
+        return float(np.sqrt(np.mean(self.process.noise**2))) / self.scale.slope(good)
+
+    def draws(self, at: np.ndarray, each: int, generator: np.random.Generator) -> np.ndarray:
+        """(draws * each, k) joint draws of the expected scores at `at` (k, d); `each` for each setting of the process."""
+        return self.scale.back(self.process.draws(at, each, generator))
+
+    def expected(self, at: np.ndarray) -> np.ndarray:
+        """(k,) the expected scores at `at`, each over all that the trials leave possible."""
+        return np.asarray(self.draws(at, EACH, np.random.default_rng(0)).mean(axis=0))
 
     def axis(self, path: str) -> int | None:
         """The column of a parameter; None where it was not varied."""
@@ -105,7 +125,7 @@ class Surrogate:
         """(n,) bool: the trials in which a parameter acts."""
         return np.asarray(self.active[:, column])
 
-    def effect(self, path: str, each: int = 20) -> np.ndarray:
+    def effect(self, path: str, each: int = EACH) -> np.ndarray:
         """(draws, v) draws of the expected score at each of `values`, averaged over `SETTINGS` settings of the other parameters: those
         of trials in which it acts, drawn from the better half of them."""
         column = self.axis(path)
@@ -117,8 +137,8 @@ class Surrogate:
         values = self.values(path)
         parts = [self.with_value(self.x[chosen], self.active[chosen], column, value, generator)[0] for value in values]
         at = np.stack(parts)
-        weights = np.kron(np.eye(len(values)), np.full((1, len(chosen)), 1 / len(chosen)))
-        return self.process.draws(at.reshape(-1, at.shape[2]), each, generator, weights)
+        scores = self.draws(at.reshape(-1, at.shape[2]), each, generator)
+        return np.asarray(scores.reshape(len(scores), len(values), len(chosen)).mean(axis=2))
 
     def with_value(
         self, at: np.ndarray, active: np.ndarray, column: int, value: float, generator: np.random.Generator
@@ -161,8 +181,10 @@ def surrogate(sweep: Sweep, metric: str) -> Surrogate | None:
         return None
     x = np.column_stack([[axis.coordinate(v) for v in done[f"params.{axis.path}"]] for axis in axes])
     score, counts = means(sweep, done, column)
-    floor = hopeless(sign * score)
-    y = np.maximum(sign * score, floor)
+    scale = _scale(sweep, metric, sign * score)
+    y = scale.there(sign * score)
+    floor = hopeless(y)
+    y = np.maximum(y, floor)
     rows = np.arange(len(y))
     if len(rows) > MOST:
         drawn = np.random.default_rng(0).choice(rows, MOST, replace=False)
@@ -170,7 +192,15 @@ def surrogate(sweep: Sweep, metric: str) -> Surrogate | None:
     categorical = np.array([axis.categorical for axis in axes])
     process = fit(x[rows], y[rows], categorical, counts[rows])
     active = np.column_stack([done[f"params.{axis.path}"].notna() for axis in axes])
-    return Surrogate(axes, process, done["trial"].to_numpy(), x, sign * score, active, sign, floor)
+    lowest = float(scale.back(np.array(floor)))
+    return Surrogate(axes, process, done["trial"].to_numpy(), x, sign * score, active, sign, lowest, scale)
+
+
+def _scale(sweep: Sweep, metric: str, score: np.ndarray) -> Scale:
+    samples = sweep.data.get("val")
+    known = isinstance(samples, int) and not isinstance(samples, bool) and samples > 0
+    leaf = metric.rsplit("/", 1)[-1]
+    return scale_of(score, bool(unit(metric)[1]), leaf == "loss", samples if known else SAMPLES)
 
 
 def means(sweep: Sweep, done: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray]:
@@ -195,7 +225,7 @@ def trainings(sweep: Sweep, column: str) -> dict[int, list[float]]:
 
 
 def hopeless(y: np.ndarray) -> float:
-    """`FAR` spreads of the better half (from the median to the top twentieth) below the median; what scores less is taken to score this."""
+    """`FAR` spreads of the better half (from the median to the top twentieth) below the median; what lies lower is taken to lie there."""
     median, top = np.quantile(y, [0.5, 0.95])
     return float(median - FAR * (top - median)) if top > median else -np.inf
 

@@ -76,29 +76,19 @@ class GaussianProcess:
             squares.append(alpha**2 / precision)
         return self.centre + self.scale * np.mean(means, axis=0), np.mean(squares, axis=0)
 
-    def posterior(self, at: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Means (draws, m) and covariances (draws, m, m) of the expected score at `at`, in the scores' unit.
-
-        Args:
-            at: (k, d) points in [0, 1].
-            weights: (m, k), to ask for m weighted sums of the scores at these points instead of all of them (m = k).
-        """
+    def posterior(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Means (draws, k) and covariances (draws, k, k) of the expected score at `at` (k, d) in [0, 1], in the scores' unit."""
         apart, across = squared(at, at, self.categorical), squared(self.x, at, self.categorical)
         means, covariances = [], []
         for theta, (factor, alpha) in zip(self.theta, self._solved, strict=True):
-            inner, outer = _kernel(across, theta), _kernel(apart, theta)
-            if weights is not None:
-                inner, outer = inner @ weights.T, weights @ outer @ weights.T
-            half = cho_solve((factor, True), inner)
+            inner = _kernel(across, theta)
             means.append(inner.T @ alpha)
-            covariances.append(outer - inner.T @ half)
+            covariances.append(_kernel(apart, theta) - inner.T @ cho_solve((factor, True), inner))
         return self.centre + self.scale * np.array(means), self.scale**2 * np.array(covariances)
 
-    def draws(
-        self, at: np.ndarray, each: int, generator: np.random.Generator, weights: np.ndarray | None = None
-    ) -> np.ndarray:
-        """(draws * each, m) joint draws of the expected scores that `posterior` describes."""
-        means, covariances = self.posterior(at, weights)
+    def draws(self, at: np.ndarray, each: int, generator: np.random.Generator) -> np.ndarray:
+        """(draws * each, k) joint draws of the expected scores that `posterior` describes."""
+        means, covariances = self.posterior(at)
         found = []
         for mean, covariance in zip(means, covariances, strict=True):
             found.append(mean + generator.standard_normal((each, len(mean))) @ _root(covariance).T)
