@@ -198,9 +198,9 @@ def surrogate(sweep: Sweep, metric: str) -> Surrogate | None:
 
 def _scale(sweep: Sweep, metric: str, score: np.ndarray) -> Scale:
     samples = sweep.data.get("val")
-    known = isinstance(samples, int) and not isinstance(samples, bool) and samples > 0
-    leaf = metric.rsplit("/", 1)[-1]
-    return scale_of(score, bool(unit(metric)[1]), leaf == "loss", samples if known else SAMPLES)
+    if not isinstance(samples, int) or isinstance(samples, bool) or samples < 1:
+        samples = SAMPLES
+    return scale_of(score, bool(unit(metric)[1]), metric.rsplit("/", 1)[-1] == "loss", samples)
 
 
 def means(sweep: Sweep, done: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray]:
