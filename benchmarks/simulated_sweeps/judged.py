@@ -26,7 +26,6 @@ from igmsweep.analysis.importance import importance_data, total_effects
 from igmsweep.analysis.ranking import ranked
 from igmsweep.analysis.sensitivity import sensitivity_data
 from igmsweep.analysis.surrogate import Surrogate, surrogate
-from igmsweep.statistics.scale import PLAIN
 
 METRIC = "val/acc"
 WINNERS = [
@@ -93,7 +92,7 @@ def of_effects(sweep: Simulated, response: str, sampler_seed: int) -> dict[str, 
     """What is said of the parameters."""
     found = surrogate(sweep, METRIC)
     assert found is not None
-    truly = replace(found, process=Truth(found, response), scale=PLAIN)  # type: ignore[arg-type]
+    truly = replace(found, process=Truth(found, response))  # type: ignore[arg-type]
     out: dict[str, float] = {}
     false, false_before = False, False
     for axis in found.axes:

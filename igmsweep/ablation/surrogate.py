@@ -29,14 +29,14 @@ class Model:
         self._found = found
         process = found.process
         self.trials = len(process.z)
-        scores = found.scale.back(process.centre + process.scale * process.z)
-        missed = scores - found.scale.back(process.left_out()[0])
+        scores = process.scores
+        missed = scores - process.scale.back(process.left_out()[0])
         self.explained = 1 - float((missed**2).mean() / scores.var())
 
     def predict(self, values: Mapping[str, Any]) -> float:
         """The score of the configuration whose acting parameters have these values, by path."""
         at = np.array([[axis.coordinate(values.get(axis.path)) for axis in self._found.axes]])
-        return self._found.sign * float(self._found.expected(at)[0])
+        return self._found.sign * float(self._found.process.expected(at)[0])
 
 
 def model_of(sweep: Sweep) -> Model | None:

@@ -8,8 +8,9 @@ from functools import lru_cache
 import numpy as np
 
 from igmsweep.analysis.noise import training_noise
-from igmsweep.analysis.surrogate import EACH, surrogate, trainings
+from igmsweep.analysis.surrogate import surrogate, trainings
 from igmsweep.frame import Sweep
+from igmsweep.statistics.gaussian_process import EACH
 
 TOO_FAR = 3.0
 """Standard errors between what the model expects and what the repeats say from which on they are believed, and not the model."""
@@ -28,7 +29,7 @@ def contradictions(sweep: Sweep, metric: str) -> dict[int, tuple[float, float]]:
         place = np.flatnonzero(found.trials == trial)
         if len(fresh) < 2 or not len(place):
             continue
-        possible = found.draws(found.x[place], EACH, np.random.default_rng(0))
+        possible = found.process.draws(found.x[place], EACH, np.random.default_rng(0))
         spread = max(noise, float(fresh.std(ddof=1)))
         error = spread / math.sqrt(len(fresh))
         doubt = math.sqrt(float(possible.var()) + error**2)

@@ -64,7 +64,7 @@ def expectation(sweep: Sweep, trial: int, metric: str) -> Expectation | None:
     generator = np.random.default_rng(0)
     own = contradictions(sweep, metric).get(trial)
     if own is None:
-        draws = found.sign * found.draws(found.x[place : place + 1], EACH, generator)[:, 0]
+        draws = found.sign * found.process.draws(found.x[place : place + 1], EACH, generator)[:, 0]
     else:
         draws = generator.normal(*own, EACH * len(found.process.theta))
     expected = float(draws.mean())

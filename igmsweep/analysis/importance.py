@@ -72,7 +72,7 @@ def total_effects(found: Surrogate, seed: int = 0) -> np.ndarray:
     even = Sobol(2 * size, rng=generator).random(POINTS)  # random points would make half of the interval
     base, active = space.points(generator.integers(0, len(space.rows), POINTS), even[:, :size])
     changed = [space.changed(base, active, column, even[:, size + column], generator) for column in range(size)]
-    scores = found.draws(np.concatenate([base, *changed]), EACH, generator)
+    scores = found.process.draws(np.concatenate([base, *changed]), EACH, generator)
     own = scores[:, :POINTS]
     out = np.full((len(scores), len(found.axes)), np.nan)
     for column in range(len(found.axes)):

@@ -33,7 +33,7 @@ def training_noise(sweep: Sweep, metric: str) -> float:
         squares, freedom = squares + float(((fresh - fresh.mean()) ** 2).sum()), freedom + len(fresh) - 1
     found = surrogate(sweep, metric) if freedom < REPEATED else None
     if found is not None:
-        return found.noise
+        return found.process.noise
     return math.sqrt(squares / freedom) if freedom else math.nan
 
 

@@ -128,12 +128,13 @@ def _by_process(found: Surrogate, order: list[int], own: dict[int, tuple[float, 
     """
     place = {int(trial): i for i, trial in enumerate(found.trials)}
     means, covariances = found.process.posterior(found.x[[place[trial] for trial in order]])
+    scale = found.process.scale
     for trial, (mean, error) in own.items():
         if trial in order:
             i = order.index(trial)
-            means[:, i] = found.scale.there(np.array(found.sign * mean))
+            means[:, i] = scale.there(np.array(found.sign * mean))
             covariances[:, i], covariances[:, :, i] = 0.0, 0.0
-            covariances[:, i, i] = (error * found.scale.slope(found.sign * mean)) ** 2
+            covariances[:, i, i] = (error * scale.slope(np.array(found.sign * mean))) ** 2
     best = int(means.mean(axis=0).argmax())
     variance = np.diagonal(covariances, axis1=1, axis2=2)
     apart = variance + variance[:, [best]] - 2 * covariances[:, best]

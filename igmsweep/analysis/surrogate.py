@@ -18,8 +18,8 @@ import pandas as pd
 from igmsweep.analysis.names import choice_texts, unit, value_text
 from igmsweep.frame import Sweep
 from igmsweep.record.states import State
-from igmsweep.statistics.gaussian_process import GaussianProcess, fit
-from igmsweep.statistics.scale import PLAIN, Scale, scale_of
+from igmsweep.statistics.gaussian_process import EACH, GaussianProcess, fit
+from igmsweep.statistics.scale import Scale, scales_of
 
 FEWEST = 10
 """Below, there is nothing to fit."""
@@ -29,8 +29,6 @@ MARGIN = 0.1
 """A value that was given from outside the searched range stands so far beyond it, at most."""
 STEPS = 21
 """Places along a number's range at which its effect is looked at."""
-EACH = 20
-"""Curves for each setting of the process."""
 SAMPLES = 500
 """Validation samples where nothing tells their number."""
 SETTINGS = 16
@@ -82,7 +80,7 @@ class Axis:
 class Surrogate:
     """`process` on the columns `axes`, and the completed configurations that it may be asked about: `trials` (n,), `x` (n, d), `score`
     (n,), `active` (n, d), whether each parameter acts. `sign`: 1, or -1 where less is better (inside, more always is).
-    `floor`: hopeless scores are taken to be no lower. The process lives on `scale`; `draws` and `expected` are scores."""
+    `floor`: hopeless scores are taken to be no lower."""
 
     axes: tuple[Axis, ...]
     process: GaussianProcess
@@ -92,21 +90,6 @@ class Surrogate:
     active: np.ndarray
     sign: float
     floor: float
-    scale: Scale = PLAIN
-
-    @property
-    def noise(self) -> float:
-        """Standard deviation of one training of a good configuration, one that a tenth of the trials exceed, around its expected score."""
-        good = float(np.quantile(self.score, 0.9))
-        return float(np.sqrt(np.mean(self.process.noise**2))) / self.scale.slope(good)
-
-    def draws(self, at: np.ndarray, each: int, generator: np.random.Generator) -> np.ndarray:
-        """(draws * each, k) joint draws of the expected scores at `at` (k, d); `each` for each setting of the process."""
-        return self.scale.back(self.process.draws(at, each, generator))
-
-    def expected(self, at: np.ndarray) -> np.ndarray:
-        """(k,) the expected scores at `at`, each over all that the trials leave possible."""
-        return np.asarray(self.draws(at, EACH, np.random.default_rng(0)).mean(axis=0))
 
     def axis(self, path: str) -> int | None:
         """The column of a parameter; None where it was not varied."""
@@ -137,7 +120,7 @@ class Surrogate:
         values = self.values(path)
         parts = [self.with_value(self.x[chosen], self.active[chosen], column, value, generator)[0] for value in values]
         at = np.stack(parts)
-        scores = self.draws(at.reshape(-1, at.shape[2]), each, generator)
+        scores = self.process.draws(at.reshape(-1, at.shape[2]), each, generator)
         return np.asarray(scores.reshape(len(scores), len(values), len(chosen)).mean(axis=2))
 
     def with_value(
@@ -181,26 +164,24 @@ def surrogate(sweep: Sweep, metric: str) -> Surrogate | None:
         return None
     x = np.column_stack([[axis.coordinate(v) for v in done[f"params.{axis.path}"]] for axis in axes])
     score, counts = means(sweep, done, column)
-    scale = _scale(sweep, metric, sign * score)
-    y = scale.there(sign * score)
-    floor = hopeless(y)
-    y = np.maximum(y, floor)
+    scales = _scales(sweep, metric, sign * score)
+    floor = max(float(scale.back(hopeless(scale.there(sign * score)))) for scale in scales)
+    y = np.maximum(sign * score, floor)
     rows = np.arange(len(y))
     if len(rows) > MOST:
         drawn = np.random.default_rng(0).choice(rows, MOST, replace=False)
         rows = np.union1d(drawn, np.flatnonzero(counts > 1))
     categorical = np.array([axis.categorical for axis in axes])
-    process = fit(x[rows], y[rows], categorical, counts[rows])
+    process = fit(x[rows], y[rows], categorical, counts[rows], scales)
     active = np.column_stack([done[f"params.{axis.path}"].notna() for axis in axes])
-    lowest = float(scale.back(np.array(floor)))
-    return Surrogate(axes, process, done["trial"].to_numpy(), x, sign * score, active, sign, lowest, scale)
+    return Surrogate(axes, process, done["trial"].to_numpy(), x, sign * score, active, sign, floor)
 
 
-def _scale(sweep: Sweep, metric: str, score: np.ndarray) -> Scale:
+def _scales(sweep: Sweep, metric: str, score: np.ndarray) -> tuple[Scale, ...]:
     samples = sweep.data.get("val")
     if not isinstance(samples, int) or isinstance(samples, bool) or samples < 1:
         samples = SAMPLES
-    return scale_of(score, bool(unit(metric)[1]), metric.rsplit("/", 1)[-1] == "loss", samples)
+    return scales_of(score, bool(unit(metric)[1]), metric.rsplit("/", 1)[-1] == "loss", samples)
 
 
 def means(sweep: Sweep, done: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray]:
@@ -224,10 +205,10 @@ def trainings(sweep: Sweep, column: str) -> dict[int, list[float]]:
     return found
 
 
-def hopeless(y: np.ndarray) -> float:
+def hopeless(y: np.ndarray) -> np.ndarray:
     """`FAR` spreads of the better half (from the median to the top twentieth) below the median; what lies lower is taken to lie there."""
     median, top = np.quantile(y, [0.5, 0.95])
-    return float(median - FAR * (top - median)) if top > median else -np.inf
+    return np.asarray(median - FAR * (top - median) if top > median else -np.inf)
 
 
 def axis_of(path: str, entry: dict[str, Any], values: pd.Series) -> Axis | None:

@@ -8,12 +8,15 @@ posterior (a random walk that begins at its mode), and every answer is the mixtu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, cholesky
 from scipy.optimize import minimize
+
+from igmsweep.statistics.scale import PLAIN, Scale
 
 DRAWS = 24
 """Draws of length scales, signal and noise that are kept."""
@@ -34,6 +37,10 @@ LEAST_AND_MOST = (0.25, 25.0)
 TAILS = 4
 MOST = 200
 """Length scales, signal and noise are drawn from a random part of more scores; the answers are from all of them."""
+EACH = 20
+"""Draws for each of these settings, where a mean is asked."""
+GOOD = 0.9
+"""Of all scores: where a good configuration stands."""
 BOUND = 6.0
 """Of all logarithms, while the mode is looked for."""
 
@@ -41,7 +48,7 @@ BOUND = 6.0
 @dataclass(frozen=True, eq=False)
 class GaussianProcess:
     """Fitted by `fit`. `x`: (n, d) in [0, 1]; `theta`: (draws, d + 2) the logarithms of length scales, signal and noise; the last
-    two, as all scores inside, in units of `scale` around `centre`. `counts`: (n,) trainings behind each score, over `unrest`."""
+    two, as all scores inside, on `scale`, in units of `spread` around `centre`. `counts`: (n,) trainings behind each score, over `unrest`."""
 
     x: np.ndarray
     z: np.ndarray
@@ -49,12 +56,19 @@ class GaussianProcess:
     categorical: np.ndarray
     theta: np.ndarray
     centre: float
-    scale: float
+    spread: float
+    scale: Scale = PLAIN
 
     @property
-    def noise(self) -> np.ndarray:
-        """(draws,) standard deviation of one training of a good configuration around its expected score, in the scores' unit."""
-        return np.asarray(np.exp(self.theta[:, -1]) * self.scale)
+    def scores(self) -> np.ndarray:
+        """(n,) what it was fitted to."""
+        return self.scale.back(self.centre + self.spread * self.z)
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of one training of a good configuration, which a tenth of the scores exceed, around its expected score."""
+        own = np.sqrt(np.mean(np.exp(2 * self.theta[:, -1]))) * self.spread
+        return float(own / self.scale.slope(np.quantile(self.scores, GOOD)))
 
     @cached_property
     def _solved(self) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -67,32 +81,36 @@ class GaussianProcess:
         return found
 
     def left_out(self) -> tuple[np.ndarray, np.ndarray]:
-        """(n,) what is expected of each training from all others, in the scores' unit, and the square of its distance from that in units of what
+        """(n,) what is expected of each training from all others, on `scale`, and the square of its distance from that in units of what
         is expected of the distance; means over the draws (Rasmussen and Williams 2006, Eq. 5.10 to 5.12)."""
         means, squares = [], []
         for factor, alpha in self._solved:
             precision = np.diag(cho_solve((factor, True), np.eye(len(self.z))))
             means.append(self.z - alpha / precision)
             squares.append(alpha**2 / precision)
-        return self.centre + self.scale * np.mean(means, axis=0), np.mean(squares, axis=0)
+        return self.centre + self.spread * np.mean(means, axis=0), np.mean(squares, axis=0)
 
     def posterior(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Means (draws, k) and covariances (draws, k, k) of the expected score at `at` (k, d) in [0, 1], in the scores' unit."""
+        """Means (draws, k) and covariances (draws, k, k) of what is expected at `at` (k, d) in [0, 1], on `scale`."""
         apart, across = squared(at, at, self.categorical), squared(self.x, at, self.categorical)
         means, covariances = [], []
         for theta, (factor, alpha) in zip(self.theta, self._solved, strict=True):
             inner = _kernel(across, theta)
             means.append(inner.T @ alpha)
             covariances.append(_kernel(apart, theta) - inner.T @ cho_solve((factor, True), inner))
-        return self.centre + self.scale * np.array(means), self.scale**2 * np.array(covariances)
+        return self.centre + self.spread * np.array(means), self.spread**2 * np.array(covariances)
 
     def draws(self, at: np.ndarray, each: int, generator: np.random.Generator) -> np.ndarray:
-        """(draws * each, k) joint draws of the expected scores that `posterior` describes."""
+        """(draws * each, k) joint draws of the expected scores at `at` (k, d)."""
         means, covariances = self.posterior(at)
         found = []
         for mean, covariance in zip(means, covariances, strict=True):
             found.append(mean + generator.standard_normal((each, len(mean))) @ _root(covariance).T)
-        return np.concatenate(found)
+        return self.scale.back(np.concatenate(found))
+
+    def expected(self, at: np.ndarray) -> np.ndarray:
+        """(k,) means of such draws."""
+        return np.asarray(self.draws(at, EACH, np.random.default_rng(0)).mean(axis=0))
 
 
 def fit(
@@ -100,6 +118,7 @@ def fit(
     y: np.ndarray,
     categorical: np.ndarray,
     counts: np.ndarray | None = None,
+    scales: Sequence[Scale] = (PLAIN,),
     seed: int = 0,
     weigh: bool = True,
 ) -> GaussianProcess:
@@ -110,23 +129,31 @@ def fit(
         y: (n,) finite scores.
         categorical: (d,) bool: two values of such a parameter are equally far apart, whichever they are.
         counts: (n,) trainings whose mean each score is; one by default.
+        scales: on which the scores may be modelled; the one under which they are likeliest is taken.
         weigh: let scores that are noisier than the best count less (`unrest`).
     """
     counts = np.ones(len(y)) if counts is None else counts.astype(float)
-    centre, scale = float(np.mean(y)), float(np.std(y)) or 1.0
-    z = (y - centre) / scale
-    start = np.concatenate([np.full(x.shape[1], LENGTH[0]), [SIGNAL[0], NOISE[0]]])
-    restless = np.concatenate([start[:-1], [0.0]])
     some = np.arange(len(y))
     if len(y) > MOST:
         some = np.sort(np.random.default_rng(seed).choice(some, MOST, replace=False))
     apart = squared(x[some], x[some], categorical)
-    mode, shape = _mode([start, restless], apart, z[some], counts[some])
+    start = np.concatenate([np.full(x.shape[1], LENGTH[0]), [SIGNAL[0], NOISE[0]]])
+    restless = np.concatenate([start[:-1], [0.0]])
+    best, likeliest = None, -np.inf
+    for scale in scales:
+        there = scale.there(y)
+        centre, spread = float(np.mean(there)), float(np.std(there)) or 1.0
+        z = (there - centre) / spread
+        loss, mode, shape = _mode([start, restless], apart, z[some], counts[some])
+        likelihood = float(np.log(scale.slope(y[some]) / spread).sum()) - loss
+        if likelihood > likeliest:
+            likeliest, best = likelihood, GaussianProcess(x, z, counts, categorical, mode[None], centre, spread, scale)
+    assert best is not None
     if weigh:
-        counts = counts / unrest(GaussianProcess(x, z, counts, categorical, mode[None], centre, scale))
-        mode, shape = _mode([mode], apart, z[some], counts[some])
-    theta = _walk(mode, shape, apart, z[some], counts[some], np.random.default_rng(seed))
-    return GaussianProcess(x, z, counts, categorical, theta, centre, scale)
+        best = replace(best, counts=counts / unrest(best))
+        _, mode, shape = _mode([best.theta[0]], apart, best.z[some], best.counts[some])
+    theta = _walk(mode, shape, apart, best.z[some], best.counts[some], np.random.default_rng(seed))
+    return replace(best, theta=theta)
 
 
 def unrest(process: GaussianProcess) -> np.ndarray:
@@ -142,15 +169,15 @@ def unrest(process: GaussianProcess) -> np.ndarray:
     rest = y - y.mean() - slope * x
     error = float(np.sqrt((rest @ rest) / (len(x) - 2) / max(float(x @ x), 1e-300)))
     slope *= max(0.0, 1 - (error / slope) ** 2) if slope else 0.0
-    level = np.exp(slope * (expected - np.quantile(expected, 0.9)))
+    level = np.exp(slope * (expected - np.quantile(expected, GOOD)))
     alone = process.counts <= 1  # several trainings that agree are no accident
     return np.clip(level * np.where(alone, np.maximum(1.0, (TAILS + square) / (TAILS + 1)), 1.0), *LEAST_AND_MOST)
 
 
 def _mode(
     starts: list[np.ndarray], apart: np.ndarray, z: np.ndarray, counts: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """(d + 2,) where the posterior is highest, and (d + 2, d + 2) about how wide it is there."""
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """The loss where the posterior is highest, that place (d + 2,), and (d + 2, d + 2) about how wide it is there."""
     bounds = [(-BOUND, BOUND)] * len(starts[0])
     options = {"maxiter": 80}
     found = [
@@ -158,7 +185,7 @@ def _mode(
         for start in starts
     ]
     best = min(found, key=lambda each: float(each.fun))
-    return best.x, best.hess_inv.todense()
+    return float(best.fun), best.x, best.hess_inv.todense()
 
 
 def squared(one: np.ndarray, other: np.ndarray, categorical: np.ndarray) -> np.ndarray:

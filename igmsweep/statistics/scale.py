@@ -1,7 +1,8 @@
 """The scale on which scores are modelled: one on which noise is about the same at every level.
 
-Two trainings of a configuration at 94 % differ by a point or two, two at 60 % by ten: what is nearly additive is the logarithm of the
-odds of a share (McCullagh and Nelder 1989, Sec. 4.3), and the logarithm of a loss.
+Two trainings of a configuration at 94 % often differ by a point or two, two at 60 % by ten: what is additive then is the logarithm of
+the odds of a share (McCullagh and Nelder 1989, Sec. 4.3), and the logarithm of a loss. Which scale a sweep's scores ask for, the
+likelihood says (as of Box and Cox 1964).
 """
 
 from __future__ import annotations
@@ -37,18 +38,18 @@ class Scale:
             return np.asarray(np.clip(share * (1 + 2 * self.slack) - self.slack, 0, 1))
         return np.asarray(-np.exp(-values) if self.kind == "log" else values)
 
-    def slope(self, score: float) -> float:
-        """How far the scale goes for a unit of score, at a score."""
+    def slope(self, scores: np.ndarray) -> np.ndarray:
+        """How far the scale goes for a unit of score, at each score."""
         if self.kind == "log odds":
-            return 1 / (score + self.slack) + 1 / (1 - score + self.slack)
-        return 1 / max(-score, TINY) if self.kind == "log" else 1.0
+            return np.asarray(1 / (scores + self.slack) + 1 / (1 - scores + self.slack))
+        return np.asarray(1 / np.maximum(-scores, TINY) if self.kind == "log" else np.ones_like(scores))
 
 
 PLAIN = Scale()
 
 
-def scale_of(scores: np.ndarray, shares: bool, losses: bool, samples: int) -> Scale:
-    """The scale for a metric's scores, more is better.
+def scales_of(scores: np.ndarray, shares: bool, losses: bool, samples: int) -> tuple[Scale, ...]:
+    """The scales that a metric's scores, more is better, may be modelled on.
 
     Args:
         scores: (n,).
@@ -57,5 +58,5 @@ def scale_of(scores: np.ndarray, shares: bool, losses: bool, samples: int) -> Sc
         samples: that they are over: a share is known to half a sample.
     """
     if shares and scores.min() >= 0 and scores.max() <= 1:
-        return Scale("log odds", 0.5 / samples)
-    return Scale("log") if losses and scores.max() < 0 else PLAIN
+        return PLAIN, Scale("log odds", 0.5 / samples)
+    return (PLAIN, Scale("log")) if losses and scores.max() < 0 else (PLAIN,)

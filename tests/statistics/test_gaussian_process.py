@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import check_grad
 
 from igmsweep.statistics import gaussian_process as gp
+from igmsweep.statistics import scale
 
 CATEGORICAL = np.array([False, False, True])
 
@@ -50,23 +51,59 @@ def test_the_posterior_is_the_textbooks_formula() -> None:
     assert mean[0] == pytest.approx(y.mean() + y.std() * across.T @ np.linalg.solve(inner, z), abs=1e-6)
     expected = y.var() * (outer - across.T @ np.linalg.solve(inner, across))
     np.testing.assert_allclose(covariance[0], expected, atol=1e-7)
-    weights = np.full((1, 4), 0.25)
-    assert found.posterior(at, weights)[0][0] == pytest.approx(mean[0].mean())
-    assert found.posterior(at, weights)[1][0, 0, 0] == pytest.approx(covariance[0].mean(), abs=1e-9)
 
 
 def test_left_out_is_what_the_others_say() -> None:
     x, _, y = data(15)
     found = gp.fit(x, y, CATEGORICAL, weigh=False)
-    only = gp.GaussianProcess(x, found.z, found.counts, CATEGORICAL, found.theta[:1], found.centre, found.scale)
+    only = gp.GaussianProcess(x, found.z, found.counts, CATEGORICAL, found.theta[:1], found.centre, found.spread)
     rest = gp.GaussianProcess(
-        x[1:], found.z[1:], found.counts[1:], CATEGORICAL, found.theta[:1], found.centre, found.scale
+        x[1:], found.z[1:], found.counts[1:], CATEGORICAL, found.theta[:1], found.centre, found.spread
     )
     mean, covariance = rest.posterior(x[:1])
     expected, square = only.left_out()
     assert expected[0] == pytest.approx(mean[0, 0])
-    variance = covariance[0, 0, 0] + rest.noise[0] ** 2
+    variance = covariance[0, 0, 0] + rest.noise**2
     assert square[0] == pytest.approx((y[0] - mean[0, 0]) ** 2 / variance, rel=1e-3)
+
+
+@pytest.mark.parametrize("even", ["plain", "log odds"])
+def test_the_scale_is_the_one_on_which_noise_is_even(even: scale.Kind) -> None:
+    generator = np.random.default_rng(3)
+    kinds = (scale.PLAIN, scale.Scale("log odds", 0.001))
+    x = generator.random((60, 2))
+    true = 0.95 - 0.9 * (x[:, 0] - 0.5) ** 2 - 0.6 * (x[:, 1] > 0.6)
+    kind = kinds[even == "log odds"]
+    noise = 0.03 if even == "plain" else 0.3
+    y = np.clip(kind.back(kind.there(true) + noise * generator.standard_normal(60)), 0, 1)
+    found = gp.fit(x, y, np.array([False, False]), scales=kinds)
+    assert found.scale.kind == even
+    assert found.scores == pytest.approx(y)
+    assert found.noise == pytest.approx(noise / float(kind.slope(np.quantile(y, 0.9))), rel=0.5)
+    assert (found.draws(x, 2, generator) <= 1).all() or even == "plain"
+
+
+@given(
+    st.sampled_from([scale.PLAIN, scale.Scale("log odds", 0.01), scale.Scale("log")]),
+    st.floats(0.001, 0.999),
+    st.floats(0.001, 0.999),
+)
+def test_a_scale_keeps_the_order_and_leads_back(kind: scale.Scale, one: float, other: float) -> None:
+    turn = -1 if kind.kind == "log" else 1
+    scores = turn * np.array([one, other])
+    there = kind.there(scores)
+    assert kind.back(there) == pytest.approx(scores, abs=1e-9)
+    assert (there[0] < there[1]) == (scores[0] < scores[1]) or abs(one - other) < 1e-9
+    near = kind.there(scores + 1e-7)
+    assert (near - there) / 1e-7 == pytest.approx(kind.slope(scores), rel=1e-3)
+
+
+def test_odds_and_logarithms_are_asked_only_where_scores_have_them() -> None:
+    shares, losses = np.array([0.0, 0.5, 1.0]), np.array([-2.0, -0.1])
+    assert [each.kind for each in scale.scales_of(shares, True, False, 100)] == ["plain", "log odds"]
+    assert np.isfinite(scale.scales_of(shares, True, False, 100)[1].there(shares)).all()
+    assert [each.kind for each in scale.scales_of(losses, False, True, 100)] == ["plain", "log"]
+    assert scale.scales_of(shares * 2, True, False, 100) == scale.scales_of(-losses, False, True, 100) == (scale.PLAIN,)
 
 
 def test_its_doubts_are_right() -> None:
@@ -79,7 +116,7 @@ def test_its_doubts_are_right() -> None:
         low, high = np.quantile(draws, [0.05, 0.95], axis=0)
         inside.append(np.mean((low <= truth) & (truth <= high)))
         wrong.append(np.abs(draws.mean(axis=0) - truth).mean())
-        assert np.median(found.noise) == pytest.approx(0.01, rel=0.5)
+        assert found.noise == pytest.approx(0.01, rel=0.5)
     assert 0.82 < np.mean(inside) < 0.98  # 0.90 is meant
     assert np.mean(wrong) < 0.005
 
