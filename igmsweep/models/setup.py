@@ -44,6 +44,12 @@ def check_tokens(model: MultimodalModel, partition: Partition) -> None:
             )
 
 
+def check_size(batch: int, samples: int) -> None:
+    """Raise UserError for a batch that is larger than the training part."""
+    if batch > samples:
+        raise UserError(f"optim.batch_size: found {batch}, expected at most {samples}, the samples of the training part")
+
+
 def check_batch(model: nn.Module, size: int) -> None:
     """Raise UserError for batches of one sample where batch normalisation is trained: one sample has no statistics."""
     norms = (module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm))
