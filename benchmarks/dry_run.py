@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -19,10 +20,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path += [str(ROOT / "tests"), str(ROOT / "tests" / "data")]
 
+import av  # noqa: E402
 import numpy as np  # noqa: E402
 import soundfile  # noqa: E402
+from av_trees import SENTENCES  # noqa: E402
 from PIL import Image  # noqa: E402
-from text_and_gesture_trees import sarcasm, twitter2015, video, vocabulary  # noqa: E402
+from text_and_gesture_trees import sarcasm, twitter2015, vocabulary  # noqa: E402
 
 from igmsweep.data import cremad, kinetics_sounds  # noqa: E402
 
@@ -57,13 +60,30 @@ def pictures(folder: Path, size: tuple[int, int]) -> list[Path]:
     return sorted(folder.iterdir())
 
 
+def videos(folder: Path, frames: int, size: tuple[int, int]) -> list[Path]:
+    """H.264 in AVI: a picture that moves."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for number in range(POOL):
+        coarse = Image.fromarray(rng.integers(0, 256, (size[1] // 8, size[0] // 8, 3), dtype=np.uint8))
+        picture = np.asarray(coarse.resize(size))
+        with av.open(str(folder / f"{number}.avi"), "w") as container:
+            stream = container.add_stream("libx264", rate=30)
+            stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+            for shift in range(frames):
+                frame = av.VideoFrame.from_ndarray(np.roll(picture, 2 * shift, axis=1), format="rgb24")
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+    return sorted(folder.iterdir())
+
+
 def make_cremad(root: Path) -> list[str]:
     """6,698 and 744 clips: a sound of 2.5 s and three frames of 480 x 360."""
     heard, seen = sounds(root / "pool" / "wav", 2.5), pictures(root / "pool" / "jpg", (480, 360))
     rows: dict[str, list[str]] = {"train": [], "test": []}
     for number in range(7442):
         label = cremad.CLASSES[number % 6]
-        name = f"{1001 + number // 82}_{'IEO TIE IOM IWW TAI MTI IWL ITH DFA ITS TSI WSI'.split()[number // 6 % 12]}_{label}_"
+        name = f"{1001 + number // 82}_{SENTENCES[number // 6 % 12]}_{label}_"
         name += ("XX", "LO", "HI")[number % 82 // 72]
         linked(heard, number, root / "AudioWAV" / f"{name}.wav")
         for frame in range(3):
@@ -113,9 +133,7 @@ def text_settings(root: Path) -> list[str]:
 
 def make_nvgesture(root: Path) -> list[str]:
     """1,050 and 482 clips: two videos of 90 frames of 320 x 240, H.264."""
-    for number in range(POOL):
-        video(root / "pool" / f"{number}.avi", 90, number, (320, 240))
-    pool = sorted((root / "pool").iterdir())
+    pool = videos(root / "pool", 90, (320, 240))
     for kind, count, subjects in (("train", 1050, range(1, 15)), ("test", 482, range(15, 22))):
         lines = []
         for number in range(count):
@@ -149,19 +167,27 @@ def measure(name: str, extra: list[str], code: Path, limit: float, work: Path) -
     command = [sys.executable, "-m", "igmsweep", "tune", name, "--dry-run", *extra]
     environment = {**os.environ, **homes, "PYTHONPATH": str(code)}
     environment.pop("IGMSWEEP_DATA", None)
-    began = time.monotonic()
+    began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     try:
         done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, timeout=limit)
         told = (done.stdout + done.stderr).strip().splitlines()[-6:]
     except subprocess.TimeoutExpired:
         told = [f"stopped after {limit:.0f} s"]
-    seconds = time.monotonic() - began
-    return "\n".join([f"{name}: {seconds:.0f} s, {used(work) / 2**20:.1f} MiB written", *(f"    {line}" for line in told)])
+    seconds, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return "\n".join(
+        [
+            f"{name}: {seconds:.0f} s ({busy:.0f} s of a core), {used(work) / 2**20:.1f} MiB written",
+            *(f"    {line}" for line in told),
+        ]
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", nargs="*", default=[*MAKERS], help="built-in data sets, CSV files; default: the built-in ones")
+    parser.add_argument(
+        "data", nargs="*", default=[*MAKERS], help="built-in data sets, CSV files; default: the built-in ones"
+    )
     parser.add_argument("--code", type=Path, default=ROOT, help="the checkout whose igmsweep is measured")
     parser.add_argument("--limit", type=float, default=600, help="seconds after which a run is stopped")
     arguments = parser.parse_args()

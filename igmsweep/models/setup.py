@@ -47,7 +47,9 @@ def check_tokens(model: MultimodalModel, partition: Partition) -> None:
 def check_size(batch: int, samples: int) -> None:
     """Raise UserError for a batch that is larger than the training part."""
     if batch > samples:
-        raise UserError(f"optim.batch_size: found {batch}, expected at most {samples}, the samples of the training part")
+        raise UserError(
+            f"optim.batch_size: found {batch}, expected at most {samples}, the samples of the training part"
+        )
 
 
 def check_batch(model: nn.Module, size: int) -> None:

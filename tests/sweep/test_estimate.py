@@ -48,7 +48,7 @@ def test_a_trial_is_the_sum_of_its_parts():
 
 
 def test_a_sweep_runs_in_rounds_of_trials_and_encodes_once():
-    found = StepEstimate({"a": 0.1}, {"a": 10}, {"a": 0.25}, 1.0, 0.0, 100.0, 2.0, 7.0, 2**30, "cpu")
+    found = StepEstimate({"a": 0.1}, {"a": 10}, {"a": 0.25}, 1.0, 0.0, 100.0, 2.0, 7.0, 2**30, "cpu", 12)
     assert found.sweep(trials=9, concurrent=4) == 7 + 3 * 100
     text = "\n".join(found.lines(trials=9, concurrent=4))
     assert "100 ms (25% of it input)" in text
