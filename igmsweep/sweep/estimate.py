@@ -58,7 +58,7 @@ def few_samples(config: TrainConfig, within: float | None = None) -> Few:
     """
     from igmsweep.data.few import decode_few
 
-    return decode_few(datasets.listed(config.data), config.data, DECODING * (within or WITHIN))
+    return decode_few(datasets.listed(config.data), config.data, DECODING * (WITHIN if within is None else within))
 
 
 def estimate(
