@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from igmsweep.data import jpegs
-from igmsweep.data.base import Partition, Sample, SearchData
+from igmsweep.data.base import Partition, Remark, Sample, SearchData
 from igmsweep.data.cache_build import Decoded, decode
 from igmsweep.data.files import USABLE
 from igmsweep.data.lists import Lists
@@ -64,12 +64,14 @@ def decode_few(lists: Lists, config: DataConfig, seconds: float) -> Few:
     queue = [(side, row, samples[sides[side].ids[row]]) for side, row in _in_turn(sides)]
     kept: dict[str, list[tuple[int, Decoded]]] = {side: [] for side in sides}
     threads = min(16, len(os.sched_getaffinity(0)))
+    remarks: dict[str, list[Remark]] = {side: [] for side in sides}
     tried: list[Decoded] = []
     began = time.perf_counter()
 
     def take(chunk: list[tuple[str, int, Sample]], found: list[Decoded]) -> None:
         tried.extend(found)
         for (side, row, _), each in zip(chunk, found, strict=True):
+            remarks[side] += each.remarks
             if not each.missing:
                 kept[side].append((row, each))
 
@@ -83,11 +85,12 @@ def decode_few(lists: Lists, config: DataConfig, seconds: float) -> Few:
             if enough and time.perf_counter() - began > seconds:
                 break
     spent = time.perf_counter() - warm
-    remarks = [remark for each in tried for remark in each.remarks]
-    if not all(kept.values()):
-        raise DataError(
-            f"{dataset.name}: none of {len(tried)} samples that were tried can be used; the first: {remarks[0].text}"
-        )
+    for side, found in kept.items():
+        if not found:
+            count = min(MOST[side], len(sides[side]))
+            raise DataError(
+                f"{dataset.name}: none of the {count} samples of {side} that were tried can be used; the first: {remarks[side][0].text}"
+            )
     some = kept["train"][0][1]
     return Few(
         SearchData(

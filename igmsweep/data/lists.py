@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,6 +33,19 @@ class Lists:
         split.check(train.labels, self.dataset.classes, "train", self.dataset.name)
         split.check(val.labels, self.dataset.classes, "validation", self.dataset.name)
         return train, val
+
+    def texts(self, most: int = 16) -> Partition:
+        """The first training samples with what is read from the list alone, no file of theirs: texts.
+
+        Raises:
+            UserError: as `DataSet.check`.
+        """
+        some = self.parts["train"][:most]
+        names = [
+            name for name, each in self.dataset.modalities.items() if each.kind == "text" and name not in some[0].files
+        ]
+        arrays = {name: np.stack([self.dataset.read_modality(sample, name) for sample in some]) for name in names}
+        return replace(_without_arrays(some), arrays=arrays)
 
     def samples(self) -> dict[str, Sample]:
         """By id, those of both lists."""

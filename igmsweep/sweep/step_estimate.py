@@ -94,4 +94,4 @@ class StepEstimate:
 
 
 def _each(seconds: float) -> str:
-    return f"{seconds * 1000:.3g} ms"
+    return f"{seconds * 1000:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"

@@ -7,7 +7,7 @@ import torch
 from igmsweep import data as datasets
 from igmsweep.config import TrainConfig
 from igmsweep.models.encoders import encoder
-from igmsweep.models.setup import check_batch, check_size
+from igmsweep.models.setup import check_batch, check_size, check_tokens
 from igmsweep.models.weights import NONE
 from igmsweep.schema.sections import DataConfig
 from igmsweep.train.loop import pick_device, plan
@@ -25,6 +25,7 @@ class TrainingCheck:
 
     def __init__(self, data: DataConfig) -> None:
         self.lists = datasets.listed(data)
+        self._texts = self.lists.texts()
         self._sizes: dict[str, int] = {}
         self._built: dict[tuple[object, ...], torch.nn.Module] = {}
 
@@ -35,7 +36,7 @@ class TrainingCheck:
 
         Raises:
             UserError: a device or weights that are not there, an encoder that is unknown or does not fit the samples, a batch
-                that is larger than the training part, a method without stages.
+                that is larger than the training part, texts from another encoder's tokenizer, a method without stages.
             DataError: as `Lists.cut`.
         """
         pick_device(config.device)
@@ -48,6 +49,7 @@ class TrainingCheck:
             module = self._encoder(name, config)
             if not config.model.frozen[name]:
                 check_batch(module, config.optim.batch_size)
+            check_tokens({name: module}, self._texts)
 
     def _encoder(self, name: str, config: TrainConfig) -> torch.nn.Module:
         """An encoder on the meta device, which knows shapes alone."""

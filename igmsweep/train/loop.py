@@ -117,9 +117,9 @@ class Training:
         # what can be refused without decoding a sample is refused before the data is read
         if data is None:
             lists = datasets.listed(config.data)
-            dataset, samples = lists.dataset, len(lists.cut(config.data)[0])
+            dataset, samples, texts = lists.dataset, len(lists.cut(config.data)[0]), lists.texts()
         else:
-            dataset, samples = data.dataset, len(data.train)
+            dataset, samples, texts = data.dataset, len(data.train), data.train
         check_size(config.optim.batch_size, samples)
         torch.backends.cudnn.benchmark = False  # it picks kernels by timing, so equal seeds would differ
         torch.manual_seed(derived_seed(config.seed, "init"))
@@ -128,8 +128,11 @@ class Training:
         self.model = self.model.to(self.device)
         self.method.own = self.model.extra
         check_batch(self.model, config.optim.batch_size)
-        self.data = datasets.load_search(config.data) if data is None else data
-        check_tokens(self.model, self.data.train)
+        check_tokens(self.model.encoders, texts)
+        if data is None:
+            data = datasets.load_search(config.data)
+            check_tokens(self.model.encoders, data.train)
+        self.data = data
         shapes = [modality.shape for modality in dataset.modalities.values()]
         held = evaluation_batch(shapes, config.optim.batch_size)
         self.data = with_features(self.model, self.data, datasets.cache_of(config.data), self.device, held)

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from igmsweep import data as datasets
 from igmsweep.config import TrainConfig
 from igmsweep.data import split
+from igmsweep.data.table import Table
 from igmsweep.errors import UserError
 from igmsweep.plugin import load_module
 from igmsweep.spaces import load_space
@@ -230,3 +232,20 @@ def test_a_tokenizer_that_is_not_there_is_told_before_pictures_are_decoded(
     settings = {"data.root": str(tmp_path / "tweets"), "data.options.tokenizer": str(tmp_path / "nowhere")}
     with pytest.raises(UserError, match=r"^data\.options\.tokenizer: .*nowhere does not exist$"):
         tuned("twitter2015", settings | {"model.weights": "none"}, name="s", out=tmp_path / "out")
+
+
+@pytest.mark.parametrize("command", ["tune", "train"])
+def test_texts_of_another_tokenizer_are_told_before_pictures_are_decoded(
+    command: str, tmp_path: Path, undecoded: Undecoded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trees.tiny_bert(tmp_path / "bert")
+    name = table(tmp_path / "t", ["a,,train", "b,,train"] * 9)
+    read = datasets.get(name).read_modality
+    undecoded(name)
+    monkeypatch.setattr(Table, "read_modality", lambda _, *given: read(*given))  # of pictures it would raise
+    settings = {**GROUPED, "model.encoder.caption": f"bert:{tmp_path / 'bert'}", "model.encoder.picture": "resnet_mini"}
+    with pytest.raises(UserError, match=r"^model\.encoder\.caption: found token id \d+, but the encoder knows"):
+        if command == "tune":
+            tuned(name, settings, name="s", out=tmp_path / "out")
+        else:
+            train(TrainConfig(data=name).override(settings))
