@@ -11,7 +11,7 @@ os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's 15 would let workers 
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +60,25 @@ def small_avdigits(_made_avdigits: Path, tmp_path: Path) -> Path:
     """avdigits with 60, 30 and 30 clips, a copy for this test alone."""
     shutil.copytree(_made_avdigits, tmp_path / "avdigits")
     return tmp_path / "avdigits"
+
+
+@pytest.fixture
+def undecoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """`undecoded(name)`: from now on no sample of this data set may be read, and nothing is written into the cache."""
+    from igmsweep import data
+
+    read: list[str] = []
+    cache = tmp_path / "no-cache"
+
+    def refused(*arguments: Any) -> None:
+        read.append(str(arguments[1:]))
+        raise AssertionError("a sample was read")
+
+    def watch(name: str) -> None:
+        monkeypatch.setenv("IGMSWEEP_CACHE", str(cache))
+        for function in ("read", "read_modality"):
+            monkeypatch.setattr(type(data.get(name)), function, refused)
+
+    yield watch
+    assert not read
+    assert not cache.exists()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from igmsweep import data as datasets
 from igmsweep.analysis import analyze, read_sweep
 from igmsweep.analysis.ranking import ranked
 from igmsweep.errors import DataError, NothingCompleted, UserError
@@ -214,6 +216,43 @@ def test_other_data_than_the_sweeps_is_refused(sweep: Path) -> None:
     (sweep / "sweep.yaml").write_text(text.replace(before, "000000000000"))
     with pytest.raises(DataError, match="the data has changed"):
         evaluate(sweep, confirm_test=True, local=True)
+    assert not (sweep / "test_eval.json").exists()
+
+
+def misspelt(folder: Path) -> None:
+    """From now on every configuration of a sweep names an encoder that there is not."""
+    for path in [folder / "sweep.yaml", *folder.rglob("*.json*"), *folder.rglob("*.yaml")]:
+        path.write_text(path.read_text().replace("resnet_mini", "resnet_mimi"))
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (None, r"^model\.encoder\.audio: unknown encoder 'resnet_mimi'"),
+        ([], r"annotations/test\.csv"),
+        ([0, 1, 2], r"^avdigits: no sample of class '.*' in the test split"),
+    ],
+)
+def test_what_cannot_be_trained_or_scored_is_told_before_any_decoding(
+    rows: list[int] | None,
+    message: str,
+    sweep: Path,
+    finished: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    undecoded: Callable[[str], None],
+) -> None:
+    root = Path(shutil.copytree(finished[1], tmp_path / "avdigits"))
+    if rows is None:
+        misspelt(sweep)
+    else:
+        (listed,) = (root / "annotations").glob("*test*")
+        kept = [listed.read_text().splitlines()[row] for row in rows]
+        listed.write_text("\n".join(kept) + "\n") if kept else listed.unlink()
+    undecoded("avdigits")
+    monkeypatch.setattr(datasets, "load", lambda *_: pytest.fail("a part was loaded"))
+    with pytest.raises(UserError, match=message):
+        evaluate(sweep, confirm_test=True, local=True, root=root)
     assert not (sweep / "test_eval.json").exists()
 
 

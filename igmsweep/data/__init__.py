@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from igmsweep.data import cache, places, split
 from igmsweep.data.base import PARTS, DataSet, Part, Partition, SearchData
+from igmsweep.data.lists import Lists, labels_of
 from igmsweep.data.places import home
 from igmsweep.data.table import read_table
 from igmsweep.errors import DataError, UserError, nearest
@@ -22,11 +23,14 @@ if TYPE_CHECKING:
 __all__ = [
     "PARTS",
     "DataSet",
+    "Lists",
     "Part",
     "Partition",
     "SearchData",
+    "check_test",
     "get",
     "home",
+    "listed",
     "load_search",
     "load_test",
     "names",
@@ -134,6 +138,30 @@ def at_hand(config: DataConfig) -> tuple[DataSet, Path]:
     return of(config).at(root), root
 
 
+def listed(config: DataConfig) -> Lists:
+    """What a search's data are by their lists alone; no file of a sample is opened.
+
+    Raises:
+        UserError: what reading the data needs besides its files is not there, such as a tokenizer.
+        DataError: there is no such folder, or a list is missing or malformed.
+    """
+    dataset, root = at_hand(config)
+    dataset.check()
+    train = dataset.index(root, "train")
+    if not train:
+        raise DataError(f"{root}: {dataset.name} has no train list")
+    return Lists(dataset, {"train": train, "val": dataset.index(root, "val")})
+
+
+def check_test(config: DataConfig) -> None:
+    """Raise DataError where the test list is missing or malformed, or a class has no sample in it. No sample's file is opened."""
+    dataset, root = at_hand(config)
+    samples = dataset.index(root, "test")
+    if not samples:
+        raise DataError(f"{root}: {dataset.name} has no test list")
+    split.check(labels_of(samples), dataset.classes, "test", dataset.name)
+
+
 def load(config: DataConfig, part: Part, jobs: int | None = None) -> Partition:
     """One part from its cache, which is built when it is missing, under the configuration's policies.
 
@@ -166,11 +194,7 @@ def load_search(config: DataConfig) -> SearchData:
     train = load(config, "train")
     official = load(config, "val") if dataset.index(root, "val") else None
     whole = train if official is None else train.joined(official)
-    if official is None or config.folds is not None or config.val_fraction is not None:
-        rows, held, described = split.carve(whole.labels, whole.groups, config)
-        train, val = whole.take(rows), whole.take(held)
-    else:
-        val, described = official, split.official(train, official, config)
+    train, val, described = split.sides(train, official, config)
     split.check(train.labels, dataset.classes, "train", dataset.name)
     split.check(val.labels, dataset.classes, "validation", dataset.name)
     return SearchData(

@@ -169,6 +169,9 @@ class DataSet(ABC):
     ) -> dict[str, torch.Tensor]:
         """A batch of cached arrays, on the device, as float tensors of `Modality.shape`; random only in training."""
 
+    def check(self) -> None:
+        """Raise UserError where something that `read` needs besides the samples' files is not there, such as a tokenizer."""
+
     def at(self, root: Path) -> DataSet:
         """The data set as it lies in a folder: one whose copies differ in their classes takes them from there.
 

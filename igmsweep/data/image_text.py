@@ -80,6 +80,9 @@ class ImageText(DataSet):
             first = " ".join(first.split()[: self.options.words])
         return text.find(self.options.tokenizer).encode(first, second, self.options.tokens)
 
+    def check(self) -> None:
+        text.find(self.options.tokenizer).encode("", None, self.options.tokens)
+
     def blank(self, name: str) -> np.ndarray | None:
         """A grey picture; nothing stands for a text."""
         if name != "image":

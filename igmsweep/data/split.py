@@ -19,6 +19,23 @@ DEFAULT_FRACTION = 0.1
 """Share of train that is carved where a data set brings no validation list and none is asked for."""
 
 
+def sides(train: Partition, val: Partition | None, config: DataConfig) -> tuple[Partition, Partition, str]:
+    """Train, validation and a description of how they were told apart.
+
+    Args:
+        train, val: the data set's own lists; None where it has none for validation. `data.folds` and `data.val_fraction`
+            carve from both together.
+
+    Raises:
+        UserError, DataError: as `carve` and `official` say.
+    """
+    if val is not None and config.folds is None and config.val_fraction is None:
+        return train, val, official(train, val, config)
+    whole = train if val is None else train.joined(val)
+    rows, held, described = carve(whole.labels, whole.groups, config)
+    return whole.take(rows), whole.take(held), described
+
+
 def carve(labels: np.ndarray, groups: Sequence[str | None], config: DataConfig) -> tuple[np.ndarray, np.ndarray, str]:
     """Rows of train and of validation, both ascending, and a description of the split.
 

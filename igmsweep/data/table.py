@@ -127,6 +127,10 @@ class Table(DataSet):
             return frames.read_clip(path, size, self.options.frames, "uniform")
         return _read_array(path)
 
+    def check(self) -> None:
+        if "text" in self._kinds.values():
+            self._tokens("")
+
     def blank(self, name: str) -> np.ndarray | None:
         kind = self._kinds[name]
         if kind == "audio":

@@ -69,6 +69,8 @@ def evaluate(
         DataError: the test split's files are missing or unreadable, or the data is not the sweep's; this is not counted.
         ResourceError: a training could never be given these CPUs and GPUs.
     """
+    from igmsweep.train.check import TrainingCheck
+
     if not confirm_test:
         raise UserError(
             "--confirm-test: missing; evaluate opens the test split, which is counted in test_eval.json. "
@@ -93,6 +95,10 @@ def evaluate(
         chosen = [each | {"config": each["config"].override({"stages.handover": "last"})} for each in chosen]
     allotment = allot(machine(address), cpus_per_trial, gpus_per_trial, max_concurrent)
     data_config = chosen[0]["config"].data
+    check = TrainingCheck(data_config)  # what can be refused without decoding a sample is refused first
+    for each in chosen:
+        check(each["config"])
+    datasets.check_test(data_config)
     found = datasets.load_search(data_config)
     _same_data(sweep, found)
     test = datasets.load_test(data_config)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,13 +28,13 @@ def evaluation_batch(shapes: Sequence[tuple[int, ...]], batch_size: int) -> int:
     return max(batch_size, min(EVALUATION_BATCH, EVALUATION_BYTES // max(1, sample)))
 
 
-def check_tokens(model: MultimodalModel, partition: Partition) -> None:
+def check_tokens(encoders: Mapping[str, nn.Module] | nn.ModuleDict, partition: Partition) -> None:
     """Raise UserError when a text modality holds a token id that its encoder does not know."""
-    for name, module in model.encoders.items():
+    for name, module in encoders.items():
         inner = module.encoder if isinstance(module, FrozenEncoder) else module
+        array = partition.arrays.get(name)
         known = getattr(inner, "vocabulary", None)
-        array = partition.arrays[name]
-        if not isinstance(known, int) or array.ndim != 3 or not np.issubdtype(array.dtype, np.integer):
+        if array is None or not isinstance(known, int) or array.ndim != 3 or not np.issubdtype(array.dtype, np.integer):
             continue
         largest = int(np.asarray(array[:][:, 0]).max())
         if largest >= known:
@@ -42,6 +42,14 @@ def check_tokens(model: MultimodalModel, partition: Partition) -> None:
                 f"model.encoder.{name}: found token id {largest}, but the encoder knows {known} tokens; "
                 "the data set's tokenizer belongs to another encoder"
             )
+
+
+def check_size(batch: int, samples: int) -> None:
+    """Raise UserError for a batch that is larger than the training part."""
+    if batch > samples:
+        raise UserError(
+            f"optim.batch_size: found {batch}, expected at most {samples}, the samples of the training part"
+        )
 
 
 def check_batch(model: nn.Module, size: int) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 
 from igmsweep import methods
 from igmsweep.config import TrainConfig
-from igmsweep.data import load_test
+from igmsweep.data import check_test, load_test
+from igmsweep.data.few import Few
 from igmsweep.disk import write_atomically
 from igmsweep.errors import Diverged, NothingCompleted, UserError, nearest
 from igmsweep.evaluate import connected, evaluate, first_fresh_seed
@@ -35,8 +36,9 @@ from igmsweep.studies.found import read_found, unfinished
 from igmsweep.studies.render import write_study
 from igmsweep.studies.request import StudyRequest, check_remembered, remember, setting_of
 from igmsweep.sweep import SweepRequest, run_sweeps
+from igmsweep.sweep.check import check_sweeps
 from igmsweep.sweep.controller import Controller
-from igmsweep.sweep.estimate import estimate
+from igmsweep.sweep.estimate import DECODING, WITHIN, estimate, few_samples
 from igmsweep.sweep.plan import make_plan
 from igmsweep.sweep.session import allotted
 
@@ -64,8 +66,8 @@ def run_study(request: StudyRequest) -> Made:
     check_overrides(request, arms)
     requests = [arm_request(request, study, arm) for arm in arms]
     check_remembered(request)
-    for each in requests:  # all of them, before a folder is made
-        make_plan(each)
+    if request.confirm_test:
+        check_test(make_plan(requests[0]).base.data)
     started, before = time.monotonic(), None
     budget = request.options.get("time_budget_s")
     deadline = None if budget is None else started + budget
@@ -97,13 +99,14 @@ def run_study(request: StudyRequest) -> Made:
 
 
 def dry(request: StudyRequest) -> list[str]:
-    """What would run here, and how long it would take, measured on a few steps of each method."""
+    """What would run here, and how long it would take, measured on a few steps of each method, within about a minute for all."""
     study, setting = get(request.name), setting_of(request.data, request.methods)
     seeds = request.trainings(study)
     arms = _arms(study, setting)
     check_overrides(request, arms)
     lines = [f"{study.title} on {request.data}: {study.question}"]
     trainings, seconds, concurrent = 0, 0.0, 1
+    samples: dict[str, Few] = {}  # of each way to read the data, shared by the arms
     for arm in arms:
         sweep = arm_request(request, study, arm)
         plan = make_plan(sweep)
@@ -113,7 +116,11 @@ def dry(request: StudyRequest) -> list[str]:
         what = f"{sweep.trials} trials" if arm.searched else f"{sweep.trials} configurations"
         lines.append(f"{arm.name}: {what} of {arm.method}, {seeds} seeds {'of the winner' if arm.searched else 'each'}")
         try:
-            found = estimate(plan.base)
+            check_sweeps([plan])
+            read = plan.base.data.model_dump_json()
+            if read not in samples:
+                samples[read] = few_samples(plan.base, WITHIN)
+            found = estimate(plan.base, few=samples[read], within=WITHIN * (1 - DECODING) / len(arms))
         except (UserError, Diverged) as error:
             lines.append(f"  no estimate: {error}")
             continue

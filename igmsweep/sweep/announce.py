@@ -8,8 +8,9 @@ from igmsweep.errors import Diverged, UserError
 from igmsweep.lines import BARE, CLOSING
 from igmsweep.record.failures import summary
 from igmsweep.record.wording import duration, said, shown_params
+from igmsweep.sweep.check import check_sweeps
 from igmsweep.sweep.controller import Controller
-from igmsweep.sweep.estimate import estimate
+from igmsweep.sweep.estimate import WITHIN, estimate
 from igmsweep.sweep.plan import Plan
 from igmsweep.sweep.request import SweepRequest
 from igmsweep.sweep.resources import Allotment
@@ -61,11 +62,12 @@ def closing(result: SweepResult, seconds: float, left: bool) -> None:
 
 
 def dry_run(plan: Plan, request: SweepRequest, allotment: Allotment) -> None:
-    """What would run here, and how long it would take, measured on a few steps."""
+    """What would run here, and how long it would take, measured on a few steps, within a minute."""
     for line in described(plan, request, allotment):
         logger.log(CLOSING, line, extra=BARE)
     try:
-        lines = estimate(plan.base).lines(request.trials * (request.folds or 1), allotment.concurrent)
+        check_sweeps([plan])
+        lines = estimate(plan.base, within=WITHIN).lines(request.trials * (request.folds or 1), allotment.concurrent)
     except (UserError, Diverged) as error:
         lines = [f"no estimate: {error}"]  # without data or weights there is a plan all the same
     for line in lines:

@@ -1,16 +1,16 @@
-"""How long a trial takes here: measured on a few real steps of the configuration, on the data that it will train on.
+"""How long a trial takes here: measured on a few real steps of the configuration, on a few samples of its data.
 
 A training of a few batches runs through every stage once. What is timed is the training's own code, so that whatever it
-does (second passes, covariances, reading from maps, validation) is in the figures.
+does (second passes, covariances, validation) is in the figures. Only the samples that it needs are decoded, into memory. Where the time
+is limited, steps are measured on smaller batches, or told from forward passes; the estimate says so.
 """
 
 from __future__ import annotations
 
-import math
-import resource
 import tempfile
 import time
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,122 +18,128 @@ import numpy as np
 
 from igmsweep import data as datasets
 from igmsweep.config import TrainConfig
-from igmsweep.data.progress import clock
-from igmsweep.metrics import classification_metrics
+from igmsweep.sweep.effort import STEPS, affordable
+from igmsweep.sweep.step_estimate import StepEstimate
+from igmsweep.sweep.timing import (
+    forward_of,
+    forward_seconds,
+    input_seconds,
+    metrics_seconds,
+    peak_memory,
+    reset_memory,
+    timed_start,
+)
 
 if TYPE_CHECKING:
-    import torch
-
     from igmsweep.data.base import Partition, SearchData
-    from igmsweep.data.loader import Loader
+    from igmsweep.data.few import Few
     from igmsweep.train import Training
 
-STEPS = 4
-"""Steps of an epoch that is timed."""
+__all__ = ["STEPS", "WITHIN", "Measured", "StepEstimate", "estimate", "few_samples", "trial_seconds"]
+
+WITHIN = 40.0
+"""Seconds that a dry run measures, so that with the libraries it loads it ends within a minute."""
+DECODING = 0.3
+"""Share of the time that goes into decoding samples."""
+TINY = 2
+"""Samples of the forward passes that tell how much more can be measured."""
+
+FORWARD_AND_BACKWARD = 3.0
+"""A training step in forward passes: a backward pass costs two."""
+UNKNOWN_COST = 2.0
+"""What a method is taken to cost against joint training where nobody has measured it."""
 
 
-@dataclass(frozen=True)
-class StepEstimate:
-    """What a few steps say about a whole trial. Times are seconds of wall clock on `device`, with nothing beside it.
+def few_samples(config: TrainConfig, within: float | None = None) -> Few:
+    """The few samples that `estimate` measures on; nothing is written.
 
-    Attributes:
-        step: seconds of a training step, by the modalities that it trains (`audio`, or `audio+video`).
-        steps: training steps of the whole trial, likewise.
-        input_share: share of a step that goes into making its batch, likewise; 0 to 1.
-        evaluation: seconds of one validation, which follows every epoch.
-        hand_over: seconds between two stages: covariances and their decompositions.
-        trial: seconds of the whole trial, its start included.
-        start: seconds of building the model, the data's cache being there.
-        once: seconds of encoding all samples for frozen encoders, which the first trial alone spends; 0 without any.
-        memory: peak bytes: allocated on a GPU, resident of this process on a CPU.
-        device: `cuda` or `cpu`.
+    Raises:
+        UserError, DataError: as `igmsweep.data.listed` and `decode_few`.
     """
+    from igmsweep.data.few import decode_few
 
-    step: dict[str, float]
-    steps: dict[str, int]
-    input_share: dict[str, float]
-    evaluation: float
-    hand_over: float
-    trial: float
-    start: float
-    once: float
-    memory: int
-    device: str
-
-    def sweep(self, trials: int, concurrent: int) -> float:
-        """Seconds of a sweep whose trials do not slow each other down, so the least that it takes."""
-        return self.once + math.ceil(trials / max(1, concurrent)) * self.trial
-
-    def lines(self, trials: int | None = None, concurrent: int = 1) -> list[str]:
-        """For a person: a step, a trial and, with `trials`, the sweep."""
-        steps = ", ".join(
-            f"{name} {seconds * 1000:.3g} ms ({self.input_share[name]:.0%} of it input)"
-            for name, seconds in self.step.items()
-        )
-        lines = [
-            f"a step: {steps}; {self.device}, at most {self.memory / 2**20:.0f} MiB",
-            f"a trial: about {clock(self.trial)} ({sum(self.steps.values())} steps), measured on {STEPS} steps a stage",
-        ]
-        if trials is not None:
-            lines.append(
-                f"the sweep: at least {clock(self.sweep(trials, concurrent))} ({trials} trials, {concurrent} at a time)"
-            )
-        return lines
+    return decode_few(datasets.listed(config.data), config.data, DECODING * (WITHIN if within is None else within))
 
 
-def estimate(config: TrainConfig, data: SearchData | None = None) -> StepEstimate:
+def estimate(
+    config: TrainConfig,
+    data: SearchData | None = None,
+    *,
+    few: Few | None = None,
+    within: float | None = None,
+) -> StepEstimate:
     """Measure a few steps of a training and say what the whole of it takes.
 
-    The data's cache is built when it is missing, as for a training; nothing is written besides.
+    Nothing is written, and no more than a few samples are decoded.
 
     Args:
         config: the training; its own batch size, precision, device and method are what is measured.
-        data: training and validation partitions; None loads them as `config.data` says.
+        data: training and validation partitions, of which a few samples are taken; None decodes a few.
+        few: those of `few_samples`, for several estimates on the same data.
+        within: seconds to keep to, as near as the length of a step allows; None: as long as it takes.
 
     Raises:
         UserError: what the training itself would raise: missing data or weights, a device that is not there.
         Diverged: the loss is not finite within the first steps.
     """
-    from igmsweep.train import pick_device, plan
+    from igmsweep.models.setup import check_size
+    from igmsweep.train import Training, pick_device, plan
 
-    device = pick_device(config.device)
-    whole = datasets.load_search(config.data) if data is None else data
+    began, device = time.perf_counter(), pick_device(config.device)
+    if data is None:
+        few = few or few_samples(config, within)
+        whole, train, val = few.data, few.train, few.val
+    else:
+        whole, train, val = data, len(data.train), len(data.val)
     batch = config.optim.batch_size
-    few = replace(whole, train=_few(whole.train, STEPS * batch), val=_few(whole.val, max(2 * batch, 16)))
+    check_size(batch, train)
     # three epochs a stage: one to warm up, one to be timed, and one whose end hands over to the next stage
     changes = {"stages.cycles": 1, "stages.epochs": 3, "stages.handover": "last"}
     with tempfile.TemporaryDirectory(prefix="igmsweep-estimate-") as scratch, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a few samples lack classes
         short = config.override({**changes, "data.cache": scratch})
-        _reset_memory(device)
-        start, training = _timed_start(short, few)
-        once = 0.0
-        if any(config.model.frozen.values()):
-            again, training = _timed_start(short, few)  # the features are there now
-            samples = len(whole.train) + len(whole.val)
-            once, start = max(0.0, start - again) * samples / (len(few.train) + len(few.val)), again
-        seconds: dict[str, list[float]] = {}
-        for epoch in training.epochs():
-            seconds.setdefault(epoch.metrics["active"], []).append(epoch.metrics["seconds"])
-        measured = _measure(training, seconds, len(whole.train), len(whole.val))
+        reset_memory(device)
+        start, training = timed_start(
+            short.override({"optim.batch_size": min(batch, TINY)}), _filled(whole, TINY, TINY)
+        )
+        forward = {name: forward_of(training, whole.val, name) for name in training.config.modalities}
+        resting = {name: seconds for name, seconds in forward.items() if config.model.frozen[name]}
+        forward |= dict.fromkeys(resting, 0.0)  # features are there when a step begins
+        encoding = sum(resting.values())
+        start = max(0.0, start - 2 * TINY * encoding)
+        left = None if within is None else within - (time.perf_counter() - began) - start
+        effort = affordable(batch, forward, encoding, plan(short, training.method), left)
+        if effort is not None:
+            filled = _filled(whole, effort.steps * effort.batch, effort.val)
+            training = Training(short.override({"optim.batch_size": effort.batch}), data=filled)
+            seconds = _epochs(training, None if within is None else began + within)
+            parts = _measure(training, seconds, train, val).scaled(batch / effort.batch)
+        else:
+            parts = Measured({}, {}, val * sum(forward.values()) + metrics_seconds(training, val), 0.0)
 
     stages = plan(config, training.method)
-    epoch_steps = _batches(len(whole.train), batch)
+    epoch_steps = _batches(train, batch)
     steps: dict[str, int] = {}
     for stage in stages:
         name = "+".join(stage.active)
         steps[name] = steps.get(name, 0) + stage.epochs * epoch_steps
+    guessed = tuple(name for name in steps if name not in parts.step)
+    parts = parts.completed(guessed, forward, batch * _passes(training))
     return StepEstimate(
-        measured.step,
+        {name: parts.step[name] for name in steps},
         steps,
-        measured.input_share,
-        measured.evaluation,
-        measured.hand_over,
-        start + trial_seconds(measured, steps, sum(stage.epochs for stage in stages), len(stages)),
+        parts.input_share,
+        parts.evaluation,
+        parts.hand_over,
+        start + trial_seconds(parts, steps, sum(stage.epochs for stage in stages), len(stages)),
         start,
-        once,
-        _peak_memory(device),
+        (train + val) * encoding,
+        peak_memory(device),
         device.type,
+        batch,
+        effort,
+        guessed,
+        few,
     )
 
 
@@ -146,6 +152,23 @@ class Measured:
     evaluation: float
     hand_over: float
 
+    def scaled(self, factor: float) -> Measured:
+        """With steps of `factor` times as many samples."""
+        return replace(self, step={name: factor * seconds for name, seconds in self.step.items()})
+
+    def completed(self, names: Sequence[str], forward: Mapping[str, float], passes: float) -> Measured:
+        """With steps that were not measured, by the forward passes of what they train.
+
+        Args:
+            forward: seconds of one sample's forward pass, by modality.
+            passes: what a step takes in these, where none was measured.
+        """
+        alone = {name: sum(forward[each] for each in name.split("+")) for name in (*self.step, *names)}
+        if self.step and sum(alone[name] for name in self.step):
+            passes = sum(self.step.values()) / sum(alone[name] for name in self.step)
+        told = {name: max(1e-6, passes * alone[name]) for name in names}
+        return replace(self, step=self.step | told, input_share=self.input_share | dict.fromkeys(names, 0.0))
+
 
 def trial_seconds(parts: Measured, steps: dict[str, int], epochs: int, stages: int) -> float:
     """Seconds of all steps, of a validation after every epoch, and of what lies between the stages."""
@@ -157,16 +180,16 @@ def _measure(training: Training, seconds: dict[str, list[float]], train: int, va
     """Take apart the epochs of the short training, and scale what grows with the data to its `train` and `val` samples."""
     run = training.run
     count = len(run.train)
-    forward = _forward_seconds(training, run.val)  # a sample, all modalities
-    short_evaluation = len(run.val.rows) * forward + _metrics_seconds(training, len(run.val.rows))
-    evaluation = val * forward + _metrics_seconds(training, val)
+    forward = forward_seconds(training, run.val)  # a sample, all modalities
+    short_evaluation = len(run.val.rows) * forward + metrics_seconds(training, len(run.val.rows))
+    evaluation = val * forward + metrics_seconds(training, val)
     step, share, between = {}, {}, []
     for name, epochs in seconds.items():
         # a stage of a method's own may be shorter than the three epochs that were asked for
         timed = epochs[min(1, len(epochs) - 1)]
         step[name] = max(1e-6, timed - short_evaluation) / count
         run.train.modalities = tuple(name.split("+"))
-        share[name] = min(1.0, _input_seconds(run.train, training.device) / step[name])
+        share[name] = min(1.0, input_seconds(run.train, training.device) / step[name])
         if len(epochs) > 2:
             between.append(max(0.0, epochs[2] - timed))
     ends = between[:-1] or [0.0]  # the last stage hands over to nobody
@@ -178,78 +201,33 @@ def _measure(training: Training, seconds: dict[str, list[float]], train: int, va
     return Measured(step, share, evaluation, hand_over)
 
 
-def _timed_start(config: TrainConfig, data: SearchData) -> tuple[float, Training]:
-    from igmsweep.train import Training
-
-    began = time.perf_counter()
-    training = Training(config, data=data)
-    _synchronise(training.device)
-    return time.perf_counter() - began, training
-
-
-def _forward_seconds(training: Training, loader: Loader) -> float:
-    """Seconds of one sample's way through the model, without gradients."""
-    import torch
-
-    training.model.eval()
-    best = math.inf
-    with torch.no_grad():
-        for _ in range(2):  # the first warms up
-            began = time.perf_counter()
-            for batch in loader.only(training.method.modalities):
-                training.model(batch.inputs)
-            _synchronise(training.device)
-            best = min(best, time.perf_counter() - began)
-    return best / len(loader.rows)
+def _epochs(training: Training, deadline: float | None) -> dict[str, list[float]]:
+    """Seconds of the epochs of a short training, by what they train; it ends early when the time is over."""
+    seconds: dict[str, list[float]] = {}
+    for epoch in training.epochs():
+        seconds.setdefault(epoch.metrics["active"], []).append(epoch.metrics["seconds"])
+        if deadline is not None and time.perf_counter() > deadline:
+            break
+    return seconds
 
 
-def _metrics_seconds(training: Training, samples: int) -> float:
-    """Seconds of scoring the fused prediction and every modality's."""
-    classes = len(training.data.dataset.classes)
-    rng = np.random.default_rng(0)
-    probabilities, labels = rng.dirichlet(np.ones(classes), samples), rng.integers(classes, size=samples)
-    began = time.perf_counter()
-    classification_metrics(probabilities, labels)
-    return (time.perf_counter() - began) * (1 + len(training.method.modalities))
+def _passes(training: Training) -> float:
+    """A step's cost in forward passes of its samples, where none was measured: joint training's times the method's own factor."""
+    about = training.method.about
+    return FORWARD_AND_BACKWARD * ((about and about.cost) or UNKNOWN_COST)
 
 
-def _input_seconds(loader: Loader, device: torch.device) -> float:
-    """Seconds of making one batch, augmentation included."""
-    began = time.perf_counter()
-    for _ in loader:
-        _synchronise(device)
-    return (time.perf_counter() - began) / len(loader)
+def _filled(data: SearchData, train: int, val: int) -> SearchData:
+    """The same with so many samples from all over each side, again and again where there are fewer."""
+    return replace(data, train=_rows(data.train, train), val=_rows(data.val, val))
 
 
-def _few(partition: Partition, count: int) -> Partition:
-    """`count` samples from all over a partition."""
-    rows = np.linspace(0, len(partition) - 1, min(count, len(partition))).round().astype(np.int64)
-    return partition.take(np.unique(rows))
+def _rows(partition: Partition, count: int) -> Partition:
+    if count > len(partition):
+        return partition.take(np.resize(np.arange(len(partition)), count))
+    return partition.take(np.linspace(0, len(partition) - 1, count).round().astype(np.int64))
 
 
 def _batches(samples: int, batch_size: int) -> int:
     full, rest = divmod(samples, batch_size)
     return full + int(rest > 1 or (rest == 1 and full == 0))  # as the loader cuts them
-
-
-def _reset_memory(device: torch.device) -> None:
-    import torch
-
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats(device)
-
-
-def _peak_memory(device: torch.device) -> int:
-    import torch
-
-    if device.type == "cuda":
-        return int(torch.cuda.max_memory_allocated(device))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts it in KiB
-
-
-def _synchronise(device: torch.device) -> None:
-    import torch
-
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

@@ -114,9 +114,7 @@ def share_of_gpu(config: TrainConfig, machine: Machine) -> float:
             timeout=PROBE_SECONDS,
         )
     except subprocess.TimeoutExpired:
-        raise ResourceError(
-            f"--gpus-per-trial auto: the probe took over {PROBE_SECONDS // 60} minutes; `igmsweep data prepare` decodes first"
-        ) from None
+        raise ResourceError(f"--gpus-per-trial auto: the probe took over {PROBE_SECONDS // 60} minutes") from None
     try:
         measured = json.loads(done.stdout.strip().splitlines()[-1])
     except (ValueError, IndexError):

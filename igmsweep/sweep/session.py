@@ -19,6 +19,7 @@ from igmsweep.plugin import Trust
 from igmsweep.record.paths import JOURNAL, SPEC, TRIALS, WARM_START
 from igmsweep.record.sessions import Session, last_session
 from igmsweep.sweep import announce
+from igmsweep.sweep.check import check_sweeps
 from igmsweep.sweep.controller import Controller
 from igmsweep.sweep.folder import (
     check_free,
@@ -57,7 +58,7 @@ def run_sweep(request: SweepRequest) -> SweepResult | None:
         announce.dry_run(plan, request, allotted(request, plan, probe=False)[1])
         return None
     with ExitStack() as stack:
-        return _driven(prepare(request, stack))
+        return _driven(*prepare([request], stack))
 
 
 def run_sweeps(
@@ -76,30 +77,41 @@ def run_sweeps(
         UserError, ResourceError: as `run_sweep`, before a trial of any has started.
     """
     with ExitStack() as stack:
-        sweeps = [prepare(request, stack) for request in requests]
+        sweeps = prepare(requests, stack)
         ready()
         with writing(sweeps[0].folder.parent):
             conduct(sweeps, progress)
         return [each.result() for each in sweeps]
 
 
-def prepare(request: SweepRequest | ResumeRequest, stack: ExitStack) -> Prepared:
-    """Check a request, read its data, and make its folder ready; the folder is held until `stack` is closed.
+def prepare(requests: Sequence[SweepRequest | ResumeRequest], stack: ExitStack) -> list[Prepared]:
+    """Check requests, read their data, and make their folders ready, which are held until `stack` is closed.
+
+    Whatever can be refused without decoding a sample is refused before any of any request is decoded.
 
     Raises:
         UserError, ResourceError: as `run_sweep` or `resume_sweep`.
     """
+    plans = [_planned(request) for request in requests]
+    check_sweeps(plans)
+    return [
+        _taken_up(request, plan, stack) if isinstance(request, ResumeRequest) else _started(request, plan, stack)
+        for request, plan in zip(requests, plans, strict=True)
+    ]
+
+
+def _planned(request: SweepRequest | ResumeRequest) -> Plan:
     if isinstance(request, ResumeRequest):
-        return _taken_up(request, stack)
-    plan = make_plan(request)
+        return read_plan(request.folder.expanduser().resolve(), request.trust)
+    return make_plan(request)
+
+
+def _started(request: SweepRequest, plan: Plan, stack: ExitStack) -> Prepared:
+    """`prepare` for a new sweep, or one that goes on under its name."""
     _loggers(request)
     folder = place_of(request)
     machine, allotment = allotted(request, plan)
     found = datasets.load_search(probe_data(plan.base, request.folds))
-    if any(weights != "none" for weights in plan.base.model.weights.values()):
-        from igmsweep.train import new_model
-
-        new_model(plan.base, found.dataset)  # weights that are missing are one error here, not one a trial
     plan.spec["data"] = described_data(found, plan.base, request.folds)
     plan.spec["name"] = folder.name
     plan.spec["resources"] = _resources(allotment, request) | {
@@ -135,13 +147,12 @@ def resume_sweep(request: ResumeRequest) -> SweepResult:
             the request does not trust.
     """
     with ExitStack() as stack:
-        return _driven(prepare(request, stack))
+        return _driven(*prepare([request], stack))
 
 
-def _taken_up(request: ResumeRequest, stack: ExitStack) -> Prepared:
+def _taken_up(request: ResumeRequest, plan: Plan, stack: ExitStack) -> Prepared:
     """`prepare` for a sweep that is there."""
     folder = request.folder.expanduser().resolve()
-    plan = read_plan(folder, request.trust)
     options = resumed_options(plan.spec, last_session(folder), request.given)
     options.check()
     if "trials" in request.given:

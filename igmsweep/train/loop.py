@@ -31,7 +31,14 @@ from igmsweep.methods.base import Method, Run, Stage
 from igmsweep.methods.run import GOES_ON
 from igmsweep.models.features import with_features
 from igmsweep.models.multimodal import MultimodalModel, build_model
-from igmsweep.models.setup import check_batch, check_tokens, compile_encoders, evaluation_batch, use_channels_last
+from igmsweep.models.setup import (
+    check_batch,
+    check_size,
+    check_tokens,
+    compile_encoders,
+    evaluation_batch,
+    use_channels_last,
+)
 from igmsweep.schema.paths import leaves
 from igmsweep.schema.sections import SHARED
 from igmsweep.seeds import derived_seed
@@ -104,21 +111,30 @@ class Training:
 
     def __init__(self, config: TrainConfig, data: SearchData | None = None, resume: Path | None = None) -> None:
         self.config = config
-        self.data = datasets.load_search(config.data) if data is None else data
         self.device = pick_device(config.device)
-        dataset = self.data.dataset
         self.method = new_method(config)
         self.stages = plan(config, self.method)
+        # what can be refused without decoding a sample is refused before the data is read
+        if data is None:
+            lists = datasets.listed(config.data)
+            dataset, samples, texts = lists.dataset, len(lists.cut(config.data)[0]), lists.texts()
+        else:
+            dataset, samples, texts = data.dataset, len(data.train), data.train
+        check_size(config.optim.batch_size, samples)
         torch.backends.cudnn.benchmark = False  # it picks kernels by timing, so equal seeds would differ
         torch.manual_seed(derived_seed(config.seed, "init"))
         self.model = new_model(config, dataset)
         self.model.extra.update(self.method.modules(self.model))
         self.model = self.model.to(self.device)
         self.method.own = self.model.extra
+        check_batch(self.model, config.optim.batch_size)
+        check_tokens(self.model.encoders, texts)
+        if data is None:
+            data = datasets.load_search(config.data)
+            check_tokens(self.model.encoders, data.train)
+        self.data = data
         shapes = [modality.shape for modality in dataset.modalities.values()]
         held = evaluation_batch(shapes, config.optim.batch_size)
-        check_tokens(self.model, self.data.train)
-        check_batch(self.model, config.optim.batch_size)
         self.data = with_features(self.model, self.data, datasets.cache_of(config.data), self.device, held)
         dataset = self.data.dataset
         if config.channels_last:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -232,3 +233,16 @@ def test_the_command_prints_the_table_and_machine_readable_output(
     lines = done.stderr.splitlines()
     (row,) = [line for line in lines if line.startswith("1. ")]
     assert IMAGE in row and "70.2 ± 0.1" in row and "+20.0 [+20.0, +20.0]" in row
+
+
+def test_what_cannot_be_trained_is_told_before_any_decoding(
+    sweep_of: Sweep, tmp_path: Path, undecoded: Callable[[str], None]
+) -> None:
+    folder = sweep_of()
+    shutil.rmtree(tmp_path / "cache")
+    for path in [folder / "sweep.yaml", *folder.rglob("*.json*"), *folder.rglob("*.yaml")]:
+        path.write_text(path.read_text().replace("resnet_mini", "resnet_mimi"))
+    undecoded("avdigits")
+    with pytest.raises(UserError, match=r"^model\.encoder\.audio: unknown encoder 'resnet_mimi'"):
+        ablate(AblationRequest(folder, seeds=1))
+    assert not (tmp_path / "cache").exists()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -582,3 +584,54 @@ def test_the_training_that_a_search_won_with_is_not_among_the_fresh_ones() -> No
     rows = [row(0, 0.5), row(1, 0.9), row(2, 0.7, "repeat:1"), row(3, 0.6, "repeat:1"), row(4, 0.4, "repeat:0")]
     assert [each.trial for each in fresh(rows)] == [2, 3]
     assert fresh([]) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "message"),
+    [
+        ("table2", {"model.encoder.audio": "resnet81"}, r"model\.encoder\.audio: unknown encoder 'resnet81'"),
+        ("table1", {"optim.batch_size": 61}, r"optim\.batch_size: found 61, expected at most 60"),
+    ],
+)
+def test_what_cannot_be_trained_is_told_before_any_decoding(
+    name: str,
+    overrides: dict[str, Any],
+    message: str,
+    small_avdigits: Path,
+    tmp_path: Path,
+    undecoded: Callable[[str], None],
+) -> None:
+    undecoded("avdigits")
+    settings = {"data.root": str(small_avdigits), **overrides}
+    request = StudyRequest(name, "avdigits", 1, out=tmp_path / "out", overrides=settings, options={"local": True})
+    with pytest.raises(UserError, match=message):
+        run_study(request)
+    assert not (tmp_path / "out").exists()
+    assert any("no estimate: " in line for line in dry(request))
+
+
+def test_a_test_list_that_is_not_there_is_told_before_the_trainings(
+    small_avdigits: Path, tmp_path: Path, undecoded: Callable[[str], None]
+) -> None:
+    (listed,) = (small_avdigits / "annotations").glob("*test*")
+    listed.unlink()
+    undecoded("avdigits")
+    places = {"data.root": str(small_avdigits)}
+    request = StudyRequest("table1", "avdigits", 1, out=tmp_path / "out", overrides=places, options={"local": True})
+    with pytest.raises(UserError, match=r"annotations/test\.csv"):
+        run_study(replace(request, confirm_test=True))
+
+
+def test_arms_share_the_samples_of_a_dry_run(
+    small_avdigits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IGMSWEEP_CACHE", str(tmp_path / "no-cache"))
+    seen, decode_few = [], studies.run.few_samples
+    monkeypatch.setattr(studies.run, "few_samples", lambda *given: seen.append(given) or decode_few(*given))
+    monkeypatch.setattr(studies.run, "WITHIN", 0.0)  # what the model takes is not looked at here
+    request = StudyRequest(
+        "table1", "avdigits", 1, overrides={"data.root": str(small_avdigits)}, methods=("igm", "joint")
+    )
+    lines = dry(request)
+    assert len(seen) == 1 and sum("extrapolated: a trial: " in line for line in lines) > 1
+    assert not (tmp_path / "no-cache").exists()

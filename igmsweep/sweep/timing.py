@@ -1,0 +1,113 @@
+"""Seconds and bytes of the parts of a training: its start, forward passes, batches, scores; peak memory."""
+
+from __future__ import annotations
+
+import math
+import resource
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from igmsweep.config import TrainConfig
+from igmsweep.metrics import classification_metrics
+
+if TYPE_CHECKING:
+    import torch
+
+    from igmsweep.data.base import Partition, SearchData
+    from igmsweep.data.loader import Loader
+    from igmsweep.train import Training
+
+SLOW = 1.0
+"""Seconds of a forward pass after which it is not repeated: what warming up takes is little of it."""
+
+
+def timed_start(config: TrainConfig, data: SearchData) -> tuple[float, Training]:
+    """A training that is ready to begin, and the seconds that this took."""
+    from igmsweep.train import Training
+
+    began = time.perf_counter()
+    training = Training(config, data=data)
+    synchronise(training.device)
+    return time.perf_counter() - began, training
+
+
+def forward_seconds(training: Training, loader: Loader) -> float:
+    """Seconds of one sample's way through the model, without gradients."""
+    import torch
+
+    training.model.eval()
+    best = math.inf
+    with torch.no_grad():
+        for _ in range(2):  # the first warms up
+            began = time.perf_counter()
+            for batch in loader.only(training.method.modalities):
+                training.model(batch.inputs)
+            synchronise(training.device)
+            best = min(best, time.perf_counter() - began)
+    return best / len(loader.rows)
+
+
+def forward_of(training: Training, partition: Partition, name: str) -> float:
+    """Seconds of one sample's way through one modality's encoder, a frozen one too, by a batch of these samples."""
+    import torch
+
+    from igmsweep.data.loader import Loader
+
+    alone = replace(partition, arrays={name: partition.arrays[name]})
+    loader = Loader(training.data.dataset, alone, len(alone), training.device)
+    training.model.eval()
+    best = math.inf
+    with torch.no_grad():
+        for _ in range(2):  # the first warms up
+            began = time.perf_counter()
+            for batch in loader:
+                training.model.features(name, batch.inputs[name])
+            synchronise(training.device)
+            best = min(best, time.perf_counter() - began)
+            if best > SLOW:
+                break
+    return best / len(alone)
+
+
+def metrics_seconds(training: Training, samples: int) -> float:
+    """Seconds of scoring the fused prediction and every modality's."""
+    classes = len(training.data.dataset.classes)
+    rng = np.random.default_rng(0)
+    probabilities, labels = rng.dirichlet(np.ones(classes), samples), rng.integers(classes, size=samples)
+    began = time.perf_counter()
+    classification_metrics(probabilities, labels)
+    return (time.perf_counter() - began) * (1 + len(training.method.modalities))
+
+
+def input_seconds(loader: Loader, device: torch.device) -> float:
+    """Seconds of making one batch, augmentation included."""
+    began = time.perf_counter()
+    for _ in loader:
+        synchronise(device)
+    return (time.perf_counter() - began) / len(loader)
+
+
+def reset_memory(device: torch.device) -> None:
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def peak_memory(device: torch.device) -> int:
+    import torch
+
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts it in KiB
+
+
+def synchronise(device: torch.device) -> None:
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
