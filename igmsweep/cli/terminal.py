@@ -46,6 +46,21 @@ def quieten(quiet: bool | None) -> bool | None:
     return quiet
 
 
+def refused(error: typer.TyperException) -> str:
+    """What the parser could not take, as the commands tell errors. Empty where it has no words."""
+    param, ctx = getattr(error, "param", None), getattr(error, "ctx", None)
+    if param is not None and error.__cause__ is not None:
+        from pydantic import ValidationError
+
+        from igmsweep.schema.messages import one_line
+
+        if isinstance(error.__cause__, ValidationError):
+            name = next((name for name in param.opts if name.startswith("--")), param.metavar or param.name)
+            return one_line(error.__cause__, {}, name)
+    told = error.format_message().rstrip(".")
+    return f"{told}; see `{ctx.command_path} --help`" if told and ctx is not None and "?" not in told else told
+
+
 def say(line: str) -> None:
     """A line of a command's own, as it is."""
     typer.echo(line, err=True)
