@@ -14,6 +14,16 @@ BARE = {"bare": True}
 """`extra` of a line that is part of a table or list, and shown without the program's name before it."""
 
 
+def either(words: Sequence[str]) -> str:
+    """Words to choose from, as a sentence has them.
+
+    >>> either(["none", "asha", "median"]), either(["none"])
+    ('none, asha or median', 'none')
+    """
+    *most, last = words
+    return f"{', '.join(most)} or {last}" if most else last
+
+
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows of a table as lines whose columns stand below each other.
 

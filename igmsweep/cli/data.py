@@ -155,7 +155,7 @@ def cache_remove(
     names: Annotated[
         list[str],
         typer.Argument(
-            metavar="NAME...",
+            metavar="NAME",
             autocompletion=complete.data_sets,
             help="Data sets, or folder names from `cache list`.",
         ),

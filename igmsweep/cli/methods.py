@@ -19,7 +19,7 @@ def methods(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME...]",
+            metavar="NAME",
             autocompletion=complete.methods,
             help="Methods to tell all of: names, or path/to/file.py:CLASS; default: a table.",
         ),
@@ -57,7 +57,8 @@ def methods(
 
 def _parameters(each: dict[str, Any], meanings: bool) -> list[str]:
     """A method's own parameters, a line each: default, what is allowed, where it is searched; under it what it means."""
-    from igmsweep.spaces.catalogue import searched, word
+    from igmsweep.record.wording import word
+    from igmsweep.spaces.catalogue import searched
 
     lines = textwrap.wrap(f"{each['name']}: {each['title'] or each['summary']}", WIDTH)
     lines.append(f"  presets: {', '.join(each['presets'])}")
@@ -76,7 +77,7 @@ def _parameters(each: dict[str, Any], meanings: bool) -> list[str]:
 
 def _settings(preset: dict[str, Any]) -> str:
     """What a preset sets, as on a command line."""
-    from igmsweep.spaces.catalogue import word
+    from igmsweep.record.wording import word
 
     return ", ".join(f"{path}={word(value)}" for path, value in preset.items())
 

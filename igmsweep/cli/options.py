@@ -15,6 +15,7 @@ from igmsweep.cli import complete
 from igmsweep.cli.layout import BUDGET, DATA, OTHER, OUTPUT, PAGE, RESOURCES, SEARCH, TRAINING, TRUST
 from igmsweep.cli.terminal import quieten
 from igmsweep.errors import UserError
+from igmsweep.lines import either
 from igmsweep.sweep.options import Option, SweepOptions, declared
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def one_of(flag: str, choices: Sequence[str], means: str, panel: str) -> Any:
         parser=parse,
         autocompletion=lambda: list(choices),
         rich_help_panel=panel,
-        help=f"{means}: {', '.join(choices[:-1])} or {choices[-1]}.",
+        help=f"{means}: {either(choices)}.",
     )
 
 
@@ -121,7 +122,7 @@ Folder = Annotated[
 ]
 Folders = Annotated[
     list[Path],
-    typer.Argument(metavar="DIR...", autocompletion=complete.sweeps, help="Folders of sweeps, or a folder of such."),
+    typer.Argument(metavar="DIR", autocompletion=complete.sweeps, help="Folders of sweeps, or a folder of such."),
 ]
 Strict = Annotated[bool, typer.Option("--strict", rich_help_panel=OTHER, help="Exit 3 when any trial failed.")]
 DryRun = Annotated[

@@ -28,7 +28,7 @@ def space_show(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME]",
+            metavar="NAME",
             autocompletion=complete.spaces,
             help="A shipped space, a file, or a method of your own; without it, the shipped names.",
         ),

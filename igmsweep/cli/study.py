@@ -33,7 +33,7 @@ def study(
     dataset: Annotated[
         str | None,
         typer.Argument(
-            metavar="[DATASET]",
+            metavar="DATASET",
             autocompletion=complete.studied,
             help="A data set's name, path/to/file.py:NAME, or a CSV file; for status and resume, a study's folder.",
         ),

@@ -11,6 +11,7 @@ from igmsweep.record.wording import duration, said, shown_params
 from igmsweep.sweep.controller import Controller
 from igmsweep.sweep.estimate import estimate
 from igmsweep.sweep.plan import Plan
+from igmsweep.sweep.preview import preview
 from igmsweep.sweep.request import SweepRequest
 from igmsweep.sweep.resources import Allotment
 from igmsweep.sweep.result import SweepResult
@@ -62,7 +63,7 @@ def closing(result: SweepResult, seconds: float, left: bool) -> None:
 
 def dry_run(plan: Plan, request: SweepRequest, allotment: Allotment) -> None:
     """What would run here, and how long it would take, measured on a few steps."""
-    for line in described(plan, request, allotment):
+    for line in [*preview(plan, request, allotment), ""]:
         logger.log(CLOSING, line, extra=BARE)
     try:
         lines = estimate(plan.base).lines(request.trials * (request.folds or 1), allotment.concurrent)
@@ -70,19 +71,3 @@ def dry_run(plan: Plan, request: SweepRequest, allotment: Allotment) -> None:
         lines = [f"no estimate: {error}"]  # without data or weights there is a plan all the same
     for line in lines:
         logger.log(CLOSING, line, extra=BARE)
-
-
-def described(plan: Plan, request: SweepRequest, allotment: Allotment) -> list[str]:
-    """The plan, line by line."""
-    space = plan.space
-    lines = [
-        f"{request.trials} trials of {request.method} on {request.data}, sampler {request.sampler}",
-        f"{allotment.concurrent} at a time, {allotment.cpus:g} CPUs and {allotment.gpus:g} GPUs each",
-        f"space {space.source}, {space.mode} of {space.metric}:",
-    ]
-    for param in space.params:
-        lines.append(f"  {param.path}: " + ", ".join(f"{key} {value}" for key, value in param.described().items()))
-    lines += [f"first: {entry.source}: {shown_params(entry.params)}" for entry in plan.enqueued]
-    lines.append("the rest of the configuration:")
-    searched = {param.path for param in space.params}
-    return lines + [f"  {path}: {value}" for path, value in plan.base.paths().items() if path not in searched]
