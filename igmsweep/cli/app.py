@@ -13,7 +13,7 @@ from igmsweep.cli.ablate import ablate
 from igmsweep.cli.data import data_app
 from igmsweep.cli.evaluate import evaluate
 from igmsweep.cli.examples import epilog
-from igmsweep.cli.layout import PAPER, PARTS, RESULTS, SWEEPS, TRAININGS, Command, Group
+from igmsweep.cli.layout import PARTS, RESULTS, RUN, Command, Group
 from igmsweep.cli.methods import methods
 from igmsweep.cli.report import analyze, compare
 from igmsweep.cli.space import space_app
@@ -32,17 +32,16 @@ app = typer.Typer(
     name="igmsweep",
     cls=Group,
     help="Hyper-parameter sweeps for alternating multimodal training (IGM), and the trainer on its own.",
+    epilog=epilog(""),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"token_normalize_func": lambda name: FOREIGN.get(name, name)},
 )
 for panel, commands in (
-    (SWEEPS, (tune, resume, status, doctor)),
-    (RESULTS, (analyze, compare, evaluate, ablate, best)),
-    (TRAININGS, (train,)),
-    (PAPER, (study,)),
-    (PARTS, (methods,)),
+    (RUN, (tune, resume, train, study)),
+    (RESULTS, (status, best, analyze, compare, evaluate, ablate)),
+    (PARTS, (doctor, methods)),
 ):
     for command in commands:
         app.command(cls=Command, epilog=epilog(command.__name__), rich_help_panel=panel)(command)

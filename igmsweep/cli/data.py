@@ -20,8 +20,12 @@ from igmsweep.errors import UserError
 if TYPE_CHECKING:
     from igmsweep.schema.sections import DataConfig
 
-data_app = typer.Typer(cls=Group, help="Data sets: list, check and prepare them; the cache.", no_args_is_help=True)
-cache_app = typer.Typer(cls=Group, help="Decoded copies: what there is, and removing it.", no_args_is_help=True)
+data_app = typer.Typer(
+    cls=Group, help="Data sets: list, check and prepare them; the cache.", epilog=epilog("data"), no_args_is_help=True
+)
+cache_app = typer.Typer(
+    cls=Group, help="Decoded copies: what there is, and removing it.", epilog=epilog("data cache"), no_args_is_help=True
+)
 data_app.add_typer(cache_app, name="cache")
 
 Root = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the data set; remembered when it is one.")]

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
+    "": (
+        ("a first search, minutes on two cores, and its page", "igmsweep tune avdigits --space demo --trials 40"),
+        ("", "igmsweep analyze results/"),
+        ("everything about a command", "igmsweep tune --help"),
+    ),
     "tune": (
         ("a first search, minutes on two cores", "igmsweep tune avdigits --space demo --sampler random --trials 40"),
         ("what a night would do, before it does", "igmsweep tune cremad --root ~/CREMA-D --time-budget 8h --dry-run"),
@@ -36,7 +41,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "evaluate": (
         ("winner and the paper's default on the test set", "igmsweep evaluate results/avdigits-igm --confirm-test"),
-        ("to compare methods", "igmsweep evaluate results/avdigits-igm --confirm-test --train-on train --winner-only"),
+        ("to compare methods", "igmsweep evaluate results/avdigits-igm --confirm-test --train-on train"),
     ),
     "ablate": (
         ("what would be trained", "igmsweep ablate results/avdigits-igm --dry-run"),
@@ -57,6 +62,12 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("everything, and how long it would take", "igmsweep study paper cremad --dry-run"),
         ("go on", "igmsweep study resume results/table2-avdigits"),
     ),
+    "data": (
+        ("what there is, and where it lies", "igmsweep data list"),
+        ("is a copy whole? its folder is remembered", "igmsweep data check cremad --root ~/CREMA-D"),
+    ),
+    "data cache": (("what the decoded copies take", "igmsweep data cache list"),),
+    "space": (("what IGM's searches on CREMA-D, path by path", "igmsweep space show igm --data cremad"),),
     "data list": (("what there is, and where it lies", "igmsweep data list"),),
     "data check": (
         ("the first time: the folder is remembered", "igmsweep data check cremad --root ~/CREMA-D"),
@@ -67,7 +78,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("three frames a clip", "igmsweep data prepare cremad --set data.options.frames=3"),
     ),
     "data make": (("to look into", "igmsweep data make avdigits --root avdigits"),),
-    "data cache list": (("", "igmsweep data cache list"),),
+    "data cache list": (("for other programs", "igmsweep data cache list --json"),),
     "data cache remove": (("all copies of a data set", "igmsweep data cache remove cremad"),),
     "space show": (
         ("the shipped spaces", "igmsweep space show"),
@@ -79,7 +90,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
 
 
 def epilog(command: str) -> str:
-    """The examples of a command, such as `data check`, as its help shows them."""
+    """The examples of a command, such as `data check`, or of a group, as its help shows them; that of igmsweep is empty."""
     lines = ["[bold]Examples[/bold]"]
     for meant, line in EXAMPLES[command]:
         lines += [f"  [dim]# {meant}[/dim]"] if meant else []

@@ -13,7 +13,7 @@ PANELS = (SEARCH, TRAINING, BUDGET, RESOURCES, DATA, PAGE, OUTPUT, TRUST, OTHER)
 FEW = 6
 """Options that a person reads at a glance: a command with no more of them, `--help` counted, has one panel."""
 
-SWEEPS, RESULTS, TRAININGS, PAPER, PARTS = "Sweeps", "What came out", "Trainings", "The paper", "Data, methods, spaces"
+RUN, RESULTS, PARTS = "Search and train", "What came out", "Data, methods, spaces, this machine"
 """The panels of the commands themselves."""
 
 
@@ -41,4 +41,6 @@ def _laid_out(params: list[Any]) -> list[Any]:
             option.metavar = ""  # it takes no value, and the help names no type of one
     order = {name: place for place, name in enumerate((None, *PANELS))}
     arguments = [each for each in params if each.param_type_name != "option"]
+    for argument in arguments:
+        argument.display_type_rich = lambda ctx: None  # `<list[Path]>` says less than its name does
     return arguments + sorted(options, key=lambda each: order[each.rich_help_panel])

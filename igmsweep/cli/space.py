@@ -10,7 +10,9 @@ from igmsweep.cli import complete
 from igmsweep.cli.examples import epilog
 from igmsweep.cli.layout import Command, Group
 
-space_app = typer.Typer(cls=Group, help="Search spaces: show or validate one.", no_args_is_help=True)
+space_app = typer.Typer(
+    cls=Group, help="Search spaces: show or validate one.", epilog=epilog("space"), no_args_is_help=True
+)
 
 Data = Annotated[
     str | None,

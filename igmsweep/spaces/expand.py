@@ -170,9 +170,8 @@ def _params(
             why = _no_modality(path, out, data) or f"null takes a parameter away, but there is none{nearest(path, out)}"
             raise UserError(f"{where}: {path}: {why}")
         for name, entry in entries.items():
-            if isinstance(entry, Mapping) and "type" not in entry and name not in out:
-                new = f"changes no parameter that is searched{nearest(name, out)}, and a new one needs a type"
-                raise UserError(f"{where}: {name}: {_no_modality(name, out, data) or new}")
+            if isinstance(entry, Mapping) and "type" not in entry and (why := _no_modality(name, out, data)):
+                raise UserError(f"{where}: {name}: {why}")
             if entry is None:
                 out.pop(name, None)
             else:
