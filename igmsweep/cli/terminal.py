@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from igmsweep.lines import CLOSING
+from igmsweep.lines import CLOSING, wrapped
 from igmsweep.record.training import of_training, redirected, terminal
 
 NAME = "igmsweep"
@@ -23,7 +23,8 @@ class Terminal(logging.Handler):
         try:
             message = self.format(record)
             stream = terminal()
-            stream.write(message + "\n" if getattr(record, "bare", False) else f"{NAME}: {message}\n")
+            bare = getattr(record, "bare", False)
+            stream.write((message if bare else wrapped(f"{NAME}: {message}", stream)) + "\n")
             stream.flush()
         except Exception:
             self.handleError(record)

@@ -13,7 +13,7 @@ from igmsweep.sweep.estimate import estimate
 from igmsweep.sweep.plan import Plan
 from igmsweep.sweep.preview import preview
 from igmsweep.sweep.request import SweepRequest
-from igmsweep.sweep.resources import Allotment
+from igmsweep.sweep.resources import Allotment, amount
 from igmsweep.sweep.result import SweepResult
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ def opening(sweep: Controller, plan: Plan, resumed: bool) -> None:
         done = f", {sweep.progress.done} of them finished before" if resumed else ""
         logger.info(
             f"{sweep.folder}: {sweep.wanted} trials of {plan.spec['method']} on {plan.base.data.name}{done}, "
-            f"{allotment.concurrent} at a time, {allotment.cpus:g} CPUs and {allotment.gpus:g} GPUs each"
+            f"{allotment.concurrent} at a time with {amount(allotment.cpus, allotment.gpus)} each"
         )
     if proposer.cut:
         logger.warning(f"the grid is larger than {proposer.limit} trials and will be cut; raise --trials to cover it")
@@ -63,7 +63,7 @@ def closing(result: SweepResult, seconds: float, left: bool) -> None:
 
 def dry_run(plan: Plan, request: SweepRequest, allotment: Allotment) -> None:
     """What would run here, and how long it would take, measured on a few steps."""
-    for line in [*preview(plan, request, allotment), ""]:
+    for line in preview(plan, request, allotment):
         logger.log(CLOSING, line, extra=BARE)
     try:
         lines = estimate(plan.base).lines(request.trials * (request.folds or 1), allotment.concurrent)

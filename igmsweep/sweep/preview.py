@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from typing import Any
@@ -14,15 +13,13 @@ from igmsweep.spaces.conditions import in_words
 from igmsweep.spaces.space import overlap
 from igmsweep.sweep.plan import Plan
 from igmsweep.sweep.request import SweepRequest
-from igmsweep.sweep.resources import Allotment
+from igmsweep.sweep.resources import Allotment, amount
 from igmsweep.sweep.search import Enqueued
 
 PLACES = ("data.root", "data.cache", "device")
 """Where things lie here, which makes no other training."""
 TELLING = ("model.encoder", "optim.name", "optim.batch_size", "stages.cycles", "stages.epochs")
 """Of what is left as it is, the settings that are told in any case."""
-PIPE = 100
-"""Columns where there is no terminal."""
 
 
 def preview(plan: Plan, request: SweepRequest, allotment: Allotment) -> list[str]:
@@ -31,25 +28,25 @@ def preview(plan: Plan, request: SweepRequest, allotment: Allotment) -> list[str
     varied = {param.path for param in plan.space.params}
     rest = {path: value for path, value in here.items() if path not in varied}
     changed = {path: value for path, value in rest.items() if path not in PLACES and value != paper.get(path)}
-    return [
-        f"{request.trials} trials of {request.method} on {request.data}{_budget(request)}",
-        f"{allotment.concurrent} at a time with {_share(allotment)}",
-        f"space {plan.space.source}, sampler {request.sampler}, for the "
-        f"{'highest' if plan.space.mode == 'max' else 'lowest'} {plan.space.metric}",
-        "",
-        *_table(
+    sections = [
+        [
+            f"{request.trials} trials of {request.method} on {request.data}{_budget(request)}",
+            f"{allotment.concurrent} at a time with {amount(allotment.cpus, allotment.gpus)} each",
+            f"space {plan.space.source}, sampler {request.sampler}, for the "
+            f"{'highest' if plan.space.mode == 'max' else 'lowest'} {plan.space.metric}",
+        ],
+        _table(
             ("searched", "range", "paper"),
             [
                 (param.path, _range(param.described()), _value(paper[param.path]) if param.path in paper else "-")
                 for param in plan.space.params
             ],
         ),
-        *_table((), [("runs first:", _first(entry)) for entry in plan.enqueued]),
-        "",
-        *_changes(changed, paper, plan, request),
-        "",
-        *_left({path: value for path, value in rest.items() if path not in changed}, request.verbose),
+        _table((), [("runs first:", _first(entry)) for entry in plan.enqueued]),
+        _changes(changed, paper, plan, request),
+        _left({path: value for path, value in rest.items() if path not in changed}, request.verbose),
     ]
+    return [line for section in sections if section for line in (*section, "")]
 
 
 def _paper(plan: Plan) -> dict[str, Any]:
@@ -66,12 +63,6 @@ def _budget(request: SweepRequest) -> str:
         (request.seeds > 1, f", then the best {request.repeat_top} with {request.seeds} seeds in all"),
     ]
     return "".join(words for holds, words in parts if holds)
-
-
-def _share(allotment: Allotment) -> str:
-    """`1 CPU and 0.25 GPU each`."""
-    gpus = f" and {allotment.gpus:g} GPU" if allotment.gpus else ""
-    return f"{allotment.cpus:g} CPU{gpus} each"
 
 
 def _range(entry: Mapping[str, Any]) -> str:
@@ -122,6 +113,9 @@ def _value(value: Any) -> str:
 
 def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """Rows below a heading, or two columns without one, wrapped to the width that there is but for the first column."""
+    rows = list(rows)
+    if not rows:
+        return []
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -131,7 +125,7 @@ def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
         table.add_column(title, no_wrap=place == 0)
     for row in rows:
         table.add_row(*map(Text, row))
-    console = Console(file=StringIO(), width=shutil.get_terminal_size((PIPE, 24)).columns, color_system=None)
+    console = Console(file=StringIO(), width=Console(stderr=True).width, color_system=None)
     with console.capture() as captured:
         console.print(table)
     return [line.rstrip() for line in captured.get().splitlines()]
