@@ -23,8 +23,8 @@ class Terminal(logging.Handler):
         try:
             message = self.format(record)
             stream = terminal()
-            bare = getattr(record, "bare", False)
-            stream.write((message if bare else wrapped(f"{NAME}: {message}", stream)) + "\n")
+            line = message if getattr(record, "bare", False) else f"{NAME}: {message}"
+            stream.write(wrapped(line, stream) + "\n")
             stream.flush()
         except Exception:
             self.handleError(record)
