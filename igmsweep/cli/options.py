@@ -125,9 +125,7 @@ Folders = Annotated[
     typer.Argument(metavar="DIR", autocompletion=complete.sweeps, help="Folders of sweeps, or a folder of such."),
 ]
 Strict = Annotated[bool, typer.Option("--strict", rich_help_panel=OTHER, help="Exit 3 when any trial failed.")]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", rich_help_panel=OTHER, help="Say what would run and how long it takes, and leave.")
-]
+DryRun = Annotated[bool, typer.Option("--dry-run", rich_help_panel=OTHER, help="Say what would run, and leave.")]
 Cpus = Annotated[
     float, typer.Option("--cpus-per-trial", metavar="N", rich_help_panel=RESOURCES, help="CPU cores of each training.")
 ]
