@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
 
-from igmsweep.cli.options import AsJson, Folder, NamedData, NamedMethod, TrustAll, given, takes, trusted
+from igmsweep.cli.layout import BUDGET, SEARCH
+from igmsweep.cli.options import (
+    AsJson,
+    DryRun,
+    Folder,
+    NamedData,
+    NamedMethod,
+    Root,
+    TrustAll,
+    given,
+    one_of,
+    takes,
+    trusted,
+)
 from igmsweep.cli.terminal import say
 
 RUNS = ("time_budget_s", "max_concurrent", "cpus_per_trial", "gpus_per_trial", "address", "local", "quiet")
@@ -17,21 +29,33 @@ RUNS = ("time_budget_s", "max_concurrent", "cpus_per_trial", "gpus_per_trial", "
 @takes(RUNS)
 def ablate(
     folder: Folder,
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each configuration, with the same seeds.")] = 3,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="N", rich_help_panel=BUDGET, help="Trainings of each configuration, with the same seeds."
+        ),
+    ] = 3,
     order: Annotated[
         str | None,
-        typer.Option(
-            metavar="greedy|surrogate",
-            help="Train all that is left at each step and take the best, or what the model of the trials takes to be best alone; default: "
-            "greedy up to five changes.",
+        one_of(
+            "--order",
+            ("greedy", "surrogate"),
+            "Train all that is left at each step and take the best, or what the model of the trials takes to be best "
+            "alone (default: the first, up to five changes)",
+            SEARCH,
         ),
     ] = None,
-    trial: Annotated[int | None, typer.Option(help="The trial that the path leads to; default: the winner.")] = None,
-    root: Annotated[Path | None, typer.Option(help="Folder of the data set, where it has moved.")] = None,
+    trial: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", rich_help_panel=SEARCH, help="The trial that the path leads to; default: the winner."
+        ),
+    ] = None,
+    root: Root = None,
     method: NamedMethod = None,
     data: NamedData = None,
     trust: TrustAll = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained, and leave.")] = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
     **options: Any,
 ) -> None:

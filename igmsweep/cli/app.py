@@ -12,36 +12,54 @@ from igmsweep import __version__
 from igmsweep.cli.ablate import ablate
 from igmsweep.cli.data import data_app
 from igmsweep.cli.evaluate import evaluate
+from igmsweep.cli.examples import epilog
+from igmsweep.cli.layout import PARTS, RESULTS, RUN, Command, Group
 from igmsweep.cli.methods import methods
 from igmsweep.cli.report import analyze, compare
 from igmsweep.cli.space import space_app
 from igmsweep.cli.study import study
 from igmsweep.cli.sweep import best, doctor, resume, status, tune
-from igmsweep.cli.terminal import install
+from igmsweep.cli.terminal import install, refused
 from igmsweep.cli.train import train
 from igmsweep.errors import Diverged, UserError
 
 logger = logging.getLogger(__name__)
 
+FOREIGN = {"n-trials": "trials", "num-samples": "trials"}
+"""What options are called elsewhere, in Optuna and in Ray Tune."""
+
 app = typer.Typer(
     name="igmsweep",
+    cls=Group,
     help="Hyper-parameter sweeps for alternating multimodal training (IGM), and the trainer on its own.",
+    epilog=epilog(""),
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    rich_markup_mode="rich",
+    context_settings={"token_normalize_func": lambda name: FOREIGN.get(name, name)},
 )
-for command in (tune, resume, status, doctor, analyze, compare, evaluate, ablate, train, best, methods, study):
-    app.command()(command)
-app.add_typer(data_app, name="data")
-app.add_typer(space_app, name="space")
+for panel, commands in (
+    (RUN, (tune, resume, train, study)),
+    (RESULTS, (status, best, analyze, compare, evaluate, ablate)),
+    (PARTS, (doctor, methods)),
+):
+    for command in commands:
+        app.command(cls=Command, epilog=epilog(command.__name__), rich_help_panel=panel)(command)
+app.add_typer(data_app, name="data", rich_help_panel=PARTS)
+app.add_typer(space_app, name="space", rich_help_panel=PARTS)
 
 
 def main() -> None:
     """Entry point: one clear line and the right exit code for every error that a person can mend."""
     install()
     try:
-        app()
+        sys.exit(
+            app(prog_name="igmsweep", standalone_mode=False)
+        )  # an exit code; a command that only ends returns None
+    except typer.TyperException as error:
+        if told := refused(error):  # without arguments the help has been shown, and nothing is left to say
+            logger.error("%s", told)
+        sys.exit(error.exit_code)
     except UserError as error:
         logger.error("%s", error)
         sys.exit(error.exit_code)

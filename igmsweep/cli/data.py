@@ -10,25 +10,35 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from igmsweep.cli.options import AsJson, parse_overrides
+from igmsweep.cli import complete
+from igmsweep.cli.examples import epilog
+from igmsweep.cli.layout import Command, Group
+from igmsweep.cli.options import AsJson, DataSet, parse_overrides
 from igmsweep.cli.terminal import say
 from igmsweep.errors import UserError
 
 if TYPE_CHECKING:
     from igmsweep.schema.sections import DataConfig
 
-data_app = typer.Typer(help="Data sets: list, check and prepare them; the cache.", no_args_is_help=True)
-cache_app = typer.Typer(help="Decoded copies: what there is, and removing it.", no_args_is_help=True)
+data_app = typer.Typer(
+    cls=Group, help="Data sets: list, check and prepare them; the cache.", epilog=epilog("data"), no_args_is_help=True
+)
+cache_app = typer.Typer(
+    cls=Group, help="Decoded copies: what there is, and removing it.", epilog=epilog("data cache"), no_args_is_help=True
+)
 data_app.add_typer(cache_app, name="cache")
 
-Name = Annotated[str, typer.Argument(help="A data set's name, path/to/file.py:NAME, or a CSV file.")]
-Root = Annotated[Path | None, typer.Option(help="Folder of the data set; remembered when it is one.")]
-Jobs = Annotated[int | None, typer.Option(min=1, help="Threads that decode; default: the cores there are.")]
+Root = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the data set; remembered when it is one.")]
+Jobs = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Threads that decode; default: the cores there are.")
+]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Such as data.options.frames=3.")]
-CacheDir = Annotated[Path | None, typer.Option("--cache", help="The cache folder; default: $IGMSWEEP_CACHE.")]
+CacheDir = Annotated[
+    Path | None, typer.Option("--cache", metavar="DIR", help="The cache folder; default: $IGMSWEEP_CACHE.")
+]
 
 
-@data_app.command("list")
+@data_app.command("list", cls=Command, epilog=epilog("data list"))
 def data_list() -> None:
     """List the data sets, and where each was found."""
     from igmsweep import data
@@ -48,9 +58,9 @@ def data_list() -> None:
         )
 
 
-@data_app.command("check")
+@data_app.command("check", cls=Command, epilog=epilog("data check"))
 def data_check(
-    name: Name,
+    name: DataSet,
     root: Root = None,
     quick: Annotated[bool, typer.Option("--quick", help="Only that files are there, without decoding them.")] = False,
     jobs: Jobs = None,
@@ -72,9 +82,9 @@ def data_check(
     raise typer.Exit(0 if report.sound else 1)
 
 
-@data_app.command("prepare")
+@data_app.command("prepare", cls=Command, epilog=epilog("data prepare"))
 def data_prepare(
-    name: Name,
+    name: DataSet,
     root: Root = None,
     test: Annotated[bool, typer.Option("--test", help="The test part too, which a search never opens.")] = False,
     jobs: Jobs = None,
@@ -105,10 +115,19 @@ def data_prepare(
     typer.echo(str(kept))
 
 
-@data_app.command("make")
+@data_app.command("make", cls=Command, epilog=epilog("data make"))
 def data_make(
-    name: Annotated[str, typer.Argument(help="Only the embedded data set, avdigits, can be made.")],
-    root: Annotated[Path | None, typer.Option(help="Folder to write; default: the user's cache folder.")] = None,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            autocompletion=lambda: ["avdigits"],
+            help="Only the embedded data set, avdigits, can be made.",
+        ),
+    ],
+    root: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder to write; default: the user's cache folder.")
+    ] = None,
 ) -> None:
     """Write the embedded data set: WAV, PNG and CSV files in CREMA-D's layout."""
     from igmsweep import data
@@ -117,7 +136,7 @@ def data_make(
     typer.echo(str(data.ensure(DataConfig(name=name, root=root))))
 
 
-@cache_app.command("list")
+@cache_app.command("list", cls=Command, epilog=epilog("data cache list"))
 def cache_list(cache: CacheDir = None, as_json: AsJson = False) -> None:
     """List the decoded copies: data set, part, samples, size, last use."""
     from igmsweep.data.cache import entries
@@ -135,9 +154,16 @@ def cache_list(cache: CacheDir = None, as_json: AsJson = False) -> None:
     say(f"{folder}: {len(held)} caches, {sum(entry.bytes for entry in held) / 2**30:.2f} GiB{free}")
 
 
-@cache_app.command("remove")
+@cache_app.command("remove", cls=Command, epilog=epilog("data cache remove"))
 def cache_remove(
-    names: Annotated[list[str], typer.Argument(help="Data sets, or folder names from `cache list`.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME",
+            autocompletion=complete.data_sets,
+            help="Data sets, or folder names from `cache list`.",
+        ),
+    ],
     cache: CacheDir = None,
 ) -> None:
     """Delete decoded copies; they are built again when they are wanted."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
 
+from igmsweep.cli.layout import BUDGET, OTHER, RESOURCES, TRAINING
 from igmsweep.cli.options import (
     Address,
     AsJson,
@@ -16,7 +16,9 @@ from igmsweep.cli.options import (
     Gpus,
     NamedData,
     NamedMethod,
+    Root,
     TrustAll,
+    one_of,
     trusted,
 )
 from igmsweep.cli.terminal import say, shown
@@ -25,23 +27,32 @@ from igmsweep.cli.terminal import say, shown
 def evaluate(
     folder: Folder,
     confirm_test: Annotated[
-        bool, typer.Option("--confirm-test", help="Yes, open the test split; it is counted.")
+        bool, typer.Option("--confirm-test", rich_help_panel=OTHER, help="Yes, open the test split; it is counted.")
     ] = False,
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each of the two configurations.")] = 5,
+    seeds: Annotated[
+        int,
+        typer.Option(min=1, metavar="N", rich_help_panel=BUDGET, help="Trainings of each of the two configurations."),
+    ] = 5,
     train_on: Annotated[
         str,
-        typer.Option(
-            metavar="all|train",
-            help="Train on train + validation, or leave validation out as the search did (to compare methods some of "
-            "which need it).",
+        one_of(
+            "--train-on",
+            ("all", "train"),
+            "Train on train + validation, or leave validation out as the search did (to compare methods some of which "
+            "need it)",
+            TRAINING,
         ),
     ] = "all",
-    winner_only: Annotated[bool, typer.Option("--winner-only", help="Leave the paper's default out.")] = False,
-    local: Annotated[bool, typer.Option("--local", help="One training after the other, without Ray.")] = False,
+    winner_only: Annotated[
+        bool, typer.Option("--winner-only", rich_help_panel=TRAINING, help="Leave the paper's default out.")
+    ] = False,
+    local: Annotated[
+        bool, typer.Option("--local", rich_help_panel=RESOURCES, help="One training after the other, without Ray.")
+    ] = False,
     address: Address = None,
     cpus_per_trial: Cpus = 1.0,
     gpus_per_trial: Gpus = None,
-    root: Annotated[Path | None, typer.Option(help="Folder of the data set, where it has moved.")] = None,
+    root: Root = None,
     method: NamedMethod = None,
     data: NamedData = None,
     trust: TrustAll = False,

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from igmsweep.cli import complete
+from igmsweep.cli.options import AsJson
 from igmsweep.lines import aligned
 
 WIDTH = 100
@@ -16,9 +18,13 @@ WIDTH = 100
 def methods(
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="Methods to tell all of: names, or path/to/file.py:Class; default: a table."),
+        typer.Argument(
+            metavar="NAME",
+            autocompletion=complete.methods,
+            help="Methods to tell all of: names, or path/to/file.py:CLASS; default: a table.",
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="All of it as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the methods: work, year, cost of an epoch against joint training, fusion, and parameters with their ranges."""
     from igmsweep.methods import names as built_in
@@ -51,7 +57,8 @@ def methods(
 
 def _parameters(each: dict[str, Any], meanings: bool) -> list[str]:
     """A method's own parameters, a line each: default, what is allowed, where it is searched; under it what it means."""
-    from igmsweep.spaces.catalogue import searched, word
+    from igmsweep.record.wording import word
+    from igmsweep.spaces.catalogue import searched
 
     lines = textwrap.wrap(f"{each['name']}: {each['title'] or each['summary']}", WIDTH)
     lines.append(f"  presets: {', '.join(each['presets'])}")
@@ -70,7 +77,7 @@ def _parameters(each: dict[str, Any], meanings: bool) -> list[str]:
 
 def _settings(preset: dict[str, Any]) -> str:
     """What a preset sets, as on a command line."""
-    from igmsweep.spaces.catalogue import word
+    from igmsweep.record.wording import word
 
     return ", ".join(f"{path}={word(value)}" for path, value in preset.items())
 

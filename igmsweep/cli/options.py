@@ -5,15 +5,18 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from igmsweep.cli import complete
+from igmsweep.cli.layout import BUDGET, DATA, OTHER, OUTPUT, PAGE, RESOURCES, SEARCH, TRAINING, TRUST
 from igmsweep.cli.terminal import quieten
 from igmsweep.errors import UserError
-from igmsweep.sweep.options import SweepOptions
+from igmsweep.lines import either
+from igmsweep.sweep.options import Option, SweepOptions, declared
 
 if TYPE_CHECKING:
     from igmsweep.plugin import Trust
@@ -42,32 +45,138 @@ def share(text: str) -> float | str:
         raise UserError(f"--gpus-per-trial: found '{text}', expected a number such as 0.25, or auto") from None
 
 
+def one_of(flag: str, choices: Sequence[str], means: str, panel: str) -> Any:
+    """An option that takes one of a few names: its help lists them, the parser refuses others, and Tab offers them.
+
+    Args:
+        means: what its help says before the names.
+    """
+    option = Option(flag, choices=tuple(choices))
+
+    def parse(text: str) -> str:
+        option.check(text)
+        return text
+
+    return typer.Option(
+        flag,
+        metavar="NAME",
+        parser=parse,
+        autocompletion=lambda: list(choices),
+        rich_help_panel=panel,
+        help=f"{means}: {either(choices)}.",
+    )
+
+
+def _declared(name: str, means: str, panel: str) -> Any:
+    """An option of SweepOptions that takes one of the names that it declares."""
+    option = declared()[name]
+    return one_of(option.flag, option.choices, means, panel)
+
+
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a configuration path, such as optim.batch_size=16."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        rich_help_panel=TRAINING,
+        help="Override a value of the configuration, such as optim.batch_size=16; may be given often.",
+    ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
-Method = Annotated[str, typer.Option("--method", help="A name of `igmsweep methods`, or path/to/file.py:Class.")]
-Folder = Annotated[Path, typer.Argument(help="A sweep's folder.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Exit 3 when any trial failed.")]
-Cpus = Annotated[float, typer.Option("--cpus-per-trial", help="CPU cores of each trial.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", rich_help_panel=OUTPUT, help="Print JSON on stdout, for other programs.")
+]
+DataSet = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATASET",
+        autocompletion=complete.data_sets,
+        help="A name of `igmsweep data list`, a CSV file, or path/to/file.py:NAME.",
+    ),
+]
+Method = Annotated[
+    str,
+    typer.Option(
+        "--method",
+        metavar="NAME",
+        autocompletion=complete.methods,
+        rich_help_panel=SEARCH,
+        help="A name of `igmsweep methods`, or path/to/file.py:CLASS.",
+    ),
+]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        "--preset",
+        metavar="NAME",
+        autocompletion=complete.presets,
+        rich_help_panel=TRAINING,
+        help="The method's settings: paper (the default), or released: the authors' code as it runs.",
+    ),
+]
+Root = Annotated[
+    Path | None,
+    typer.Option("--root", metavar="DIR", rich_help_panel=DATA, help="Folder of the data set, where it is elsewhere."),
+]
+Folder = Annotated[
+    Path, typer.Argument(metavar="DIR", autocompletion=complete.sweeps, help="A sweep's folder, such as results/NAME.")
+]
+Folders = Annotated[
+    list[Path],
+    typer.Argument(metavar="DIR", autocompletion=complete.sweeps, help="Folders of sweeps, or a folder of such."),
+]
+Strict = Annotated[bool, typer.Option("--strict", rich_help_panel=OTHER, help="Exit 3 when any trial failed.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", rich_help_panel=OTHER, help="Say what would run, and leave.")]
+Cpus = Annotated[
+    float, typer.Option("--cpus-per-trial", metavar="N", rich_help_panel=RESOURCES, help="CPU cores of each training.")
+]
 Gpus = Annotated[
-    float | None, typer.Option("--gpus-per-trial", help="Share of a GPU of each; default: 1 where there is one.")
+    float | None,
+    typer.Option(
+        "--gpus-per-trial",
+        metavar="SHARE",
+        rich_help_panel=RESOURCES,
+        help="Share of a GPU of each training; default: 1 where there is one.",
+    ),
 ]
-Address = Annotated[str | None, typer.Option("--address", help="Address of a running Ray cluster to join.")]
-Formats = Annotated[str, typer.Option("--format", help="Comma-separated: html, csv, tex, md, svg, pdf, png.")]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address", metavar="HOST:PORT", rich_help_panel=RESOURCES, help="A running Ray cluster to join (or auto)."
+    ),
+]
+Formats = Annotated[
+    str,
+    typer.Option(
+        "--format", metavar="LIST", rich_help_panel=PAGE, help="Comma-separated: html, csv, tex, md, svg, pdf, png."
+    ),
+]
 
 NamedMethod = Annotated[
-    str | None, typer.Option("--method", metavar="FILE:CLASS", help="A method of your own that the folder names.")
+    str | None,
+    typer.Option(
+        "--method", metavar="FILE:CLASS", rich_help_panel=TRUST, help="A method of your own that the folder names."
+    ),
 ]
 NamedData = Annotated[
-    str | None, typer.Option("--data", metavar="FILE:NAME", help="A data set of your own that the folder names.")
+    str | None,
+    typer.Option(
+        "--data", metavar="FILE:NAME", rich_help_panel=TRUST, help="A data set of your own that the folder names."
+    ),
 ]
-TrustAll = Annotated[bool, typer.Option("--trust", help="Run whatever Python files the folder names.")]
+TrustAll = Annotated[
+    bool, typer.Option("--trust", rich_help_panel=TRUST, help="Run whatever Python files the folder names.")
+]
 
 SWEEP: dict[str, Any] = {
     "trials": Annotated[
-        int | None, typer.Option("--trials", "-n", "--n-trials", "--num-samples", help="Trials in all.")
+        int | None,
+        typer.Option(
+            "--trials",
+            "-n",
+            metavar="N",
+            rich_help_panel=BUDGET,
+            help="Trials in all (--n-trials and --num-samples are heard too).",
+        ),
     ],
     "time_budget_s": Annotated[
         str | None,
@@ -75,33 +184,62 @@ SWEEP: dict[str, Any] = {
             "--time-budget",
             metavar="TIME",
             parser=duration("--time-budget"),
+            rich_help_panel=BUDGET,
             help="Stop after this long: 90s, 45m, 2h; unfinished trials are marked so.",
         ),
     ],
     "max_concurrent": Annotated[
-        int | None, typer.Option("--max-concurrent", help="Trials at a time; default: what fits.")
+        int | None,
+        typer.Option(
+            "--max-concurrent", metavar="N", rich_help_panel=RESOURCES, help="Trials at a time; default: what fits."
+        ),
     ],
-    "cpus_per_trial": Annotated[float | None, typer.Option("--cpus-per-trial", help="CPU cores of each trial.")],
+    "cpus_per_trial": Annotated[
+        float | None,
+        typer.Option("--cpus-per-trial", metavar="N", rich_help_panel=RESOURCES, help="CPU cores of each trial."),
+    ],
     "gpus_per_trial": Annotated[
         str | None,
         typer.Option(
             "--gpus-per-trial",
             metavar="SHARE",
             parser=share,
+            rich_help_panel=RESOURCES,
             help="Share of a GPU of each trial: 0.25, or auto; default: 1 where there is one.",
         ),
     ],
     "folds": Annotated[
-        int | None, typer.Option("--folds", help="Cross-validation in each trial; its score is the mean.")
+        int | None,
+        typer.Option(
+            "--folds",
+            metavar="K",
+            rich_help_panel=BUDGET,
+            help="Cross-validation in each trial; its score is the mean.",
+        ),
     ],
     "seeds": Annotated[
-        int | None, typer.Option("--seeds", help="Train the best few with so many seeds in all, at the end.")
+        int | None,
+        typer.Option(
+            "--seeds",
+            metavar="N",
+            rich_help_panel=BUDGET,
+            help="Train the best few with so many seeds in all, at the end.",
+        ),
     ],
     "repeat_top": Annotated[
-        int | None, typer.Option("--repeat-top", help="How many of the best --seeds trains again.")
+        int | None,
+        typer.Option(
+            "--repeat-top", metavar="N", rich_help_panel=BUDGET, help="How many of the best --seeds trains again."
+        ),
     ],
     "retries": Annotated[
-        int | None, typer.Option("--retries", help="How often a trial whose process or node died goes on.")
+        int | None,
+        typer.Option(
+            "--retries",
+            metavar="N",
+            rich_help_panel=RESOURCES,
+            help="How often a trial whose process or node died goes on.",
+        ),
     ],
     "trial_timeout_s": Annotated[
         str | None,
@@ -109,30 +247,41 @@ SWEEP: dict[str, Any] = {
             "--trial-timeout",
             metavar="TIME",
             parser=duration("--trial-timeout"),
+            rich_help_panel=BUDGET,
             help="A trial that takes longer has failed: 30m, 2h.",
         ),
     ],
     "keep_checkpoints": Annotated[
-        str | None, typer.Option("--keep-checkpoints", help="best, all or none, of finished trials.")
+        str | None, _declared("keep_checkpoints", "Whose checkpoint is kept, of finished trials", OUTPUT)
     ],
     "keep_predictions": Annotated[
         str | None,
-        typer.Option(
-            "--keep-predictions",
-            help="auto (where small), all or none: what each trial predicts of validation samples.",
-        ),
+        _declared("keep_predictions", "What each trial predicts of validation samples, auto where it is small", OUTPUT),
     ],
     "loggers": Annotated[
         list[str] | None,
-        typer.Option("--log", metavar="KIND", help="Also log to tensorboard, wandb[=PROJECT] or mlflow[=ADDRESS]."),
+        typer.Option(
+            "--log",
+            metavar="KIND",
+            autocompletion=lambda: ["tensorboard", "wandb", "mlflow"],
+            rich_help_panel=OUTPUT,
+            help="Also log to tensorboard, wandb[=PROJECT] or mlflow[=ADDRESS].",
+        ),
     ],
     "address": Address,
     "local": Annotated[
         bool | None,
-        typer.Option("--local/--ray", help="One trial after the other in this process, without Ray, or with it."),
+        typer.Option(
+            "--local/--ray",
+            rich_help_panel=RESOURCES,
+            help="One trial after the other in this process, or many at a time with Ray.",
+        ),
     ],
     "quiet": Annotated[
-        bool | None, typer.Option("--quiet", "-q", callback=quieten, help="Only warnings and the closing lines.")
+        bool | None,
+        typer.Option(
+            "--quiet", "-q", callback=quieten, rich_help_panel=OTHER, help="Only warnings and the closing lines."
+        ),
     ],
 }
 """The options of `igmsweep.sweep.options.SweepOptions` on the command line, by the same names."""

@@ -8,21 +8,29 @@ from typing import Annotated
 
 import typer
 
-from igmsweep.cli.options import Formats, listed
+from igmsweep.cli.layout import PAGE
+from igmsweep.cli.options import Folders, Formats, listed
 from igmsweep.cli.terminal import say
 
-Open = Annotated[bool, typer.Option("--open", help="Open the page in a browser.")]
+Open = Annotated[bool, typer.Option("--open", rich_help_panel=PAGE, help="Open the page in a browser.")]
 
 
 def analyze(
-    folders: Annotated[list[Path], typer.Argument(help="Sweep folders, or a folder of sweeps.")],
-    out: Annotated[Path | None, typer.Option(help="Where to write; default: inside each sweep.")] = None,
+    folders: Folders,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", rich_help_panel=PAGE, help="Where to write; default: inside each sweep."),
+    ] = None,
     formats: Formats = "html,csv,tex,md",
-    top: Annotated[int, typer.Option(min=1, help="Rows of the best-configuration table.")] = 10,
+    top: Annotated[
+        int, typer.Option(min=1, metavar="N", rich_help_panel=PAGE, help="Rows of the best-configuration table.")
+    ] = 10,
     negligible: Annotated[
         float | None,
         typer.Option(
-            help="Points that count as next to nothing in flat ranges; default: one standard error of a difference."
+            metavar="POINTS",
+            rich_help_panel=PAGE,
+            help="Points that count as next to nothing in flat ranges; default: one standard error of a difference.",
         ),
     ] = None,
     open_: Open = False,
@@ -38,15 +46,25 @@ def analyze(
 
 
 def compare(
-    folders: Annotated[list[Path], typer.Argument(help="Sweep folders, or folders of sweeps: two sweeps at least.")],
-    out: Annotated[Path | None, typer.Option(help="Where to write; default: comparison/ beside the first.")] = None,
+    folders: Folders,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", rich_help_panel=PAGE, help="Where to write; default: comparison/ beside the first."
+        ),
+    ] = None,
     formats: Formats = "html,csv,tex,md",
     allow_different: Annotated[
-        bool, typer.Option("--allow-different", help="Compare in spite of different data, splits or folds.")
+        bool,
+        typer.Option(
+            "--allow-different",
+            rich_help_panel=PAGE,
+            help="Compare in spite of different data, splits or folds.",
+        ),
     ] = False,
     open_: Open = False,
 ) -> None:
-    """Put methods side by side at equal budget: the same data, the same folds, the same number of trials."""
+    """Put methods side by side, two sweeps at least, at equal budget: the same data, the same folds, the same number of trials."""
     from igmsweep.analysis import compare as run
 
     page = run(folders, out=out, formats=listed(formats), allow_different=allow_different, say=say)

@@ -6,19 +6,34 @@ from typing import Annotated
 
 import typer
 
-space_app = typer.Typer(help="Search spaces: show or validate a file.", no_args_is_help=True)
+from igmsweep.cli import complete
+from igmsweep.cli.examples import epilog
+from igmsweep.cli.layout import Command, Group
+
+space_app = typer.Typer(
+    cls=Group, help="Search spaces: show or validate one.", epilog=epilog("space"), no_args_is_help=True
+)
 
 Data = Annotated[
     str | None,
-    typer.Option("--data", help="The data set to complete it with: a name, path/to/file.py:NAME, or a CSV file."),
+    typer.Option(
+        "--data",
+        metavar="DATASET",
+        autocompletion=complete.data_sets,
+        help="The data set to complete it with: a name, path/to/file.py:NAME, or a CSV file.",
+    ),
 ]
 
 
-@space_app.command("show")
+@space_app.command("show", cls=Command, epilog=epilog("space show"))
 def space_show(
     name: Annotated[
         str | None,
-        typer.Argument(help="A shipped space, a file, or a method of your own; without it, the shipped names."),
+        typer.Argument(
+            metavar="NAME",
+            autocompletion=complete.spaces,
+            help="A shipped space, a file, or a method of your own; without it, the shipped names.",
+        ),
     ] = None,
     dataset: Data = None,
 ) -> None:
@@ -33,13 +48,26 @@ def space_show(
         typer.echo(shown(name) if dataset is None else shown_on(name, dataset), nl=False)
 
 
-@space_app.command("validate")
+@space_app.command("validate", cls=Command, epilog=epilog("space validate"))
 def space_validate(
-    file: Annotated[str, typer.Argument(help="A search-space file, or a shipped name.")],
-    dataset: Annotated[str, typer.Option("--data", help="The data set it is meant for.")] = "avdigits",
+    file: Annotated[
+        str,
+        typer.Argument(metavar="NAME", autocompletion=complete.spaces, help="A search-space file, or a shipped name."),
+    ],
+    dataset: Annotated[
+        str,
+        typer.Option(
+            "--data", metavar="DATASET", autocompletion=complete.data_sets, help="The data set it is meant for."
+        ),
+    ] = "avdigits",
     method: Annotated[
         str | None,
-        typer.Option("--method", help="The method it is meant for; default: the one that it extends, or igm."),
+        typer.Option(
+            "--method",
+            metavar="NAME",
+            autocompletion=complete.methods,
+            help="The method it is meant for; default: the one that it extends, or igm.",
+        ),
     ] = None,
 ) -> None:
     """Check a search space against a data set's and a method's configuration, without running anything."""

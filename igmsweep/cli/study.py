@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from igmsweep.cli.options import SWEEP, Set, TrustAll, given, parse_overrides, takes
+from igmsweep.cli import complete
+from igmsweep.cli.layout import BUDGET, OTHER, OUTPUT, SEARCH, TRAINING
+from igmsweep.cli.options import SWEEP, DryRun, Root, Set, TrustAll, given, listed, parse_overrides, takes
 from igmsweep.lines import aligned
 
 if TYPE_CHECKING:
@@ -20,29 +22,61 @@ RUNS = [name for name in SWEEP if name not in OWN]
 
 @takes(RUNS)
 def study(
-    name: Annotated[str, typer.Argument(help="A study's name, such as table2; or list, status, resume.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            autocompletion=complete.studies,
+            help="A study's name, such as table2, or paper for all of them; or list, status, resume.",
+        ),
+    ],
     dataset: Annotated[
         str | None,
         typer.Argument(
-            help="A data set's name, path/to/file.py:NAME, or a CSV file; for status and resume, a study's folder."
+            metavar="DATASET",
+            autocompletion=complete.studied,
+            help="A data set's name, path/to/file.py:NAME, or a CSV file; for status and resume, a study's folder.",
         ),
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option(min=1, help="Trainings of each configuration, of different seeds.")
+        int | None,
+        typer.Option(
+            min=1, metavar="N", rich_help_panel=BUDGET, help="Trainings of each configuration, of different seeds."
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
-    out: Annotated[Path, typer.Option(help="Where studies are kept.")] = Path("results"),
+    seed: Annotated[int, typer.Option(min=0, metavar="N", rich_help_panel=TRAINING, help="The first seed.")] = 0,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", rich_help_panel=OUTPUT, help="Where studies are kept.")
+    ] = complete.RESULTS,
     trials: Annotated[
-        int | None, typer.Option(min=1, help="Trials of each search, in a study that searches; default: 16.")
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            rich_help_panel=BUDGET,
+            help="Trials of each search, in a study that searches; default: 16.",
+        ),
     ] = None,
-    methods: Annotated[str, typer.Option(help="Comma-separated: the methods that a study of many is cut to.")] = "",
+    methods: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST",
+            rich_help_panel=SEARCH,
+            help="Comma-separated: the methods that a study of many is cut to.",
+        ),
+    ] = "",
     confirm_test: Annotated[
-        bool, typer.Option("--confirm-test", help="Open the test set in the end, once for all arms; it is counted.")
+        bool,
+        typer.Option(
+            "--confirm-test",
+            rich_help_panel=OTHER,
+            help="Open the test set in the end, once for all arms; it is counted.",
+        ),
     ] = False,
-    root: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,
+    root: Root = None,
     set_: Set = None,
     trust: TrustAll = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run and how long it takes here.")] = False,
+    dry_run: DryRun = False,
     **options: Any,
 ) -> None:
     """Run a table or figure of the paper on a data set, and write its page; the same command goes on where it stopped."""
@@ -84,9 +118,8 @@ def study(
     overrides = parse_overrides(set_)
     if root is not None:
         overrides["data.root"] = str(root.resolve())
-    chosen = tuple(part.strip() for part in methods.split(",") if part.strip())
     request = StudyRequest(
-        name, dataset, seeds, seed, out, overrides, given(options), trials or 16, chosen, confirm_test
+        name, dataset, seeds, seed, out, overrides, given(options), trials or 16, listed(methods), confirm_test
     )
     _dry(request) if dry_run else _run(request)
 

@@ -8,26 +8,36 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from igmsweep.cli import complete
+from igmsweep.cli.layout import BUDGET, OTHER, OUTPUT, RESOURCES, SEARCH
 from igmsweep.cli.options import (
     SWEEP,
     AsJson,
     Cpus,
+    DataSet,
+    DryRun,
     Folder,
     Gpus,
     Method,
     NamedData,
     NamedMethod,
+    Preset,
+    Root,
     Set,
     Strict,
     TrustAll,
     defaults,
     given,
+    one_of,
     parse_overrides,
     takes,
     trusted,
 )
 from igmsweep.cli.terminal import say, shown
+from igmsweep.errors import UserError
 from igmsweep.sweep.options import on_resume
+from igmsweep.sweep.request import SAMPLERS
+from igmsweep.sweep.stopping import SCHEDULERS
 
 if TYPE_CHECKING:
     from igmsweep.sweep import SweepResult
@@ -35,34 +45,73 @@ if TYPE_CHECKING:
 
 @takes(SWEEP, defaults())
 def tune(
-    dataset: Annotated[str, typer.Argument(help="A data set's name, such as avdigits, or path/to/file.py:NAME.")],
+    dataset: DataSet,
     method: Method = "igm",
-    space: Annotated[str | None, typer.Option(help="Search-space file, or the name of a shipped one.")] = None,
-    sampler: Annotated[str, typer.Option(help="tpe, random, sobol, sobol+tpe, grid, gp or cmaes.")] = "tpe",
-    scheduler: Annotated[
-        str, typer.Option(help="none, asha or median: stop hopeless trials at the end of a cycle.")
-    ] = "none",
-    grace: Annotated[int, typer.Option(help="Cycles that every trial is given before it may be stopped.")] = 1,
-    reduction: Annotated[int, typer.Option(help="ASHA: one in so many goes on at each rung.")] = 3,
-    warm_start: Annotated[
-        list[Path] | None, typer.Option(help="An earlier sweep whose finished trials the search starts from.")
+    space: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=complete.spaces,
+            rich_help_panel=SEARCH,
+            help="A name of `igmsweep space show`, or a file; default: the method's own.",
+        ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with --name where it exists already.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the search and of every training.")] = 0,
-    name: Annotated[str | None, typer.Option(help="Name of the sweep's folder.")] = None,
-    out: Annotated[Path, typer.Option(help="Where sweeps are kept.")] = Path("results"),
-    root: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,
+    sampler: Annotated[str, one_of("--sampler", SAMPLERS, "Who proposes the next trial", SEARCH)] = "tpe",
+    scheduler: Annotated[
+        str, one_of("--scheduler", SCHEDULERS, "Stop hopeless trials at the end of a cycle", SEARCH)
+    ] = "none",
+    grace: Annotated[
+        int,
+        typer.Option(
+            metavar="N", rich_help_panel=SEARCH, help="Cycles that every trial is given before it may be stopped."
+        ),
+    ] = 1,
+    reduction: Annotated[
+        int, typer.Option(metavar="N", rich_help_panel=SEARCH, help="asha: one in so many goes on at each rung.")
+    ] = 3,
+    warm_start: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            autocompletion=complete.sweeps,
+            rich_help_panel=SEARCH,
+            help="An earlier sweep whose finished trials the search starts from.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, metavar="N", rich_help_panel=SEARCH, help="Seed of the search and of every training."),
+    ] = 0,
+    preset: Preset = None,
     set_: Set = None,
+    root: Root = None,
+    name: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", rich_help_panel=OUTPUT, help="Name of the sweep's folder; default: a new one."),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", rich_help_panel=OUTPUT, help="Where sweeps are kept.")
+    ] = complete.RESULTS,
+    resume: Annotated[
+        bool, typer.Option("--resume", rich_help_panel=OUTPUT, help="Go on with --name where it exists already.")
+    ] = False,
+    dry_run: DryRun = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", rich_help_panel=OTHER, help="With --dry-run: list every setting.")
+    ] = False,
     strict: Strict = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and leave.")] = False,
     **options: Any,
 ) -> None:
     """Search the hyper-parameters of a method on validation data, in parallel, with Ray Tune and Optuna."""
     from igmsweep.sweep import SweepRequest, run_sweep
 
+    if verbose and not dry_run:
+        raise UserError("--verbose: it lists what --dry-run leaves out; give both")
     overrides = parse_overrides(set_)
     if root is not None:
         overrides["data.root"] = str(root.resolve())
+    if preset is not None and overrides.setdefault("method.preset", preset) != preset:
+        raise UserError(f"--preset: found {preset}, and --set method.preset={overrides['method.preset']}; keep one")
     request = SweepRequest(
         data=dataset,
         method=method,
@@ -78,6 +127,7 @@ def tune(
         out=out,
         overrides=overrides,
         dry_run=dry_run,
+        verbose=verbose,
         **given(options),
     )
     result = run_sweep(request)
@@ -88,7 +138,9 @@ def tune(
 @takes(on_resume())
 def resume(
     folder: Folder,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Train failed trials again, too.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", rich_help_panel=BUDGET, help="Train failed trials again, too.")
+    ] = False,
     method: NamedMethod = None,
     data: NamedData = None,
     trust: TrustAll = False,
@@ -128,10 +180,14 @@ def best(folder: Folder, as_json: AsJson = False) -> None:
 
 
 def doctor(
-    max_concurrent: Annotated[int | None, typer.Option(min=1, help="Trials at a time.")] = None,
+    max_concurrent: Annotated[
+        int | None, typer.Option(min=1, metavar="N", rich_help_panel=RESOURCES, help="Trials at a time.")
+    ] = None,
     cpus_per_trial: Cpus = 1.0,
     gpus_per_trial: Gpus = None,
-    out: Annotated[Path, typer.Option(help="Where sweeps are kept.")] = Path("results"),
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", rich_help_panel=OUTPUT, help="Where sweeps are kept.")
+    ] = complete.RESULTS,
     as_json: AsJson = False,
 ) -> None:
     """Report what this machine offers, and what a request would do here. Exit 5 when it would be refused."""

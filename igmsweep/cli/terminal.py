@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from igmsweep.lines import CLOSING
+from igmsweep.lines import CLOSING, wrapped
 from igmsweep.record.training import of_training, redirected, terminal
 
 NAME = "igmsweep"
@@ -23,7 +23,8 @@ class Terminal(logging.Handler):
         try:
             message = self.format(record)
             stream = terminal()
-            stream.write(message + "\n" if getattr(record, "bare", False) else f"{NAME}: {message}\n")
+            line = message if getattr(record, "bare", False) else f"{NAME}: {message}"
+            stream.write(wrapped(line, stream) + "\n")
             stream.flush()
         except Exception:
             self.handleError(record)
@@ -44,6 +45,21 @@ def quieten(quiet: bool | None) -> bool | None:
     if quiet:
         logging.getLogger(NAME).setLevel(CLOSING)
     return quiet
+
+
+def refused(error: typer.TyperException) -> str:
+    """What the parser could not take, as the commands tell errors. Empty where it has no words."""
+    param, ctx = getattr(error, "param", None), getattr(error, "ctx", None)
+    if param is not None and error.__cause__ is not None:
+        from pydantic import ValidationError
+
+        from igmsweep.schema.messages import one_line
+
+        if isinstance(error.__cause__, ValidationError):
+            name = next((name for name in param.opts if name.startswith("--")), param.metavar or param.name)
+            return one_line(error.__cause__, {}, name)
+    told = error.format_message().rstrip(".")
+    return f"{told}; see `{ctx.command_path} --help`" if told and ctx is not None and "?" not in told else told
 
 
 def say(line: str) -> None:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from igmsweep.cli.options import AsJson, Set, TrustAll, parse_overrides, trusted
+from igmsweep.cli import complete
+from igmsweep.cli.layout import OTHER, OUTPUT, TRAINING
+from igmsweep.cli.options import AsJson, DataSet, Preset, Set, TrustAll, parse_overrides, trusted
 from igmsweep.cli.terminal import say
 from igmsweep.errors import UserError
 
@@ -18,27 +20,40 @@ if TYPE_CHECKING:
 
 
 def train(
-    dataset: Annotated[str, typer.Argument(help="A data set's name, such as avdigits.")],
+    dataset: DataSet,
     method: Annotated[
         str | None,
         typer.Option(
             "--method",
-            help="A name of `igmsweep methods`, or path/to/file.py:Class; default: igm, or what --config says.",
+            metavar="NAME",
+            autocompletion=complete.methods,
+            rich_help_panel=TRAINING,
+            help="A name of `igmsweep methods`, or path/to/file.py:CLASS; default: igm, or what --config says.",
         ),
     ] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="paper (the default), or released: the authors' code as it runs.")
-    ] = None,
+    preset: Preset = None,
     config: Annotated[
-        Path | None, typer.Option(help="A configuration file, such as a sweep's best_config.yaml.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=TRAINING,
+            help="A configuration file, such as a sweep's best_config.yaml.",
+        ),
     ] = None,
     trust: TrustAll = False,
     set_: Set = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the training.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for config, metrics, result and checkpoint.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")] = False,
+    seed: Annotated[
+        int | None, typer.Option(min=0, metavar="N", rich_help_panel=TRAINING, help="Seed of the training.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", rich_help_panel=OUTPUT, help="Folder for config, metrics, result and checkpoint."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", rich_help_panel=OUTPUT, help="Go on from the checkpoint in --out.")
+    ] = False,
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No line per epoch.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", rich_help_panel=OTHER, help="No line per epoch.")] = False,
 ) -> None:
     """Run one full training, without Ray and without Optuna."""
     from igmsweep.config import TrainConfig

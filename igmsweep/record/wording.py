@@ -10,9 +10,14 @@ from typing import Any
 from igmsweep.record.rows import TrialRow
 
 
+def word(value: Any) -> str:
+    """A value as a space file has it: true, none, 0.4."""
+    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
+
+
 def number(value: Any) -> str:
-    """Short and exact enough for 3.2e-10 beside 0.41."""
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    """Short and exact enough for 3.2e-10 beside 0.41; what is no float, as a space file has it."""
+    return f"{value:.3g}" if isinstance(value, float) else word(value)
 
 
 def shown_params(params: Mapping[str, Any]) -> str:

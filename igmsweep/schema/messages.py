@@ -14,6 +14,7 @@ def one_line(error: ValidationError, values: Any, section: str = "") -> str:
     where = [str(part) for part in first["loc"] if part not in ("function-after",)]
     dotted = ".".join([section, *where] if section else where)
     message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    message = message.partition(", unable to parse string")[0]
     found = first.get("input")
     if first["type"] == "missing":
         return f"{dotted}: missing, expected a value"

@@ -9,7 +9,9 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from igmsweep import methods
+from igmsweep.lines import either
 from igmsweep.methods.base import About
+from igmsweep.record.wording import word
 from igmsweep.spaces.choose import own_space, shipped_for
 from igmsweep.spaces.shipped import read_space
 
@@ -70,14 +72,20 @@ def searched(entry: Mapping[str, Any] | None) -> str:
     """An entry of a space in a few words.
 
     >>> searched({"type": "float", "low": 0.001, "high": 100, "log": True}), searched(None)
-    ('0.001 to 100, log', '')
+    ('0.001 to 100 on a log scale', '')
+    >>> searched({"type": "int", "low": 1, "high": 9, "step": 2}), searched({"choices": [None, 0.5, True]})
+    ('1 to 9 in steps of 2, whole numbers', 'none, 0.5 or true')
     """
     if entry is None:
         return ""
     if "choices" in entry:
         choices = entry["choices"]
-        return choices if isinstance(choices, str) else ", ".join(word(choice) for choice in choices)
-    return f"{entry['low']:g} to {entry['high']:g}{', log' if entry.get('log') else ''}"
+        return f"the {choices}" if isinstance(choices, str) else either([word(choice) for choice in choices])
+    scale = " on a log scale" if entry.get("log") else ""
+    steps = f" in steps of {entry['step']:g}" if entry.get("step") else ""
+    return (
+        f"{entry['low']:g} to {entry['high']:g}{scale}{steps}{', whole numbers' if entry.get('type') == 'int' else ''}"
+    )
 
 
 def _searched(name: str) -> dict[str, Any]:
@@ -107,8 +115,3 @@ def _kind(annotation: Any) -> str:
     if parts:
         return " or ".join(_kind(part) for part in parts)
     return {"str": "text", "int": "whole number", "float": "number"}.get(annotation.__name__, annotation.__name__)
-
-
-def word(value: Any) -> str:
-    """A value as a space file has it: true, none, 0.4."""
-    return str(value).lower() if isinstance(value, bool) or value is None else str(value)

@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from igmsweep.errors import UserError, nearest
+from igmsweep.lines import either
+from igmsweep.record.wording import word
 from igmsweep.spaces.param import Param
 
 CONDITIONS = ("not", "in", "gt", "lt")
+WORDS = {"not": "is not", "in": "is", "gt": "is above", "lt": "is below"}
 
 
 def holds(conditions: Mapping[str, Any] | None, values: Mapping[str, Any]) -> bool:
@@ -19,17 +22,31 @@ def holds(conditions: Mapping[str, Any] | None, values: Mapping[str, Any]) -> bo
         value = values[path]
         if not isinstance(wanted, Mapping):
             wanted = {"in": [wanted]}
-        for word, operand in wanted.items():
-            if word == "in" and not _among(value, operand):
+        for kind, operand in wanted.items():
+            if kind == "in" and not _among(value, operand):
                 return False
-            if word == "not" and _among(value, operand if isinstance(operand, list) else [operand]):
+            if kind == "not" and _among(value, operand if isinstance(operand, list) else [operand]):
                 return False
-            if word in ("gt", "lt"):
+            if kind in ("gt", "lt"):
                 if isinstance(value, bool) or not isinstance(value, int | float):
                     return False
-                if not (value > operand if word == "gt" else value < operand):
+                if not (value > operand if kind == "gt" else value < operand):
                     return False
     return True
+
+
+def in_words(conditions: Mapping[str, Any] | None) -> str:
+    """Conditions as a person says them.
+
+    >>> in_words({"method.sam": True}), in_words({"method.scope": {"not": "none"}, "method.tau": {"gt": 0.5}})
+    ('where method.sam is true', 'where method.scope is not none and method.tau is above 0.5')
+    """
+    said = []
+    for path, wanted in (conditions or {}).items():
+        for kind, operand in (wanted if isinstance(wanted, Mapping) else {"in": [wanted]}).items():
+            values = either([word(value) for value in (operand if isinstance(operand, list) else [operand])])
+            said.append(f"{path} {WORDS[kind]} {values}")
+    return f"where {' and '.join(said)}" if said else ""
 
 
 def check_condition(where: str, condition: Any, param: Param) -> None:
@@ -38,14 +55,14 @@ def check_condition(where: str, condition: Any, param: Param) -> None:
         condition = {"in": [condition]}
     if not condition:
         raise UserError(f"{where}: found {{}}, expected a value, or not, in, gt or lt")
-    for word, operand in condition.items():
-        if word not in CONDITIONS:
-            raise UserError(f"{where}: found '{word}', expected not, in, gt or lt{nearest(str(word), CONDITIONS)}")
-        if word in ("gt", "lt"):
+    for kind, operand in condition.items():
+        if kind not in CONDITIONS:
+            raise UserError(f"{where}: found '{kind}', expected not, in, gt or lt{nearest(str(kind), CONDITIONS)}")
+        if kind in ("gt", "lt"):
             if isinstance(operand, bool) or not isinstance(operand, int | float):
-                raise UserError(f"{where}.{word}: found {operand!r}, expected a number")
+                raise UserError(f"{where}.{kind}: found {operand!r}, expected a number")
             continue
-        if word == "in" and not isinstance(operand, list):
+        if kind == "in" and not isinstance(operand, list):
             raise UserError(f"{where}.in: found {operand!r}, expected a list")
         for value in operand if isinstance(operand, list) else [operand]:
             if not param.contains(value):

@@ -167,14 +167,25 @@ def _params(
         order |= dict.fromkeys(entries)
     for path, entries in sorted(spelt.items(), key=lambda item: not item[0].endswith(EVERY)):
         if entries and all(entry is None for entry in entries.values()) and not any(name in out for name in entries):
-            raise UserError(f"{where}: {path}: null takes a parameter away, but there is none{nearest(path, out)}")
+            why = _no_modality(path, out, data) or f"null takes a parameter away, but there is none{nearest(path, out)}"
+            raise UserError(f"{where}: {path}: {why}")
         for name, entry in entries.items():
+            if isinstance(entry, Mapping) and "type" not in entry and (why := _no_modality(name, out, data)):
+                raise UserError(f"{where}: {name}: {why}")
             if entry is None:
                 out.pop(name, None)
             else:
                 out[name] = _merged(out.get(name), entry)
     searched = {name for entries in spelt.values() for name, entry in entries.items() if entry is not None}
     return {name: out[name] for name in order if name in out}, searched
+
+
+def _no_modality(path: str, params: Mapping[str, Any], data: TunedData) -> str:
+    """Where a path names a modality that the data set does not have: that, for a message."""
+    value, _, modality = path.rpartition(".")
+    if modality in data.kinds or not any(f"{value}.{name}" in params for name in data.kinds):
+        return ""
+    return f"{data.names[0]} has no modality '{modality}', expected one of {', '.join(data.kinds)}"
 
 
 def _spelt_out(path: str, entry: Any, data: TunedData, where: str) -> Iterator[tuple[str, Any]]:

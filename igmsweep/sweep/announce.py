@@ -12,8 +12,9 @@ from igmsweep.sweep.check import check_sweeps
 from igmsweep.sweep.controller import Controller
 from igmsweep.sweep.estimate import WITHIN, estimate
 from igmsweep.sweep.plan import Plan
+from igmsweep.sweep.preview import preview
 from igmsweep.sweep.request import SweepRequest
-from igmsweep.sweep.resources import Allotment
+from igmsweep.sweep.resources import Allotment, amount
 from igmsweep.sweep.result import SweepResult
 
 logger = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ def opening(sweep: Controller, plan: Plan, resumed: bool) -> None:
         done = f", {sweep.progress.done} of them finished before" if resumed else ""
         logger.info(
             f"{sweep.folder}: {sweep.wanted} trials of {plan.spec['method']} on {plan.base.data.name}{done}, "
-            f"{allotment.concurrent} at a time, {allotment.cpus:g} CPUs and {allotment.gpus:g} GPUs each"
+            f"{allotment.concurrent} at a time with {amount(allotment.cpus, allotment.gpus)} each"
         )
     if proposer.cut:
         logger.warning(f"the grid is larger than {proposer.limit} trials and will be cut; raise --trials to cover it")
@@ -63,7 +64,7 @@ def closing(result: SweepResult, seconds: float, left: bool) -> None:
 
 def dry_run(plan: Plan, request: SweepRequest, allotment: Allotment) -> None:
     """What would run here, and how long it would take, measured on a few steps, within a minute."""
-    for line in described(plan, request, allotment):
+    for line in preview(plan, request, allotment):
         logger.log(CLOSING, line, extra=BARE)
     try:
         check_sweeps([plan])
@@ -72,19 +73,3 @@ def dry_run(plan: Plan, request: SweepRequest, allotment: Allotment) -> None:
         lines = [f"no estimate: {error}"]  # without data or weights there is a plan all the same
     for line in lines:
         logger.log(CLOSING, line, extra=BARE)
-
-
-def described(plan: Plan, request: SweepRequest, allotment: Allotment) -> list[str]:
-    """The plan, line by line."""
-    space = plan.space
-    lines = [
-        f"{request.trials} trials of {request.method} on {request.data}, sampler {request.sampler}",
-        f"{allotment.concurrent} at a time, {allotment.cpus:g} CPUs and {allotment.gpus:g} GPUs each",
-        f"space {space.source}, {space.mode} of {space.metric}:",
-    ]
-    for param in space.params:
-        lines.append(f"  {param.path}: " + ", ".join(f"{key} {value}" for key, value in param.described().items()))
-    lines += [f"first: {entry.source}: {shown_params(entry.params)}" for entry in plan.enqueued]
-    lines.append("the rest of the configuration:")
-    searched = {param.path for param in space.params}
-    return lines + [f"  {path}: {value}" for path, value in plan.base.paths().items() if path not in searched]

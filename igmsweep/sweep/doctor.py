@@ -12,7 +12,7 @@ from typing import Any
 from igmsweep import __version__
 from igmsweep.data.places import home
 from igmsweep.errors import UserError
-from igmsweep.sweep.resources import Machine, allot, this_machine
+from igmsweep.sweep.resources import Machine, allot, amount, this_machine
 
 PACKAGES = ("torch", "torchvision", "ray", "optuna", "plotly", "pandas", "transformers")
 
@@ -76,8 +76,8 @@ def lines(found: dict[str, Any]) -> list[str]:
     else:
         request = found["request"]
         text.append(
-            f"a sweep would run {request['concurrent']} trials at a time, each with {request['cpus']:g} CPUs "
-            f"({request['threads']} threads) and {request['gpus']:g} GPUs"
+            f"a sweep would run {request['concurrent']} trials at a time, each with "
+            f"{amount(request['cpus'], request['gpus'])} ({request['threads']} thread{'s' if request['threads'] > 1 else ''})"
         )
     return text
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from igmsweep.lines import wrapped
 from igmsweep.record.failures import Failure
 from igmsweep.record.rows import TrialRow
 from igmsweep.record.states import State
@@ -105,7 +106,7 @@ class Display:
         if self.quiet:
             return
         if self._live is not None:
-            self._live.console.print(line, markup=False, highlight=False)
+            self._live.console.print(wrapped(line, self._stream), markup=False, highlight=False)
         else:
             print(line, file=self._stream, flush=True)
 

@@ -41,6 +41,8 @@ class SweepRequest(SweepOptions):
     out: Path = Path("results")
     overrides: Mapping[str, Any] = field(default_factory=dict)
     dry_run: bool = False
+    verbose: bool = False
+    """With `dry_run`: list every setting."""
     resume: bool = False
     """Go on with the sweep in the folder where there is one."""
 

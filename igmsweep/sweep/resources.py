@@ -52,6 +52,16 @@ class Allotment:
         return max(1, int(self.cpus))
 
 
+def amount(cpus: float, gpus: float) -> str:
+    """What a trial is given, in words.
+
+    >>> amount(1, 0), amount(4, 0.25)
+    ('1 CPU', '4 CPUs and 0.25 GPU')
+    """
+    parts = [f"{count:g} {kind}{'s' if count > 1 else ''}" for count, kind in ((cpus, "CPU"), (gpus, "GPU")) if count]
+    return " and ".join(parts)
+
+
 def this_machine() -> Machine:
     """Cores that this process may use, a container's quota counted in, and visible CUDA devices."""
     import torch

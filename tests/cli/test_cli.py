@@ -95,9 +95,9 @@ def test_an_error_of_a_process_is_one_line_too(tmp_path):
 
 @pytest.mark.slow
 def test_a_dry_run_says_what_would_run_and_writes_nothing(tmp_path):
-    done = igmsweep("tune", "avdigits", "--dry-run", "--trials", "7", cwd=tmp_path)
+    done = igmsweep("tune", "avdigits", "--dry-run", "--trials", "7", *TINY, cwd=tmp_path)
     assert done.returncode == 0
-    for word in ("7 trials", "method.tau", "enqueue:paper", "tau=0.4", "optim.batch_size: 32"):
+    for word in ("7 trials", "0.001 to 100 on a log scale", "runs first:  paper: scope=head tau=0.4", "a trial: about"):
         assert word in done.stderr
     assert list(tmp_path.iterdir()) == []
 

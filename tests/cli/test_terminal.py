@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 import pytest
@@ -47,3 +48,18 @@ def test_a_training_in_this_process_leaves_the_terminal_to_the_driver(capsys, tm
         logger.warning("stopping")
         print("printed", file=sys.stderr)
     assert capsys.readouterr().err == "igmsweep: stopping\n"
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_a_terminal_gets_long_lines_broken_between_words_and_a_pipe_gets_them_whole(monkeypatch, capsys, width):
+    line = f"see {'a ' * 30}/a/folder/whose-name-nobody-wants-broken/anywhere-in-the-middle {'b ' * 20}end"
+    logger.info(line)
+    assert capsys.readouterr().err == f"igmsweep: {line}\n"
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setattr(sys.stderr, "fileno", lambda: 2)
+    monkeypatch.setattr(os, "get_terminal_size", lambda descriptor: os.terminal_size((width, 24)))
+    logger.info(line)
+    first, *rest = capsys.readouterr().err.splitlines()
+    assert first.startswith("igmsweep: see a") and all(each.startswith("  ") for each in rest)
+    assert " ".join([first, *map(str.strip, rest)]) == f"igmsweep: {line}"
+    assert all(len(each) <= width or " " not in each.strip() for each in (first, *rest))

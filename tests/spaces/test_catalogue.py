@@ -40,8 +40,8 @@ def test_words_for_a_legal_value_and_for_a_range() -> None:
     assert allowed(igm["rho"]) == "number, per modality"
     assert allowed(igm["sam"]) == "true, false"
     assert described("igm")["parameters"]["tau"]["meaning"].startswith("Scaling factor of Eq. 4")
-    assert searched({"type": "categorical", "choices": [True, "head"]}) == "true, head"
-    assert searched({"type": "categorical", "choices": "modalities"}) == "modalities"
+    assert searched({"type": "categorical", "choices": [True, "head"]}) == "true or head"
+    assert searched({"type": "categorical", "choices": "modalities"}) == "the modalities"
 
 
 def test_a_method_of_ones_own_is_told_too() -> None:

@@ -176,3 +176,11 @@ def test_a_base_that_cannot_be_extended_is_one_line(tmp_path: Path, text: str, w
     (tmp_path / "mine.yaml").write_text(text)
     with pytest.raises(UserError, match=words):
         load_space(tmp_path / "mine.yaml", TrainConfig(data="avdigits"))
+
+
+@pytest.mark.parametrize(("data", "modality"), [("cremad", "image"), ("twitter2015", "audio")])
+def test_the_demo_on_other_modalities_says_which_is_not_there(data: str, modality: str) -> None:
+    with pytest.raises(
+        UserError, match=rf"^demo.yaml on {data}: method.rho.{modality}: {data} has no modality '{modality}', "
+    ):
+        load_space("demo", TrainConfig(data=data))
