@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import permutations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from igmsweep.statistics.shapley import coalitions, weight, weights
@@ -25,6 +25,7 @@ def shares(players: int, values: np.ndarray) -> np.ndarray:
     return values @ weights(players).T
 
 
+@settings(deadline=None)
 @given(games())
 def test_a_share_is_the_mean_gain_over_all_orders_of_joining(game) -> None:
     players, values = game
@@ -38,12 +39,14 @@ def test_a_share_is_the_mean_gain_over_all_orders_of_joining(game) -> None:
     np.testing.assert_allclose(shares(players, values), expected, atol=1e-9)
 
 
+@settings(deadline=None)
 @given(games(8))
 def test_shares_sum_to_what_all_gain_over_nobody(game) -> None:
     players, values = game
     np.testing.assert_allclose(shares(players, values).sum(axis=1), values[:, -1] - values[:, 0], atol=1e-9)
 
 
+@settings(deadline=None)
 @given(games(), st.integers(0, 4), NUMBER)
 def test_who_adds_the_same_to_every_coalition_gets_that(game, player: int, gain: float) -> None:
     players, values = game
@@ -54,6 +57,7 @@ def test_who_adds_the_same_to_every_coalition_gets_that(game, player: int, gain:
     np.testing.assert_allclose(shares(players, values)[:, player], gain, atol=1e-9)
 
 
+@settings(deadline=None)
 @given(games())
 def test_who_are_interchangeable_get_the_same(game) -> None:
     players, values = game
