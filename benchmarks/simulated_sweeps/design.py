@@ -143,6 +143,7 @@ def simulate(
     top: int = 3,
     noise: float = NOISE,
     keep: bool = True,
+    paper: Mapping[str, Any] | None = None,
 ) -> Simulated:
     """One sweep.
 
@@ -152,6 +153,7 @@ def simulate(
         samples: validation samples.
         repeats: trainings in all of each of the `top` best.
         keep: whether predictions are kept.
+        paper: the paper's value of every parameter; the configuration is tried first.
     """
     import optuna
 
@@ -165,6 +167,8 @@ def simulate(
         direction="maximize", sampler=make_sampler(sampler, seed, startup_trials(sampler, trials))
     )
     rows, truth, correct = [], {}, {}
+    if paper is not None:
+        study.enqueue_trial(dict(paper))
 
     def train(number: int, params: dict[str, Any], configuration: int, source: str) -> float:
         truth[number] = answer(params)
@@ -181,12 +185,13 @@ def simulate(
         params["method.sam"] = _suggest(trial, "method.sam")
         if params["method.sam"]:
             params["method.rho"] = _suggest(trial, "method.rho")
-        study.tell(trial, train(number, params, number, sampler))
+        source = "enqueue:paper" if paper is not None and not number else sampler
+        study.tell(trial, train(number, params, number, source))
     best = sorted(rows, key=lambda row: (-row[2], row[0]))[:top]
     for row in best if repeats > 1 else ():
         for _ in range(repeats - 1):
             train(len(rows), row[1], row[0], f"repeat:{row[0]}")
-    return as_sweep(rows, truth, correct if keep else {}, samples, sampler)
+    return as_sweep(rows, truth, correct if keep else {}, samples, sampler, paper=paper or {})
 
 
 def _suggest(trial: Any, path: str) -> Any:
@@ -203,13 +208,14 @@ def as_sweep(
     samples: int,
     sampler: str,
     space: Mapping[str, dict[str, Any]] = SPACE,
+    paper: Mapping[str, Any] = {},
 ) -> Simulated:
     """A sweep from its trials: number, parameters, validation accuracy and source of each."""
     frame = pd.DataFrame(
         [
             {
                 "trial": number, "state": "complete", "source": source, "config_hash": str(number),
-                "repeat_of": float(source.partition(":")[2]) if ":" in source else np.nan,
+                "repeat_of": float(source.partition(":")[2]) if source.startswith("repeat:") else np.nan,
                 "seed": 0.0, "attempt": 0.0, "rung": np.nan, "folds": np.nan, "seconds": 1.0, "gpu_hours": np.nan,
                 "epochs": 1.0, "duplicate_of": np.nan, "error.class": None, "error.message": None,
                 **{f"params.{path}": params.get(path) for path in space}, "metrics.val/acc": score,
@@ -218,7 +224,8 @@ def as_sweep(
         ]
     )  # fmt: skip
     spec = {
-        "metric": {"name": "val/acc", "mode": "max"}, "sampler": sampler, "space": {"params": dict(space)},
+        "metric": {"name": "val/acc", "mode": "max"}, "sampler": sampler,
+        "space": {"params": dict(space)}, "paper": dict(paper),
         "data": {"name": "simulated", "val": samples, "classes": [str(i) for i in range(CLASSES)]},
     }  # fmt: skip
     return Simulated(Path("simulated"), spec, {}, frame, truth=truth, correct=correct)

@@ -53,6 +53,10 @@ class Truth:
         """(1, k), as `GaussianProcess.draws`."""
         return np.maximum([self.answer(self._params(row)) for row in at], self.floor)[None]
 
+    def mean(self, at: np.ndarray) -> np.ndarray:
+        """(k,), as `GaussianProcess.mean`."""
+        return np.asarray(self.draws(at, 1, None)[0])
+
     def _params(self, row: np.ndarray) -> dict[str, Any]:
         found: dict[str, Any] = {
             axis.path: axis.choices[int(value)] if axis.categorical else axis.value(value)

@@ -9,6 +9,7 @@ from igmsweep.analysis.report import analyze
 from igmsweep.analysis.sensitivity import flat_ranges, sensitivity_data
 from igmsweep.analysis.sensitivity_plot import sensitivity_figure
 from igmsweep.analysis.tables import best_config, best_table
+from igmsweep.analysis.tuning import tuning_data
 from igmsweep.frame import Sweep, find_sweeps, load, read_sweep
 
 __all__ = [
@@ -28,5 +29,6 @@ __all__ = [
     "read_sweep",
     "sensitivity_data",
     "sensitivity_figure",
+    "tuning_data",
     "winner",
 ]

@@ -60,6 +60,13 @@ def points_text(difference: float, metric: str) -> str:
     return f"{factor * difference:.2g}{' points' if suffix else ''}"
 
 
+def hopeless_text(worst: float, metric: str) -> str:
+    """What became of hopeless trials, in a sentence; empty where there are none (NaN)."""
+    factor, suffix = unit(metric)
+    cut = f"{factor * worst:.3g}{' %' if suffix else ''}"
+    return f"Hopeless trials (worse than {cut}) are taken to score that." if math.isfinite(worst) else ""
+
+
 def value_text(value: Any) -> str:
     """Numbers with three significant digits, switches as on/off, a missing (inactive) value as a dash."""
     if value is None or (isinstance(value, float) and math.isnan(value)):

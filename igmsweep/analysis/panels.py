@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 
@@ -19,7 +18,7 @@ from igmsweep.analysis.curves import (
 )
 from igmsweep.analysis.heatmap import heatmap_data, heatmap_figure
 from igmsweep.analysis.importance import importance_data, importance_words
-from igmsweep.analysis.names import label, short_metric, unit
+from igmsweep.analysis.names import hopeless_text, label, short_metric
 from igmsweep.analysis.parallel import parallel_data, parallel_figure
 from igmsweep.analysis.plots import (
     edf_data,
@@ -222,10 +221,7 @@ def _caption(sweep: Sweep, data: Sensitivity, completed: int) -> str:
         parts.append(
             "Line: the expected score, the others as in the better half of the trials. Dotted: the best of each bin."
         )
-    if math.isfinite(data.floor):
-        scale, suffix = unit(data.metric)
-        cut = f"{scale * data.floor:.3g}{' %' if suffix else ''}"
-        parts.append(f"Hopeless trials (worse than {cut}) are taken to score that.")
+    parts += filter(None, [hopeless_text(data.floor, data.metric)])
     if ".rho" in data.param and "metrics.sam/moved" in sweep.trials.columns:
         parts.append("Below: the share of weights that the SAM step changed at all in floating point.")
     return " ".join(parts)

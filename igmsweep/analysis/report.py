@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from igmsweep.analysis import tables
+from igmsweep.analysis import tables, tuning_table
 from igmsweep.analysis.checkup import advices, closing
 from igmsweep.analysis.facts import cost_text, counts_text, facts
 from igmsweep.analysis.importance import importance_data
@@ -21,6 +21,7 @@ from igmsweep.analysis.page import config_table, render, write_page
 from igmsweep.analysis.panels import Panel, panels
 from igmsweep.analysis.plots import sweeps_figure
 from igmsweep.analysis.ranking import ranked
+from igmsweep.analysis.tuning import tuning_data
 from igmsweep.errors import NothingCompleted, UserError, nearest
 from igmsweep.frame import Sweep, find_sweeps, read_sweep
 from igmsweep.lines import BARE
@@ -120,18 +121,26 @@ def _one(sweep: Sweep, place: Path, formats: list[str], top: int, say: Say) -> l
             (place / "best_config.yaml").write_text(config, "utf-8")
         except UserError as error:
             say(f"{sweep.name}: no best_config.yaml: {error}")
-    for name, text in {
+    images = [name for name in formats if name in IMAGES]
+    importance = importance_data(sweep) if images or "html" in formats else None
+    tuning = tuning_data(sweep, importance)
+    exports = {
         "best.csv": lambda: tables.to_csv(table),
         "trials.csv": lambda: tables.to_csv(sweep.trials),
         "best.tex": lambda: tables.to_latex(table, sweep),
         "best.md": lambda: tables.to_markdown(table, sweep),
-    }.items():
+    }
+    if len(tuning):
+        exports |= {
+            "tuning.csv": lambda: tables.to_csv(tuning),
+            "tuning.tex": lambda: tuning_table.to_latex(tuning, sweep),
+            "tuning.md": lambda: tuning_table.to_markdown(tuning, sweep),
+        }
+    for name, text in exports.items():
         if name.rpartition(".")[2] in formats:
             (place / "tables" / name).write_text(text(), "utf-8")
-    images = [name for name in formats if name in IMAGES]
-    if not images and "html" not in formats:
+    if importance is None:
         return []
-    importance = importance_data(sweep)
     drawn = panels(sweep, importance)
     if images:
         from igmsweep.analysis.paper import write_figures
@@ -149,6 +158,7 @@ def _one(sweep: Sweep, place: Path, formats: list[str], top: int, say: Say) -> l
         advice=advice,
         ending=ending,
         table=_html_table(table, sweep),
+        tuning=tuning_table.shown(tuning, sweep),
         config=config,
         metrics=[(name, short_metric(name)) for name in sweep.shown_metrics],
     )

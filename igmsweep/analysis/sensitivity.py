@@ -124,8 +124,7 @@ def sensitivity_data(sweep: Sweep, param: str, metric: str) -> Sensitivity:
     higher = higher_is_better(sweep, metric)
     flat, effect = _effect(sweep, param, metric)
     paper, found = sweep.paper.get(param), surrogate(sweep, metric)
-    cut = found is not None and bool((found.score < found.floor).any())
-    floor = found.sign * found.floor if found is not None and cut else math.nan
+    floor = math.nan if found is None else found.worst
     return Sensitivity(param, metric, points, bins, numeric, log, binned, paper, flat, stopped, higher, effect, floor)
 
 

@@ -91,6 +91,11 @@ class Surrogate:
     sign: float
     floor: float
 
+    @property
+    def worst(self) -> float:
+        """What hopeless trials are taken to score, as the metric has it; NaN where there are none."""
+        return self.sign * self.floor if bool((self.score < self.floor).any()) else np.nan
+
     def axis(self, path: str) -> int | None:
         """The column of a parameter; None where it was not varied."""
         return next((i for i, axis in enumerate(self.axes) if axis.path == path), None)

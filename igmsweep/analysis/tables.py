@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,12 @@ def to_csv(table: pd.DataFrame) -> str:
 
 
 def to_markdown(table: pd.DataFrame, sweep: Sweep) -> str:
-    rows = [[cell.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;") for cell in row]
-            for row in [heads(table, sweep), *cells(table, sweep)]]  # fmt: skip
+    return markdown([heads(table, sweep), *cells(table, sweep)])
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """A table of which the first row is the head, numbers to the right."""
+    rows = [[cell.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;") for cell in row] for row in rows]
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join([lines[0], "|" + " ---: |" * len(rows[0]), *lines[1:]]) + "\n"
 
@@ -94,7 +99,6 @@ def to_latex(table: pd.DataFrame, sweep: Sweep) -> str:
     numeric = [bool(pd.api.types.is_numeric_dtype(table[name])) for name in shown]
     names = [latex_label(name) if name in sweep.space else _tex(_head(name, sweep)) for name in shown]
     order = ranked(sweep, top=len(table))
-    body = [" & ".join(_tex(cell) for cell in row) + r" \\" for row in cells(table, sweep)]
     caption = (
         f"Best configurations of sweep {escape_latex(sweep.name)} ({escape_latex(sweep.method)} on "
         f"{escape_latex(str(sweep.data.get('name', '')))}), ranked by {metric_label(sweep.metric)}; "
@@ -102,12 +106,20 @@ def to_latex(table: pd.DataFrame, sweep: Sweep) -> str:
         + (rf", $\pm$ one standard error ({escape_latex(basis_words(order))})" if len(order) else "")
         + r"; $\approx$: within noise of the best. A dash: the parameter does not act."
     )
+    size = "scriptsize" if len(shown) > 10 else "footnotesize" if len(shown) > 7 else "small"
+    body = [[_tex(cell) for cell in row] for row in cells(table, sweep)]
+    return booktabs(caption, "".join("r" if each else "l" for each in numeric), [names, *body], size)
+
+
+def booktabs(caption: str, columns: str, rows: Sequence[Sequence[str]], size: str = "small") -> str:
+    """A `table*` float of cells that are LaTeX already, the first row its head; `columns`: their alignment, such as `lrr`."""
+    head, *body = (" & ".join(row) + r" \\" for row in rows)
     lines = [
         "% needs \\usepackage{booktabs}",
-        r"\begin{table*}", r"  \centering", r"  \scriptsize" if len(shown) > 10 else r"  \footnotesize" if len(shown) > 7 else r"  \small",
+        r"\begin{table*}", r"  \centering", rf"  \{size}",
         r"  \setlength{\tabcolsep}{4pt}",
-        rf"  \caption{{{caption}}}", rf"  \begin{{tabular}}{{{''.join('r' if each else 'l' for each in numeric)}}}",
-        r"    \toprule", "    " + " & ".join(names) + r" \\", r"    \midrule",
+        rf"  \caption{{{caption}}}", rf"  \begin{{tabular}}{{{columns}}}",
+        r"    \toprule", "    " + head, r"    \midrule",
         *("    " + line for line in body),
         r"    \bottomrule", r"  \end{tabular}", r"\end{table*}",
     ]  # fmt: skip

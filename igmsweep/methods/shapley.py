@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import combinations
-from math import factorial
 from typing import TYPE_CHECKING
 
 from igmsweep.late import torch
+from igmsweep.statistics.shapley import weight
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,10 +34,9 @@ def shapley(values: Mapping[tuple[str, ...], Tensor], modalities: tuple[str, ...
         others = [each for each in modalities if each != name]
         share = torch.zeros_like(values[modalities])
         for size in range(count):
-            weight = factorial(size) * factorial(count - size - 1) / factorial(count)
             for subset in combinations(others, size):
                 joined = tuple(each for each in modalities if each in subset or each == name)
                 gain = values[joined] - values[subset] if subset else values[joined]
-                share = share + weight * gain
+                share = share + weight(size, count) * gain
         shares[name] = share
     return shares

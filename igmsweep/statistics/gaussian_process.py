@@ -41,6 +41,8 @@ EACH = 20
 """Draws for each of these settings, where a mean is asked."""
 GOOD = 0.9
 """Of all scores: where a good configuration stands."""
+PIECE = 512
+"""Points whose means are computed at a time, so that memory does not grow with their number."""
 BOUND = 6.0
 """Of all logarithms, while the mode is looked for."""
 
@@ -99,6 +101,15 @@ class GaussianProcess:
             means.append(inner.T @ alpha)
             covariances.append(_kernel(apart, theta) - inner.T @ cho_solve((factor, True), inner))
         return self.centre + self.spread * np.array(means), self.spread**2 * np.array(covariances)
+
+    def mean(self, at: np.ndarray) -> np.ndarray:
+        """(k,) the mean over the draws of what is expected at each of many points (k, d), on `scale`."""
+        found = np.zeros(len(at))
+        for start in range(0, len(at), PIECE):
+            across = squared(self.x, at[start : start + PIECE], self.categorical)
+            for theta, (_, alpha) in zip(self.theta, self._solved, strict=True):
+                found[start : start + PIECE] += alpha @ _kernel(across, theta)
+        return self.centre + self.spread * found / len(self.theta)
 
     def draws(self, at: np.ndarray, each: int, generator: np.random.Generator) -> np.ndarray:
         """(draws * each, k) joint draws of the expected scores at `at` (k, d)."""

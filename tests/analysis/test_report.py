@@ -28,6 +28,7 @@ def test_one_sweep_gives_a_page_tables_and_a_configuration(tmp_path: Path) -> No
         "tables/best.tex",
         "tables/best.md",
         "tables/trials.csv",
+        "tables/tuning.csv",
         "best_config.yaml",
     ):
         assert (folder / "analysis" / name).stat().st_size > 0
@@ -35,6 +36,7 @@ def test_one_sweep_gives_a_page_tables_and_a_configuration(tmp_path: Path) -> No
     page = written[0].read_text()
     assert "The test set was not opened" in page
     assert "igmsweep train avdigits --config best_config.yaml" in page
+    assert "What tuning each parameter brings" in page and "all together" in page
     assert "accuracy" in "".join(said)
 
 

@@ -158,3 +158,10 @@ def test_a_training_that_failed_in_part_moves_its_neighbours_less() -> None:
     assert weighed.counts[7] < 0.3 * np.median(weighed.counts)
     at = x[[7]]
     assert abs(weighed.posterior(at)[0].mean() - truth[7]) < abs(plain.posterior(at)[0].mean() - truth[7])
+
+
+def test_means_of_many_points_are_those_of_the_posterior(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, _, y = data(20)
+    found, at = gp.fit(x, y, CATEGORICAL), data(9, seed=5)[0]
+    monkeypatch.setattr(gp, "PIECE", 4)
+    np.testing.assert_allclose(found.mean(at), found.posterior(at)[0].mean(axis=0))
