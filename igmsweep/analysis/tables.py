@@ -79,10 +79,12 @@ def to_csv(table: pd.DataFrame) -> str:
 
 
 def to_markdown(table: pd.DataFrame, sweep: Sweep) -> str:
+    """The table, and under it what is to be known of the samples."""
     rows = [[cell.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;") for cell in row]
             for row in [heads(table, sweep), *cells(table, sweep)]]  # fmt: skip
     lines = ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([lines[0], "|" + " ---: |" * len(rows[0]), *lines[1:]]) + "\n"
+    notes = "".join(f"\n{note}\n" for note in sweep.data_notes)
+    return "\n".join([lines[0], "|" + " ---: |" * len(rows[0]), *lines[1:]]) + "\n" + notes
 
 
 def to_latex(table: pd.DataFrame, sweep: Sweep) -> str:
@@ -101,6 +103,7 @@ def to_latex(table: pd.DataFrame, sweep: Sweep) -> str:
         f"metrics in per cent on the validation split"
         + (rf", $\pm$ one standard error ({escape_latex(basis_words(order))})" if len(order) else "")
         + r"; $\approx$: within noise of the best. A dash: the parameter does not act."
+        + "".join(f" {escape_latex(note[:1].upper() + note[1:])}." for note in sweep.data_notes)
     )
     lines = [
         "% needs \\usepackage{booktabs}",

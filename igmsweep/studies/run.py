@@ -246,8 +246,9 @@ def _open_test(request: StudyRequest, arms: Sequence[Arm], setting: Setting, stu
     if not waiting:
         return None
     some = read_sweep(places[next(iter(waiting))])
+    allowed = {path: value for path, value in request.overrides.items() if path == "data.bad_share"}
     try:  # where its files are missing, nothing is opened or counted
-        load_test(TrainConfig(**some.spec["base_config"]).data)
+        load_test(TrainConfig(**some.spec["base_config"]).override(allowed).data)
     except UserError as error:
         return error
     winners = [f"{name} {search.trial}" for name, search in found.searches.items()]
@@ -276,6 +277,7 @@ def _open_test(request: StudyRequest, arms: Sequence[Arm], setting: Setting, stu
                     trial=trial,
                     first_seed=first,
                     max_concurrent=options.get("max_concurrent"),
+                    bad_share=allowed.get("data.bad_share"),
                 )
             except UserError as error:
                 logger.warning("%s: %s", study.name, error)

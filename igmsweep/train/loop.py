@@ -9,6 +9,7 @@ from its checkpoint gives the same bits as one that ran through.
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Iterator
@@ -39,6 +40,8 @@ from igmsweep.train.handover import HandOver
 from igmsweep.train.optimisers import Schedule, new_optimizer
 from igmsweep.train.result import Epoch, Report, TrainResult, predicted
 from igmsweep.train.scores import Scores, score
+
+logger = logging.getLogger(__name__)
 
 CHECKPOINT_FORMAT = 2
 
@@ -104,7 +107,11 @@ class Training:
 
     def __init__(self, config: TrainConfig, data: SearchData | None = None, resume: Path | None = None) -> None:
         self.config = config
-        self.data = datasets.load_search(config.data) if data is None else data
+        if data is None:
+            data = datasets.load_search(config.data)
+            for line in data.warnings:
+                logger.warning(line)
+        self.data = data
         self.device = pick_device(config.device)
         dataset = self.data.dataset
         self.method = new_method(config)

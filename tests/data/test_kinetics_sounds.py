@@ -96,7 +96,7 @@ def test_clips_without_sound_or_with_three_frames_are_left_out_and_named(tmp_pat
         {"data.root": str(root), "data.options.size": 32, "data.options.crop": 24}
     )
     assert config.data.bad_files == "skip"
-    found = data.load(config.data, "train")
+    found = data.load(config.data, "train")["train"]
     assert {r.sample: r.kind for r in found.skipped} == {
         "mute0000000": "no audio",
         "brief000000": "short",
