@@ -21,7 +21,6 @@ from igmsweep.cli.options import (
     trusted,
 )
 from igmsweep.cli.terminal import say, shown
-from igmsweep.errors import UserError
 
 
 def evaluate(
@@ -46,7 +45,7 @@ def evaluate(
     root: Annotated[Path | None, typer.Option(help="Folder of the data set, where it has moved.")] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="data.bad_share alone: all else is as the sweep had it."),
+        typer.Option("--set", metavar="KEY=VALUE", help="data.bad_share or data.bad_files alone."),
     ] = None,
     method: NamedMethod = None,
     data: NamedData = None,
@@ -56,10 +55,6 @@ def evaluate(
     """Train winner and paper's default again, with fresh seeds, and score them on the test set, once."""
     from igmsweep.evaluate import evaluate as run
 
-    overrides = parse_overrides(set_)
-    for key in overrides:
-        if key != "data.bad_share":
-            raise UserError(f"--set: found '{key}', expected data.bad_share alone: all else is as the sweep had it")
     try:
         outcome = run(
             folder,
@@ -73,7 +68,7 @@ def evaluate(
             trust=trusted(method, data, trust),
             train_on=cast(Any, train_on),
             winner_only=winner_only,
-            bad_share=overrides.get("data.bad_share"),
+            overrides=parse_overrides(set_),
         )
     except KeyboardInterrupt:
         say("igmsweep: interrupted; the same command goes on with what is missing")

@@ -110,7 +110,7 @@ class Report:
                 "blank (silence, a grey picture)"
             )
         lacks = [f"{name}: {part.lack}" for name, part in self.parts.items() if part.lack]
-        out += [f"not the data set as published: {line}" for line in (*lacks, *self.departures)]
+        out += [f"amiss: {line}" for line in (*lacks, *self.departures)]
         if not counted and self.clean:
             out.append("found nothing amiss")
         return out

@@ -27,9 +27,13 @@ def differing(dataset: DataSet, counts: Mapping[Part, int]) -> list[str]:
         published = dataset.expected.get(part)
         if published is None or abs(count - published) <= dataset.rounded * published:
             continue
-        about = f"{'about ' if dataset.rounded else ''}{published:,} samples published"
+        about = f"{'about ' if dataset.rounded else ''}{published:,}"
         carved = "; validation is carved from train" if part == "val" else ""
-        found.append(f"{part}: {count:,} samples listed, {about}" if count else f"{part}: no list, {about}{carved}")
+        found.append(
+            f"{part}: {count:,} samples listed, {about} published"
+            if count
+            else f"{part}: no list, {about} samples published{carved}"
+        )
     return found
 
 

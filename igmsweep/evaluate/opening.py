@@ -32,6 +32,10 @@ TrainOn = Literal["all", "train"]
 """`all` is train and validation data together; `train` leaves validation data where it was in the search."""
 
 
+FREE = ("data.bad_files", "data.bad_share")
+"""What an evaluation may do otherwise than its sweep."""
+
+
 def evaluate(
     folder: Path | str,
     confirm_test: bool = False,
@@ -47,7 +51,7 @@ def evaluate(
     trial: int | None = None,
     first_seed: int | None = None,
     max_concurrent: int | None = None,
-    bad_share: float | None = None,
+    overrides: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Train winner and paper's default with `seeds` seeds each, score them on the test split, append the outcome to
     `test_eval.json` and return it.
@@ -65,7 +69,7 @@ def evaluate(
         first_seed: of the trainings; None: the first that the sweep has not trained with. Sweeps whose scores are compared by
             seed must be given the same.
         max_concurrent: trainings at a time by Ray; None: as many as fit.
-        bad_share: `data.bad_share` of these trainings and of the test split; None: the sweep's.
+        overrides: `data.bad_files` and `data.bad_share`, where the test split has more bad files than the sweep had; all else stays.
 
     Raises:
         UserError: not confirmed, no sweep, or a Python file is named there that is not trusted.
@@ -83,6 +87,9 @@ def evaluate(
         raise UserError(f"--seeds: found {seeds}, expected at least 1")
     if train_on not in ("all", "train"):
         raise UserError(f"--train-on: found {train_on!r}, expected all or train{nearest(train_on, ['all', 'train'])}")
+    for path in overrides or {}:
+        if path not in FREE:
+            raise UserError(f"--set: found '{path}', expected {' or '.join(FREE)}: all else is as the sweep had it")
     sweep = read_sweep(folder)
     place = sweep.dir.resolve()
     read_openings(place)  # before anything is opened: a damaged count must not be written over
@@ -96,8 +103,7 @@ def evaluate(
         )
     if train_on == "all":  # no validation data is left to choose weights by
         chosen = [each | {"config": each["config"].override({"stages.handover": "last"})} for each in chosen]
-    if bad_share is not None:
-        chosen = [each | {"config": each["config"].override({"data.bad_share": bad_share})} for each in chosen]
+    chosen = [each | {"config": each["config"].override(dict(overrides or {}))} for each in chosen]
     allotment = allot(machine(address), cpus_per_trial, gpus_per_trial, max_concurrent)
     data_config = chosen[0]["config"].data
     found = datasets.load_search(data_config)

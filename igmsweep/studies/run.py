@@ -17,7 +17,7 @@ from igmsweep.config import TrainConfig
 from igmsweep.data import load_test
 from igmsweep.disk import write_atomically
 from igmsweep.errors import Diverged, NothingCompleted, UserError, nearest
-from igmsweep.evaluate import connected, evaluate, first_fresh_seed
+from igmsweep.evaluate import FREE, connected, evaluate, first_fresh_seed
 from igmsweep.frame import read_sweep
 from igmsweep.lines import BARE, CLOSING
 from igmsweep.plugin import Trust
@@ -246,7 +246,7 @@ def _open_test(request: StudyRequest, arms: Sequence[Arm], setting: Setting, stu
     if not waiting:
         return None
     some = read_sweep(places[next(iter(waiting))])
-    allowed = {path: value for path, value in request.overrides.items() if path == "data.bad_share"}
+    allowed = {path: value for path, value in request.overrides.items() if path in FREE}
     try:  # where its files are missing, nothing is opened or counted
         load_test(TrainConfig(**some.spec["base_config"]).override(allowed).data)
     except UserError as error:
@@ -277,7 +277,7 @@ def _open_test(request: StudyRequest, arms: Sequence[Arm], setting: Setting, stu
                     trial=trial,
                     first_seed=first,
                     max_concurrent=options.get("max_concurrent"),
-                    bad_share=allowed.get("data.bad_share"),
+                    overrides=allowed,
                 )
             except UserError as error:
                 logger.warning("%s: %s", study.name, error)

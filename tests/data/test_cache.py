@@ -74,11 +74,12 @@ def test_a_bad_file_is_named_and_the_mended_one_is_read(root: Path, tmp_path: Pa
     victim = AVDIGITS.index(root, "val")[-1].files["audio"]
     whole = victim.read_bytes()
     victim.write_bytes(b"cut short")
+    config = DataConfig(name="avdigits", root=root, cache=tmp_path / "cache")
     for _ in range(2):  # built, and from the cache
         with pytest.raises(DataError, match=rf"{victim.name}.*data\.bad_files"):
-            cache.decoded(AVDIGITS, root, "val", tmp_path / "cache")
+            data.load(config, "val")
     victim.write_bytes(whole)
-    assert len(cache.decoded(AVDIGITS, root, "val", tmp_path / "cache")) == COUNTS[1]
+    assert len(data.load(config, "val")["val"]) == COUNTS[1]
 
 
 def test_a_reader_that_contradicts_itself_leaves_no_cache(root: Path, tmp_path: Path) -> None:
