@@ -107,7 +107,7 @@ class Report:
         if self.unusable:
             out.append(
                 f"{self.unusable} samples cannot be used: mend the files, or choose data.bad_files=skip (leave them out) or "
-                "blank (silence, a grey picture)"
+                "blank (silence, a grey picture), and data.bad_share for more than 1 % of a part"
             )
         lacks = [f"{name}: {part.lack}" for name, part in self.parts.items() if part.lack]
         out += [f"amiss: {line}" for line in (*lacks, *self.departures)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -60,13 +61,9 @@ def refuse(parts: Mapping[Part, tuple[int, Sequence[Remark]]], config: DataConfi
     )
     first = unusable[0] if unusable else next(iter(bad.values()))[1][0]
     limit = f", more than data.bad_share = {config.bad_share:g} allows" if many else ""
-    write = ["data.bad_files=skip (leave them out) or blank (silence, grey)"] if strict else []
-    if many:
-        hundredths = max(-(-100 * some // count) for some, count in many)
-        write.append(f"data.bad_share={hundredths / 100:g}")
     raise DataError(
         f"{config.name}: {told}{limit}; the first: {first.text} (sample {first.sample}); mend them (`igmsweep data check "
-        f"{config.name}` lists them), or write {' and '.join(f'--set {each}' for each in write)}"
+        f"{config.name}` lists them), or {_way_out(many, strict)}"
     )
 
 
@@ -88,6 +85,22 @@ def refuse_missing(dataset: DataSet, parts: Mapping[Part, Sequence[Sample]], roo
     )
 
 
+def _way_out(many: Sequence[tuple[int, int]], strict: bool) -> str:
+    """What to write where files cannot be mended.
+
+    Args:
+        many: bad samples and all samples of the parts with too many.
+        strict: the policy allows none.
+    """
+    if any(some == count for some, count in many):
+        return "name the folder that has them (--root DIR, data.root)"
+    write = ["data.bad_files=skip (leave them out) or blank (silence, grey)"] if strict else []
+    if many:
+        hundredths = max(-(-100 * some // count) for some, count in many)
+        write.append(f"data.bad_share={hundredths / 100:g}")
+    return f"write {' and '.join(f'--set {each}' for each in write)}"
+
+
 def once(remarks: Sequence[Remark]) -> tuple[Remark, ...]:
     """The first remark on each sample: one file may be all its modalities."""
     return tuple({remark.sample: remark for remark in reversed(remarks)}.values())[::-1]
@@ -100,7 +113,7 @@ def by_kind(remarks: Iterable[Remark]) -> dict[str, int]:
 
 def _missing(sample: Sample) -> tuple[Sample, str] | None:
     """The sample and the first of its modalities whose file is not there."""
-    return next(((sample, name) for name, path in sample.files.items() if not path.exists()), None)
+    return next(((sample, name) for name, path in sample.files.items() if not os.path.exists(path)), None)
 
 
 def _under_policy(whole: Partition, config: DataConfig) -> Partition:
