@@ -36,6 +36,11 @@ class PartReport:
         """Samples that need `data.bad_files`."""
         return len({remark.sample for remark in self.remarks if remark.kind not in USABLE})
 
+    @property
+    def bad(self) -> int:
+        """Samples that `data.bad_share` counts: the unusable and the silent ones."""
+        return len({remark.sample for remark in self.remarks if remark.kind == "silent" or remark.kind not in USABLE})
+
 
 @dataclass(frozen=True)
 class Report:
@@ -67,12 +72,12 @@ class Report:
     def unfit(self, bad_share: float) -> str | None:
         """Why a search under this `data.bad_share` refuses the folder, else None."""
         for name, part in self.parts.items():
-            if name == "test" or not part.samples or part.unusable / part.samples <= bad_share:
+            if name == "test" or not part.samples or part.bad / part.samples <= bad_share:
                 continue
             gone = [absent(folder / "file", self.root) for folder in part.folders.values()]
             lacking = [f"no {folder}/" for folder in dict.fromkeys(gone) if folder]
             why = f", as there is {' and '.join(lacking)} here" if lacking else ""
-            return f"{part.unusable:,} of {part.samples:,} {name} samples cannot be used{why}"
+            return f"{part.bad:,} of {part.samples:,} {name} samples have a bad file{why}"
         return None
 
     def lines(self, every: bool = False) -> list[str]:

@@ -29,10 +29,10 @@ def told(part: Part, remarks: Iterable[Remark], folders: dict[str, Path], root: 
         folders: of `folders_of`.
         every: a line a remark.
     """
-    groups: dict[tuple[str, Path | None], dict[str, Remark]] = {}
+    groups: dict[tuple[str, Path | None], dict[tuple[str, ...], Remark]] = {}
     for remark in remarks:
         group = groups.setdefault((remark.kind, folders.get(remark.modality)), {})
-        group.setdefault(remark.text if every else remark.sample, remark)
+        group.setdefault((remark.sample, remark.text) if every else (remark.sample,), remark)
     lines = []
     for (kind, folder), group in groups.items():
         if every or len(group) <= SHOWN:
