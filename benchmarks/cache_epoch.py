@@ -67,8 +67,8 @@ def main() -> None:
         samples = CREMAD.index(root, "train")
         decode = seconds(lambda: [CREMAD.read(sample) for sample in samples], repeat=2)
         with open(os.devnull, "w") as quiet, contextlib.redirect_stderr(quiet):
-            build = seconds(lambda: cache.partition(CREMAD, root, "train", Path(scratch) / "cache"), repeat=1)
-        part = cache.partition(CREMAD, root, "train", Path(scratch) / "cache")
+            build = seconds(lambda: cache.decoded(CREMAD, root, "train", Path(scratch) / "cache"), repeat=1)
+        part = cache.decoded(CREMAD, root, "train", Path(scratch) / "cache")
 
         def gathered(partition: Partition) -> None:
             order = np.random.default_rng(0).permutation(len(partition))

@@ -21,7 +21,7 @@ from igmsweep import methods
 from igmsweep.data.base import DataSet
 from igmsweep.errors import UserError, nearest
 from igmsweep.schema.messages import one_line
-from igmsweep.schema.paths import RENAMED, current, known, leaves, merge, nest, plain
+from igmsweep.schema.paths import RENAMED, bound, current, known, leaves, merge, nest, plain
 from igmsweep.schema.sections import (
     PER_MODALITY,
     SHARED,
@@ -151,10 +151,8 @@ class TrainConfig(Section):
         return cls(**read_yaml(path))
 
     def hash(self) -> str:
-        """12 hexadecimal digits of the canonical JSON form without places on disk, so equal trainings share it."""
-        everything = self.to_dict()
-        everything["data"] = {key: value for key, value in everything["data"].items() if key not in ("root", "cache")}
-        everything.pop("device")
+        """12 hexadecimal digits of the canonical JSON form without what is `UNBOUND`, so equal trainings share it."""
+        everything = bound(self.to_dict())
         return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:12]
 
     def paths(self) -> dict[str, Any]:

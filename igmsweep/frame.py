@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from igmsweep.record.bad_samples import told_of_data
 from igmsweep.record.folder import SweepFolder, find_sweeps
 from igmsweep.record.json_files import read_lines
 from igmsweep.record.paths import METRICS, trial_folder
@@ -75,6 +76,11 @@ class Sweep:
     def data(self) -> dict[str, Any]:
         data = self.spec.get("data")
         return dict(data) if isinstance(data, Mapping) else {"name": data} if data else {}
+
+    @property
+    def data_notes(self) -> list[str]:
+        """What is to be known of the samples, a line each: how many were left out or filled, and where the parts are not official."""
+        return told_of_data(self.data)
 
     @property
     def method(self) -> str:

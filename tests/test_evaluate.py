@@ -12,7 +12,9 @@ import pytest
 
 from igmsweep import data as datasets
 from igmsweep.analysis import analyze, read_sweep
+from igmsweep.analysis import test_set as told_of_test
 from igmsweep.analysis.ranking import ranked
+from igmsweep.data.avdigits import AVDIGITS
 from igmsweep.errors import DataError, NothingCompleted, UserError
 from igmsweep.evaluate import candidates, evaluate
 from igmsweep.record.predictions import read_predictions
@@ -103,6 +105,30 @@ def test_winner_and_paper_are_trained_again_scored_and_compared(sweep: Path, cap
     assert record["count"] == 1 and len(record["openings"]) == len(record["evaluations"]) == 1
     (said,) = [line for line in caplog.messages if "being opened" in line]
     assert "opened, time 1" in said and "30 samples" in said
+
+
+def test_bad_test_files_are_refused_uncounted_and_told_where_they_are_allowed(
+    sweep: Path, finished: tuple[Path, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = Path(shutil.copytree(finished[1], tmp_path / "avdigits"))
+    for sample in AVDIGITS.index(data, "test")[:2]:
+        sample.files["audio"].write_bytes(b"")
+    given = {"confirm_test": True, "seeds": 1, "local": True, "root": data, "winner_only": True}
+    allowed = {"data.bad_files": "skip"}
+    for overrides in (None, allowed):
+        with pytest.raises(
+            DataError, match=r"test: 2 of 30 samples have a bad file \(2 empty\).*--set data\.bad_share=0\.07$"
+        ):
+            evaluate(sweep, **given, overrides=overrides)
+    assert not (sweep / "test_eval.json").exists()
+    with pytest.raises(UserError, match=r"found 'optim\.lr', expected data\.bad_files or data\.bad_share"):
+        evaluate(sweep, **given, overrides={"optim.lr": 1})
+    evaluate(sweep, **given, overrides={**allowed, "data.bad_share": 0.07})
+    line = "test: of 30 samples, 2 are left out (2 empty)"
+    assert line in caplog.messages
+    (entry,) = json.loads((sweep / "test_eval.json").read_text())["evaluations"]
+    assert entry["bad"] == {"part": "test", "samples": 30, "left_out": {"empty": 2}, "filled": {}}
+    assert f"{line}." in told_of_test.test_set(read_sweep(sweep))["words"]
 
 
 @pytest.mark.slow

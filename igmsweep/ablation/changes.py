@@ -11,11 +11,12 @@ from typing import Any
 from igmsweep.analysis.names import value_text
 from igmsweep.config import TrainConfig
 from igmsweep.errors import UserError
+from igmsweep.schema.paths import UNBOUND
 from igmsweep.spaces.conditions import holds
 from igmsweep.spaces.space import SearchSpace
 from igmsweep.studies.base import same
 
-ASIDE = ("seed", "device", "method.preset", "data.root", "data.cache", "data.folds", "data.fold")
+ASIDE = (*UNBOUND, "seed", "method.preset", "data.folds", "data.fold")
 """Paths in which two configurations may differ and train the same: where, with which seed or fold, and what a preset is called."""
 
 Made = frozenset[int]

@@ -28,7 +28,7 @@ from igmsweep.lines import BARE, CLOSING
 from igmsweep.plugin import Trust
 from igmsweep.record.paths import ABLATION
 from igmsweep.record.wording import duration
-from igmsweep.sweep import ResumeRequest, run_sweeps
+from igmsweep.sweep import ResumeRequest, announce, run_sweeps
 from igmsweep.sweep.controller import Controller
 from igmsweep.sweep.options import resumed
 from igmsweep.sweep.plan import Plan, read_plan
@@ -103,7 +103,7 @@ class _Run:
                 f"{self.sweep.dir}: its sweep.yaml has no paper's values, so there is no default to begin at"
             )
         end = candidates(self.sweep, request.root, request.trust, self.trial)[0]["config"]
-        start = default.override({"data.root": end.data.root})
+        start = default.override({"data.root": end.data.root, "data.bad_share": self.plan_of_sweep.base.data.bad_share})
         self.ends = Ends(space, start, changes(space, start, end))
         count = len(self.ends.changes)
         if not count:
@@ -147,6 +147,7 @@ class _Run:
             0, or the exit code of the signal that ended it.
         """
         view, told = self.view(), 1
+        announce.data([self.plan_of_sweep] if view.todo else [])
         budget = self.options.time_budget_s
         deadline = None if budget is None else time.monotonic() + budget
         ray_needed = view.todo and not self.options.local

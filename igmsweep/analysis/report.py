@@ -102,7 +102,7 @@ def check_formats(formats: Iterable[str]) -> list[str]:
 def _one(sweep: Sweep, place: Path, formats: list[str], top: int, say: Say) -> list[Path]:
     (place / "tables").mkdir(parents=True, exist_ok=True)
     table = tables.best_table(sweep, top)
-    for note in (*sweep.notes, *sweep.said):
+    for note in (*sweep.notes, *sweep.data_notes, *sweep.said):
         say(f"{sweep.name}: {note}")
     if table.empty:
         say(f"{sweep.name}: no trial has completed yet ({counts_text(sweep)}); the report says what there is")

@@ -80,7 +80,8 @@ def to_csv(table: pd.DataFrame) -> str:
 
 
 def to_markdown(table: pd.DataFrame, sweep: Sweep) -> str:
-    return markdown([heads(table, sweep), *cells(table, sweep)])
+    """The table, and under it what is to be known of the samples."""
+    return markdown([heads(table, sweep), *cells(table, sweep)]) + "".join(f"\n{note}\n" for note in sweep.data_notes)
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:
@@ -105,6 +106,7 @@ def to_latex(table: pd.DataFrame, sweep: Sweep) -> str:
         f"metrics in per cent on the validation split"
         + (rf", $\pm$ one standard error ({escape_latex(basis_words(order))})" if len(order) else "")
         + r"; $\approx$: within noise of the best. A dash: the parameter does not act."
+        + "".join(f" {escape_latex(note[:1].upper() + note[1:])}." for note in sweep.data_notes)
     )
     size = "scriptsize" if len(shown) > 10 else "footnotesize" if len(shown) > 7 else "small"
     body = [[_tex(cell) for cell in row] for row in cells(table, sweep)]

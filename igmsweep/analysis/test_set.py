@@ -8,6 +8,7 @@ from typing import Any
 from igmsweep.analysis.names import metric_label, points_text
 from igmsweep.analysis.tables import score_text
 from igmsweep.frame import Sweep
+from igmsweep.record.bad_samples import read_bad
 
 GREW = "trained on validation data too"
 
@@ -33,7 +34,7 @@ def test_set(sweep: Sweep) -> dict[str, Any] | None:
         "over": "seeds and samples"
         if min(len(each.get("seeds") or []) for each in candidates) > 1
         else "samples alone",
-        "words": [words for words in (_words(latest), *worth(latest, own, sweep.maximise)) if words],
+        "words": [words for words in (_words(latest), *worth(latest, own, sweep.maximise), _bad(latest)) if words],
         "time": str(latest.get("time", "")),
         "looks": looks if len(looks) > 1 or lost > 0 else [],
         "lost": max(lost, 0),
@@ -101,6 +102,12 @@ def _look(test: Mapping[str, Any], metric: str) -> tuple[str, str, str, str]:
 
 def _words(test: Mapping[str, Any]) -> str:
     return str(_map(test.get("comparison")).get("words", ""))
+
+
+def _bad(test: Mapping[str, Any]) -> str:
+    """How many samples of the split were left out or filled."""
+    bad = read_bad(test.get("bad"))
+    return f"{bad.words()}." if bad is not None and bad.count else ""
 
 
 def _cell(candidate: Mapping[str, Any], metric: str) -> str:

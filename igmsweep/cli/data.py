@@ -32,6 +32,7 @@ Root = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the da
 Jobs = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Threads that decode; default: the cores there are.")
 ]
+All = Annotated[bool, typer.Option("--all", help="A line a remark, where else many of one kind and folder are summed.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Such as data.options.frames=3.")]
 CacheDir = Annotated[
     Path | None, typer.Option("--cache", metavar="DIR", help="The cache folder; default: $IGMSWEEP_CACHE.")
@@ -65,21 +66,27 @@ def data_check(
     quick: Annotated[bool, typer.Option("--quick", help="Only that files are there, without decoding them.")] = False,
     jobs: Jobs = None,
     set_: Set = None,
+    every: All = False,
     as_json: AsJson = False,
 ) -> None:
-    """Name every file that is missing, unreadable, silent, truncated or there twice. Exit 1 when some cannot be used."""
+    """Tell which files are missing, unreadable, silent, truncated or there twice, and how lists and counts differ from the published
+    ones. Exit 1 when files cannot be used or anything differs."""
     from igmsweep import data
     from igmsweep.data.check import check
 
     config = _config(name, root, set_)
     report = check(*data.at_hand(config), quick, jobs)
-    _remember(name, root)
     if as_json:
         typer.echo(json.dumps(report.as_dict()))
     else:
-        for line in report.lines():
+        for line in report.lines(every):
             typer.echo(line)
-    raise typer.Exit(0 if report.sound else 1)
+    unfit = report.unfit(config.bad_share)
+    if unfit is None:
+        _remember(name, root)
+    elif root is not None:
+        say(f"igmsweep: {root} is not remembered as {name}'s folder: {unfit}")
+    raise typer.Exit(0 if report.clean else 1)
 
 
 @data_app.command("prepare", cls=Command, epilog=epilog("data prepare"))
@@ -89,29 +96,34 @@ def data_prepare(
     test: Annotated[bool, typer.Option("--test", help="The test part too, which a search never opens.")] = False,
     jobs: Jobs = None,
     set_: Set = None,
+    every: All = False,
 ) -> None:
     """Decode a data set into the cache that all trials share. Ctrl-C keeps what is done; the same command goes on."""
     from igmsweep import data
-    from igmsweep.data import cache
+    from igmsweep.data import cache, policies, published, remarks
 
     config = _config(name, root, set_)
     (dataset, folder), kept = data.at_hand(config), data.cache_of(config)
     parts = [part for part in data.PARTS if part != "test" or test]
+    listed = {part: dataset.index(folder, part) for part in parts}
+    policies.refuse_missing(dataset, listed, folder, config)
     found = {
         part: cache.decoded(dataset, folder, part, kept, jobs, config.store)
-        for part in parts
-        if dataset.index(folder, part) or part != "val"
+        for part, samples in listed.items()
+        if samples or part != "val"
     }
+    for part, whole in found.items():
+        folders = remarks.folders_of(listed[part], folder)
+        for line in remarks.told(part, whole.replaced, folders, folder, every):
+            say(line)
+    used = policies.under_policies(found, config)
     _remember(name, root)
-    for part, whole in found.items():
-        for remark in whole.replaced:
-            say(f"{remark.kind:10s} {part:5s} {remark.sample}  {remark.text}")
-    for part, whole in found.items():
-        used = cache.under_policy(whole, name, config.bad_files, config.silent_files)
-        say(
-            f"{part:5s} {len(used)} samples, {len(used.skipped)} left out, {len(used.replaced)} with silence or grey in a "
-            f"file's place (data.bad_files={config.bad_files}, data.silent_files={config.silent_files})"
-        )
+    for part, each in used.items():
+        say(policies.bad_samples(part, each).words())
+    for line in published.departures(
+        dataset, folder, {part: [each.id for each in some] for part, some in listed.items()}
+    ):
+        say(line)
     typer.echo(str(kept))
 
 

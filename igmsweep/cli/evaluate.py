@@ -19,6 +19,7 @@ from igmsweep.cli.options import (
     Root,
     TrustAll,
     one_of,
+    parse_overrides,
     trusted,
 )
 from igmsweep.cli.terminal import say, shown
@@ -53,6 +54,10 @@ def evaluate(
     cpus_per_trial: Cpus = 1.0,
     gpus_per_trial: Gpus = None,
     root: Root = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="data.bad_share or data.bad_files alone."),
+    ] = None,
     method: NamedMethod = None,
     data: NamedData = None,
     trust: TrustAll = False,
@@ -74,6 +79,7 @@ def evaluate(
             trust=trusted(method, data, trust),
             train_on=cast(Any, train_on),
             winner_only=winner_only,
+            overrides=parse_overrides(set_),
         )
     except KeyboardInterrupt:
         say("igmsweep: interrupted; the same command goes on with what is missing")

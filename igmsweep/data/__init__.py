@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from igmsweep.data import cache, places, split
+from igmsweep.data import cache, places, policies, published, split
 from igmsweep.data.base import PARTS, DataSet, Part, Partition, SearchData
 from igmsweep.data.lists import Lists, labels_of
 from igmsweep.data.places import home
@@ -45,6 +45,9 @@ DATASETS = {
     "sarcasm": "igmsweep.data.sarcasm:SARCASM",
     "nvgesture": "igmsweep.data.nvgesture:NVGESTURE",
 }
+
+SEARCHED: tuple[Part, ...] = ("train", "val")
+"""Parts whose lists and files a search may open."""
 
 ENTRY_POINTS = "igmsweep.data_sets"
 """The entry-point group in which an installed package offers data sets of its own."""
@@ -162,23 +165,18 @@ def check_test(config: DataConfig) -> None:
     split.check(labels_of(samples), dataset.classes, "test", dataset.name)
 
 
-def load(config: DataConfig, part: Part, jobs: int | None = None) -> Partition:
-    """One part from its cache, which is built when it is missing, under the configuration's policies.
+def load(config: DataConfig, *wanted: Part) -> dict[Part, Partition]:
+    """Parts from their caches, which are built where they are missing, under the configuration's policies; `val` only where the data
+    set has such a list.
 
     Raises:
-        DataError: the data set has no such part, or files are missing or unreadable and the policy is `error`.
+        DataError: the data set has no such part, or more files are missing or unreadable than the policies allow.
     """
     dataset, root = at_hand(config)
-    return cache.partition(
-        dataset,
-        root,
-        part,
-        cache_of(config),
-        bad_files=config.bad_files,
-        silent_files=config.silent_files,
-        store=config.store,
-        jobs=jobs,
-    )
+    listed = {part: samples for part in wanted if (samples := dataset.index(root, part)) or part != "val"}
+    policies.refuse_missing(dataset, listed, root, config)
+    whole = {part: cache.decoded(dataset, root, part, cache_of(config), store=config.store) for part in listed}
+    return policies.under_policies(whole, config)
 
 
 def load_search(config: DataConfig) -> SearchData:
@@ -188,15 +186,16 @@ def load_search(config: DataConfig) -> SearchData:
 
     Raises:
         DataError: files are missing or unreadable, a class is empty on one side of the split, or the data set's own
-            validation list breaks the grouping that was asked for.
+            validation list breaks the grouping that was asked for; the refusals of `load`.
     """
     dataset, root = at_hand(config)
-    train = load(config, "train")
-    official = load(config, "val") if dataset.index(root, "val") else None
+    parts = load(config, *SEARCHED)
+    train, official = parts["train"], parts.get("val")
     whole = train if official is None else train.joined(official)
     train, val, described = split.sides(train, official, config)
     split.check(train.labels, dataset.classes, "train", dataset.name)
     split.check(val.labels, dataset.classes, "validation", dataset.name)
+    listed = {part: parts[part].listed if part in parts else () for part in SEARCHED}
     return SearchData(
         dataset,
         train,
@@ -206,6 +205,8 @@ def load_search(config: DataConfig) -> SearchData:
         split=described,
         skipped=whole.skipped,
         replaced=whole.replaced,
+        bad=tuple(policies.bad_samples(part, each) for part, each in parts.items()),
+        departures=tuple(published.departures(dataset, root, listed)),
     )
 
 
@@ -216,7 +217,7 @@ def load_test(config: DataConfig) -> Partition:
         DataError: the test files are missing or unreadable.
     """
     dataset, _ = at_hand(config)
-    test = load(config, "test")
+    test = load(config, "test")["test"]
     split.check(test.labels, dataset.classes, "test", dataset.name)
     return test
 

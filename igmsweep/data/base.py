@@ -16,6 +16,7 @@ from igmsweep.data.files import BadFile
 from igmsweep.data.jpegs import Jpegs
 from igmsweep.data.rows import Rows
 from igmsweep.errors import DataError, UserError, nearest
+from igmsweep.record.bad_samples import BadSamples
 from igmsweep.schema.messages import one_line
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ class DataSet(ABC):
     """What a method's preset also sets on this data: `method.preset`, such as `igm.released`, to dotted paths and values."""
     expected: Mapping[Part, int] = {}
     """Samples of each part in the data set as published."""
+    rounded: float = 0.0
+    """How far counts may be from `expected`, as a share of it, where no two copies are equal."""
     Options: type[DataOptions] = DataOptions
     options: DataOptions = DataOptions()
     home: Path | None = None
@@ -184,6 +187,12 @@ class DataSet(ABC):
         """What to know about the data set as it lies in a folder, a line each; `igmsweep data check` prints them."""
         return []
 
+    def departures(self, root: Path, part: Part) -> list[str]:
+        """Where a part in a folder is not the official one, a line each: lists that are missing and what stands in for them, rows
+        that are left out. Whoever trains on it is told, and `igmsweep data check` is not content. Only that part's list is read.
+        """
+        return []
+
     def ensure(self, root: Path) -> None:
         """Make the data when it is missing and can be made; most data sets leave that to `index`'s error."""
 
@@ -207,6 +216,11 @@ class Partition:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """The ids of its samples, and of those that the policies left out."""
+        return self.ids + tuple(remark.sample for remark in self.skipped)
 
     def take(self, rows: np.ndarray) -> Partition:
         """Some rows, in the order given, as a view on the same maps: nothing is copied."""
@@ -255,3 +269,12 @@ class SearchData:
     """Samples that `data.bad_files` and `data.silent_files` left out of train and validation."""
     replaced: tuple[Remark, ...] = ()
     """Samples in which silence or a grey picture stands for a file."""
+    bad: tuple[BadSamples, ...] = ()
+    """The same, counted by part and kind."""
+    departures: tuple[str, ...] = ()
+    """Where the data set is not the published one, a line each."""
+
+    @property
+    def warnings(self) -> list[str]:
+        """What whoever trains on it is to know, a line each."""
+        return [*(each.words() for each in self.bad if each.count), *self.departures]

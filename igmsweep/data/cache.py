@@ -15,7 +15,6 @@ import logging
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +22,14 @@ import numpy as np
 
 from igmsweep.data import jpegs
 from igmsweep.data.base import DataSet, Part, Partition, Remark, Sample
-from igmsweep.data.cache_build import JPEGS, NO_BLANK, Build, decode, first_usable
+from igmsweep.data.cache_build import JPEGS, Build, decode, first_usable
 from igmsweep.data.cache_folders import INDEX, Entry, built_once, damaged, entries, mark_used, remove, writable
 from igmsweep.data.digests import sample_digests
 from igmsweep.data.jpegs import Jpegs
 from igmsweep.data.progress import ProgressLine, clock
 from igmsweep.errors import DataError
 
-__all__ = ["Entry", "decoded", "entries", "partition", "remove", "under_policy"]
+__all__ = ["Entry", "decoded", "entries", "remove"]
 
 FORMAT = 2
 SHARD = 128
@@ -39,35 +38,19 @@ SHARD = 128
 log = logging.getLogger(__name__)
 
 
-def partition(
-    dataset: DataSet,
-    root: Path,
-    part: Part,
-    cache: Path,
-    *,
-    bad_files: str = "error",
-    silent_files: str = "keep",
-    store: str = "raw",
-    jobs: int | None = None,
-) -> Partition:
-    """A part of a data set from its cache, which is built when it is missing.
-
-    Args:
-        bad_files, silent_files: the policies of `DataConfig`.
-        store: `raw` or `jpeg`, how pictures are kept.
-        jobs: threads that decode; default: the cores this process may use, at most 16.
-
-    Raises:
-        DataError: the data set has no such part, files cannot be used and the policy refuses them, no sample can be
-            read, or the cache folder cannot be written.
-    """
-    return under_policy(decoded(dataset, root, part, cache, jobs, store), dataset.name, bad_files, silent_files)
-
-
 def decoded(
     dataset: DataSet, root: Path, part: Part, cache: Path, jobs: int | None = None, store: str = "raw"
 ) -> Partition:
-    """The same with every sample still in it; `replaced` lists those with files that cannot be used."""
+    """A part of a data set from its cache, which is built when it is missing: every sample, also those with files that cannot be
+    used, which `replaced` lists.
+
+    Args:
+        jobs: threads that decode; default: the cores this process may use, at most 16.
+        store: `raw` or `jpeg`, how pictures are kept.
+
+    Raises:
+        DataError: the data set has no such part, no sample of it can be read, or the cache folder cannot be written.
+    """
     samples = dataset.index(root, part)
     if not samples:
         raise DataError(f"{root}: {dataset.name} has no {part} list")
@@ -87,39 +70,6 @@ def decoded(
 
         built_once(folder, build, Build.JOURNAL)
     return _open(folder)
-
-
-def under_policy(part: Partition, name: str, bad_files: str, silent_files: str) -> Partition:
-    """The samples that the policies leave.
-
-    Raises:
-        DataError: files cannot be used and the policy is `error`, or `blank` where nothing can stand for them.
-    """
-    silent = [remark for remark in part.replaced if remark.kind == "silent"]
-    bad = [remark for remark in part.replaced if remark.kind != "silent"]
-    if bad and bad_files == "error":
-        count = len({remark.sample for remark in bad})
-        more = f" and {count - 1} more samples" if count > 1 else ""
-        raise DataError(
-            f"{bad[0].text} (sample {bad[0].sample}){more}; list them with `igmsweep data check {name}`, mend them, or "
-            "set data.bad_files to skip or blank"
-        )
-    hopeless = [remark for remark in bad if remark.text.endswith(NO_BLANK)]
-    if hopeless and bad_files == "blank":
-        raise DataError(f"{hopeless[0].text}; set data.bad_files to skip")
-    drop = (bad if bad_files == "skip" else []) + (silent if silent_files == "skip" else [])
-    dropped = {remark.sample for remark in drop}
-    rows = np.array([row for row, name in enumerate(part.ids) if name not in dropped], dtype=np.int64)
-    return replace(
-        part.take(rows),
-        skipped=_once(drop),
-        replaced=_once([remark for remark in part.replaced if remark.sample not in dropped]),
-    )
-
-
-def _once(remarks: list[Remark]) -> tuple[Remark, ...]:
-    """The first remark on each sample: one file may be all its modalities."""
-    return tuple({remark.sample: remark for remark in reversed(remarks)}.values())[::-1]
 
 
 def _key(dataset: DataSet, digests: list[str], store: str) -> str:

@@ -11,15 +11,17 @@ from typing import Any
 
 from igmsweep.data.base import PARTS, DataSet, Part, Remark, Sample
 from igmsweep.data.digests import duplicates
-from igmsweep.data.files import USABLE, BadFile, refuse_pointer
+from igmsweep.data.files import USABLE, BadFile, absent, refuse_pointer
 from igmsweep.data.frames import frame_files
 from igmsweep.data.progress import ProgressLine
+from igmsweep.data.published import departures
+from igmsweep.data.remarks import SHOWN, folders_of, told
 from igmsweep.errors import DataError
 
 
 @dataclass(frozen=True)
 class PartReport:
-    """One part: `lack` says why there is none; `groups` are those whose samples it holds."""
+    """One part: `lack` says why there is none; `groups` are those whose samples it holds, `folders` those of its files by modality."""
 
     samples: int
     expected: int | None
@@ -27,6 +29,17 @@ class PartReport:
     groups: frozenset[str] = frozenset()
     lack: str | None = None
     remarks: tuple[Remark, ...] = ()
+    folders: dict[str, Path] = field(default_factory=dict)
+
+    @property
+    def unusable(self) -> int:
+        """Samples that need `data.bad_files`."""
+        return len({remark.sample for remark in self.remarks if remark.kind not in USABLE})
+
+    @property
+    def bad(self) -> int:
+        """Samples that `data.bad_share` counts: the unusable and the silent ones."""
+        return len({remark.sample for remark in self.remarks if remark.kind == "silent" or remark.kind not in USABLE})
 
 
 @dataclass(frozen=True)
@@ -38,46 +51,73 @@ class Report:
     parts: dict[Part, PartReport]
     duplicates: tuple[tuple[Remark, ...], ...]
     notes: tuple[str, ...]
+    departures: tuple[str, ...] = ()
+    """Where it is not the data set as published."""
 
     @property
     def unusable(self) -> int:
         """Samples that need `data.bad_files`."""
-        return sum(
-            len({remark.sample for remark in part.remarks if remark.kind not in USABLE}) for part in self.parts.values()
-        )
+        return sum(part.unusable for part in self.parts.values())
 
     @property
     def sound(self) -> bool:
         """There are train and test lists and every file of theirs can be used."""
         return not self.unusable and not any(part.lack for part in self.parts.values())
 
-    def lines(self) -> list[str]:
-        """The report for a person; every remark names its sample and file."""
+    @property
+    def clean(self) -> bool:
+        """It is sound and nothing departs from the data set as published."""
+        return self.sound and not self.departures
+
+    def unfit(self, bad_share: float) -> str | None:
+        """Why a search under this `data.bad_share` refuses the folder, else None."""
+        for name, part in self.parts.items():
+            if name == "test" or not part.samples or part.bad / part.samples <= bad_share:
+                continue
+            gone = [absent(folder / "file", self.root) for folder in part.folders.values()]
+            lacking = [f"no {folder}/" for folder in dict.fromkeys(gone) if folder]
+            why = f", as there is {' and '.join(lacking)} here" if lacking else ""
+            return f"{part.bad:,} of {part.samples:,} {name} samples have a bad file{why}"
+        return None
+
+    def lines(self, every: bool = False) -> list[str]:
+        """The report for a person.
+
+        Args:
+            every: a line a remark, where else many of one kind and folder are summed.
+        """
         out = [f"{self.dataset} in {self.root}"]
         for name, part in self.parts.items():
             if part.lack is not None:
-                out.append(f"  {name:5s} {part.lack}")
+                out.append(f"  {name:5s} no list that can be read")
                 continue
-            of = f" of {part.expected} expected" if part.expected is not None else ""
+            of = f" of {part.expected} published" if part.expected is not None else ""
             counts = ", ".join(f"{label} {count}" for label, count in part.classes.items() if count)
             out.append(f"  {name:5s} {part.samples}{of}; {counts}" if part.samples else f"  {name:5s} none")
         out += [f"  {note}" for note in self.notes]
         for name, part in self.parts.items():
-            out += [f"{remark.kind:10s} {name:5s} {remark.sample}  {remark.text}" for remark in part.remarks]
-        for group in self.duplicates:
+            out += told(name, part.remarks, part.folders, self.root, every)
+        for group in self.duplicates if every else self.duplicates[:SHOWN]:
             out.append(f"{'duplicate':10s} {'; '.join(f'{remark.sample}  {remark.text}' for remark in group)}")
+        if len(self.duplicates) > SHOWN and not every:
+            out.append(f"{'duplicate':10s} and {len(self.duplicates) - SHOWN:,} more groups of equal files")
         counted: dict[str, int] = {}
         for part in self.parts.values():
             for remark in part.remarks:
                 counted[remark.kind] = counted.get(remark.kind, 0) + 1
         if self.duplicates:
             counted["duplicate"] = len(self.duplicates)
-        out.append("found " + (", ".join(f"{count} {kind}" for kind, count in counted.items()) or "nothing amiss"))
+        if counted:
+            out.append("found " + ", ".join(f"{count} {kind}" for kind, count in counted.items()))
         if self.unusable:
             out.append(
                 f"{self.unusable} samples cannot be used: mend the files, or choose data.bad_files=skip (leave them out) or "
-                "blank (silence, a grey picture)"
+                "blank (silence, a grey picture), and data.bad_share for more than 1 % of a part"
             )
+        lacks = [f"{name}: {part.lack}" for name, part in self.parts.items() if part.lack]
+        out += [f"amiss: {line}" for line in (*lacks, *self.departures)]
+        if not counted and self.clean:
+            out.append("found nothing amiss")
         return out
 
     def as_dict(self) -> dict[str, Any]:
@@ -99,6 +139,7 @@ class Report:
             },
             "duplicates": [[vars(remark) for remark in group] for group in self.duplicates],
             "notes": list(self.notes),
+            "departures": list(self.departures),
         }
 
 
@@ -115,6 +156,7 @@ def check(dataset: DataSet, root: Path, quick: bool = False, jobs: int | None = 
     look: Callable[[Sample], list[Remark]] = _present if quick else dataset.inspect
     parts: dict[Part, PartReport] = {}
     owners: dict[Path, tuple[Part, Sample, str]] = {}
+    listed: dict[Part, list[str]] = {}
     for part in PARTS:
         try:
             samples = dataset.index(root, part)
@@ -139,7 +181,9 @@ def check(dataset: DataSet, root: Path, quick: bool = False, jobs: int | None = 
             dict(zip(dataset.classes, counts, strict=True)),
             frozenset(sample.group for sample in samples if sample.group is not None),
             remarks=tuple(remarks),
+            folders=folders_of(samples, root),
         )
+        listed[part] = [sample.id for sample in samples]
         for sample in samples:
             for name, path in sample.files.items():
                 for file in path.iterdir() if path.is_dir() else [path]:
@@ -150,6 +194,7 @@ def check(dataset: DataSet, root: Path, quick: bool = False, jobs: int | None = 
         parts,
         () if quick else tuple(_duplicates(owners)),
         tuple(_overlap(parts, dataset.grouping) + dataset.notes(root)),
+        tuple(departures(dataset, root, listed)),
     )
 
 

@@ -6,8 +6,9 @@ Two layouts are read, told apart by what lies in the folder:
     as the field has it   annotations/{train,test}.csv (NAME,LABEL)  AudioWAV/NAME.wav  Image-01-FPS/NAME/*.jpg
 
 Frames come from Image-01-FPS where it is there, else from the videos at the same rate. NAME is
-ACTOR_SENTENCE_EMOTION_LEVEL, so labels need no list. Without lists a tenth of each emotion is the test part (744 clips),
-the same one on every machine; the field's own lists hold another 744, and every actor is in its train and test.
+ACTOR_SENTENCE_EMOTION_LEVEL, so labels need no list. Without any list a tenth of each emotion is the test part (744 clips),
+the same one on every machine, which is said; the field's own lists hold another 744, and every actor is in its train and test.
+A test list without a train list is an error.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from igmsweep.data.audiovisual import AudioVisual, AudioVisualOptions
-from igmsweep.data.base import Part, Sample
+from igmsweep.data.base import PARTS, Part, Sample
 from igmsweep.data.files import read_annotations
+from igmsweep.data.official import together
 from igmsweep.errors import DataError, nearest
 
 CLASSES = ("NEU", "HAP", "SAD", "FEA", "DIS", "ANG")
@@ -48,11 +50,19 @@ class Cremad(AudioVisual):
     classes = CLASSES
     metrics = ("acc", "map")
     grouping = "speaker"
-    expected = {"train": 6698, "test": 744}
     presets = {"igm.released": {"method.rho": 1e-10}}  # one value for both, where the paper has two
     Options = CremadOptions
     aspect = 480 / 360
     usual_seconds = (1.0, 6.0)
+
+    @property
+    def _split(self) -> str:
+        assert isinstance(self.options, CremadOptions)
+        return self.options.split
+
+    def settle(self) -> None:
+        super().settle()
+        self.expected = {} if self._split == "speaker" else {"train": 6698, "test": 744}
 
     def defaults(self, method: str) -> dict[str, Any]:
         """The paper's optimiser (Sec. 4.2) and the released code's stages: (25, 50) epochs, six times."""
@@ -64,10 +74,8 @@ class Cremad(AudioVisual):
         }
 
     def index(self, root: Path, part: Part) -> list[Sample]:
-        options = self.options
-        assert isinstance(options, CremadOptions)
-        listed = _list(root, "train") is not None and options.split == "lists"
-        rows = _listed(root, part) if listed else _named(root, part, options.split)
+        split = self._split
+        rows = _listed(root, part) if split == "lists" and _has_lists(root) else _named(root, part, split)
         pictures = (root / "Image-01-FPS").is_dir()
         samples = []
         for name, label in rows:
@@ -86,16 +94,25 @@ class Cremad(AudioVisual):
     def notes(self, root: Path) -> list[str]:
         pictures = (root / "Image-01-FPS").is_dir()
         source = "Image-01-FPS/" if pictures else "VideoFlash/, at the field's rate of one a second"
-        found = [f"frames from {source}"]
-        if self.options.split == "lists" and _list(root, "train") is None:  # type: ignore[attr-defined]
-            found.append(
-                "no annotations/train.csv: a tenth of each emotion, chosen by name, is the test part; the field's own list "
-                "holds other clips, so scores are not on the same test"
-            )
-        return found
+        return [f"frames from {source}"]
+
+    def departures(self, root: Path, part: Part) -> list[str]:
+        if part != "train" or self._split != "lists" or _has_lists(root):
+            return []
+        return [
+            "no annotations/train.csv and test.csv: a tenth of each emotion, chosen by name, is the test part; the field's own lists "
+            "hold other clips, so scores are not on the same test (data.options.split=emotion says that this is meant)"
+        ]
 
 
 CREMAD = Cremad()
+
+
+def _has_lists(root: Path) -> bool:
+    """Whether the field's lists are there. Raises DataError where only some are."""
+    lists = {part: _list(root, part) for part in PARTS}
+    together(root, lists)
+    return lists["train"] is not None
 
 
 def _list(root: Path, part: Part) -> Path | None:

@@ -54,6 +54,19 @@ def refuse_pointer(path: Path) -> None:
         raise BadFile("empty", path, "is empty")
 
 
+def lacking(path: Path, root: Path) -> str:
+    """What to say of a file of `root` that is not there: the file, and the folder where that is missing too."""
+    return f"{path}: no such file" + (f", as there is no {folder}/ here" if (folder := absent(path, root)) else "")
+
+
+def absent(path: Path, root: Path) -> str | None:
+    """The outermost folder between `root` and a file that is not there, relative to `root`; None: all are."""
+    if not path.is_relative_to(root):
+        return None
+    folders = [root / part for part in path.relative_to(root).parents]
+    return next((each.relative_to(root).as_posix() for each in reversed(folders) if not each.is_dir()), None)
+
+
 def natural(name: str) -> tuple[tuple[int, str], ...]:
     """A key that sorts `frame_2` before `frame_10`.
 

@@ -11,6 +11,7 @@ Optical flow is computed once, when the cache is built, or read from flow_data/{
 
 from __future__ import annotations
 
+import copy
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from igmsweep.data.base import DataOptions, DataSet, Modality, Part, Sample
 from igmsweep.data.clips import fit_frames, flow_as_bytes, flow_backend, optical_flow, read_stretch
 from igmsweep.data.files import BadFile, reason, refuse_pointer
 from igmsweep.data.image_text import first_there, lines_of
+from igmsweep.data.official import together
 from igmsweep.errors import DataError
 
 if TYPE_CHECKING:
@@ -95,11 +97,16 @@ class NVGesture(DataSet):
         }
 
     def index(self, root: Path, part: Part) -> list[Sample]:
-        listed = _list(root, "valid") is not None
+        listed = _has_valid(root)
         held = set() if listed else {f"subject{number}" for number in self.options.val_subjects}
         rows = _rows(root, {"train": "train", "val": "valid" if listed else "train", "test": "test"}[part])
         if part != "test" and not listed:
             rows = [row for row in rows if (row.subject in held) == (part == "val")]
+            if part == "val" and held and not rows:
+                named = ", ".join(map(str, self.options.val_subjects))
+                raise DataError(
+                    f"{root}: the train list has no clip of subject {named}; expected data.options.val_subjects of it"
+                )
         samples = []
         for row in rows:
             files = {name: _video(root, row, sensor) for name, sensor in (("depth", "depth"), ("rgb", "color"))}
@@ -110,6 +117,22 @@ class NVGesture(DataSet):
             text = {name: f"{first}:{end}" for name, (_, first, end) in row.sensors.items()}
             samples.append(Sample(row.folder, row.label, files, row.subject, text))
         return samples
+
+    def at(self, root: Path) -> DataSet:
+        """With the published test list alone to compare with where there is a validation list of the user's own."""
+        if not _has_valid(root):
+            return self
+        twin = copy.copy(self)
+        twin.expected = {"test": 482}
+        return twin
+
+    def departures(self, root: Path, part: Part) -> list[str]:
+        path = _list(root, {"train": "train", "val": "valid", "test": "test"}[part])
+        if path is None or path.stem.endswith("_v2"):
+            return []
+        return [
+            f"{part}: {path.name} is the list's first version, of which the second ({path.stem}_v2.lst) corrected labels"
+        ]
 
     def read(self, sample: Sample) -> dict[str, np.ndarray]:
         colour = self._frames(sample, "rgb")
@@ -203,6 +226,17 @@ class _Row:
 def _list(root: Path, kind: str) -> Path | None:
     names = tuple(f"{folder}nvgesture_{kind}_{stem}.lst" for stem in STEMS for folder in ("", "annotations/"))
     return first_there(root, names)
+
+
+def _has_valid(root: Path) -> bool:
+    """Whether there is a validation list. Raises DataError where lists do not belong together."""
+    lists: dict[Part, Path | None] = {
+        "train": _list(root, "train"),
+        "val": _list(root, "valid"),
+        "test": _list(root, "test"),
+    }
+    together(root, lists)
+    return lists["val"] is not None
 
 
 def _rows(root: Path, kind: str) -> list[_Row]:

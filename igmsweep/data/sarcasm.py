@@ -18,9 +18,10 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from igmsweep.data.base import Part, Sample
+from igmsweep.data.base import PARTS, Part, Sample
 from igmsweep.data.files import read_text
 from igmsweep.data.image_text import WARM_UP, ImageText, ImageTextOptions, first_there, lines_of
+from igmsweep.data.official import together
 from igmsweep.errors import DataError
 
 CLASSES = ("not sarcastic", "sarcastic")
@@ -125,6 +126,7 @@ Post = tuple[Path, str, int]
 
 
 def _posts(root: Path, part: Part, pictures: Path) -> list[Post]:
+    together(root, {each: first_there(root, LISTS[each]) or first_there(root, JSONS[each]) for each in PARTS})
     path = first_there(root, LISTS[part])
     if path is not None:
         return [_literal(path, number, line, pictures) for number, line in enumerate(lines_of(path), start=1)]

@@ -42,7 +42,7 @@ def read_rows(path: Path) -> tuple[list[tuple[int, dict[str, str]]], list[str]]:
 
     Raises:
         UserError: a column is missing, unnamed, there twice or of an odd name; fewer than two labels.
-        DataError: a row has too few fields, no label, an unknown split or an id that stands there before.
+        DataError: a row has too few fields, no label, an unknown split, none where others have one, or an id that stands there before.
     """
     reader = csv.reader(io.StringIO(read_text(path)))
     header = [name.strip() for name in next(reader, [])]
@@ -82,6 +82,10 @@ def read_rows(path: Path) -> tuple[list[tuple[int, dict[str, str]]], list[str]]:
                 raise DataError(f"{path}: line {number}: the id {row['id']} stands in the file twice")
             seen.add(row["id"])
         rows.append((number, row))
+    unsplit = [number for number, row in rows if not row.get("split")]
+    if "split" in lowered and 0 < len(unsplit) < len(rows):
+        more = f", as are those of {len(unsplit) - 1} more rows" if len(unsplit) > 1 else ""
+        raise DataError(f"{path}: line {unsplit[0]}: its split is empty{more}; expected train, val or test")
     if len({row["label"] for _, row in rows}) < 2:
         raise UserError(f"{path}: holds {len(rows)} rows of fewer than two labels")
     return rows, columns

@@ -17,8 +17,9 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-from igmsweep.data.base import Part, Sample
+from igmsweep.data.base import PARTS, Part, Sample
 from igmsweep.data.image_text import WARM_UP, ImageText, ImageTextOptions, first_there, lines_of
+from igmsweep.data.official import together
 from igmsweep.errors import DataError
 
 CLASSES = ("negative", "neutral", "positive")
@@ -61,10 +62,8 @@ class Twitter2015(ImageText):
     def index(self, root: Path, part: Part) -> list[Sample]:
         options = self.options
         assert isinstance(options, Twitter2015Options)
-        names = tuple(
-            f"{folder}/{stem}.{kind}" for kind in ("tsv", "txt") for folder in FOLDERS for stem in STEMS[part]
-        )
-        path = first_there(root, names)
+        together(root, {each: _list(root, each) for each in PARTS})
+        path = _list(root, part)
         if path is None:
             raise DataError(f"{root}: is not Twitter2015: found no {STEMS[part][0]}.tsv; name the folder that holds it")
         pictures = first_there(root, PICTURES) or root / PICTURES[0]
@@ -94,6 +93,13 @@ TWITTER2015 = Twitter2015()
 
 Row = tuple[int, int | str, str, str, str]
 """Line, label, picture, sentence, target."""
+
+
+def _list(root: Path, part: Part) -> Path | None:
+    kinds = ("tsv", "txt")
+    return first_there(
+        root, tuple(f"{folder}/{stem}.{kind}" for kind in kinds for folder in FOLDERS for stem in STEMS[part])
+    )
 
 
 def _rows(path: Path) -> list[Row]:

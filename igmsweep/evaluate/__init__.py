@@ -5,8 +5,8 @@ or on train alone, and scored on the test split. Each training is a plain task w
 """
 
 from igmsweep.evaluate.chosen import candidates, first_fresh_seed, paper_default
-from igmsweep.evaluate.opening import TrainOn, evaluate
+from igmsweep.evaluate.opening import FREE, TrainOn, evaluate
 from igmsweep.evaluate.training import everything
 from igmsweep.evaluate.workers import connected
 
-__all__ = ["TrainOn", "candidates", "connected", "evaluate", "everything", "first_fresh_seed", "paper_default"]
+__all__ = ["FREE", "TrainOn", "candidates", "connected", "evaluate", "everything", "first_fresh_seed", "paper_default"]

@@ -10,7 +10,9 @@ from typing import Any, Literal
 
 from igmsweep import data as datasets
 from igmsweep import methods
-from igmsweep.data.base import SearchData
+from igmsweep.data import published
+from igmsweep.data.base import Part, SearchData
+from igmsweep.data.policies import bad_samples
 from igmsweep.errors import DataError, NothingCompleted, UserError, nearest
 from igmsweep.evaluate.chosen import candidates, first_fresh_seed
 from igmsweep.evaluate.outcome import summarise
@@ -30,6 +32,10 @@ TrainOn = Literal["all", "train"]
 """`all` is train and validation data together; `train` leaves validation data where it was in the search."""
 
 
+FREE = ("data.bad_files", "data.bad_share")
+"""What an evaluation may do otherwise than its sweep."""
+
+
 def evaluate(
     folder: Path | str,
     confirm_test: bool = False,
@@ -45,6 +51,7 @@ def evaluate(
     trial: int | None = None,
     first_seed: int | None = None,
     max_concurrent: int | None = None,
+    overrides: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Train winner and paper's default with `seeds` seeds each, score them on the test split, append the outcome to
     `test_eval.json` and return it.
@@ -62,11 +69,13 @@ def evaluate(
         first_seed: of the trainings; None: the first that the sweep has not trained with. Sweeps whose scores are compared by
             seed must be given the same.
         max_concurrent: trainings at a time by Ray; None: as many as fit.
+        overrides: `data.bad_files` and `data.bad_share`, where the test split has more bad files than the sweep had; all else stays.
 
     Raises:
         UserError: not confirmed, no sweep, or a Python file is named there that is not trusted.
         NothingCompleted: no trial has completed, or no training of this evaluation has.
-        DataError: the test split's files are missing or unreadable, or the data is not the sweep's; this is not counted.
+        DataError: more of the test split's files are missing or unreadable than the sweep's policies and `data.bad_share` allow, or the data
+            is not the sweep's; this is not counted.
         ResourceError: a training could never be given these CPUs and GPUs.
     """
     from igmsweep.train.check import TrainingCheck
@@ -80,6 +89,9 @@ def evaluate(
         raise UserError(f"--seeds: found {seeds}, expected at least 1")
     if train_on not in ("all", "train"):
         raise UserError(f"--train-on: found {train_on!r}, expected all or train{nearest(train_on, ['all', 'train'])}")
+    for path in overrides or {}:
+        if path not in FREE:
+            raise UserError(f"--set: found '{path}', expected {' or '.join(FREE)}: all else is as the sweep had it")
     sweep = read_sweep(folder)
     place = sweep.dir.resolve()
     read_openings(place)  # before anything is opened: a damaged count must not be written over
@@ -93,6 +105,7 @@ def evaluate(
         )
     if train_on == "all":  # no validation data is left to choose weights by
         chosen = [each | {"config": each["config"].override({"stages.handover": "last"})} for each in chosen]
+    chosen = [each | {"config": each["config"].override(dict(overrides or {}))} for each in chosen]
     allotment = allot(machine(address), cpus_per_trial, gpus_per_trial, max_concurrent)
     data_config = chosen[0]["config"].data
     check = TrainingCheck(data_config)  # what can be refused without decoding a sample is refused first
@@ -102,6 +115,12 @@ def evaluate(
     found = datasets.load_search(data_config)
     _same_data(sweep, found)
     test = datasets.load_test(data_config)
+    test_bad = bad_samples("test", test)
+    ids: dict[Part, set[str]] = {"train": set(found.train.ids), "val": set(found.val.ids), "test": set(test.ids)}
+    warnings = [*found.warnings, *([test_bad.words()] if test_bad.count else [])]
+    warnings += [*published.differing(found.dataset, {"test": len(test.listed)}), *published.shared(ids)]
+    for line in dict.fromkeys(warnings):
+        logger.warning(line)
     test_hash = hashlib.sha256("\n".join([test.digest, *test.ids]).encode()).hexdigest()[:12]
     first = first_fresh_seed(sweep) if first_seed is None else first_seed
     threads = max(1, int(cpus_per_trial))
@@ -145,6 +164,7 @@ def evaluate(
         "look": look,
         "test_hash": test_hash,
         "train_on": train_on,
+        "bad": test_bad.as_dict(),
     }
     outcome |= summarise(chosen, tasks, sweep.metric, len(test), look)
     if winner_only:

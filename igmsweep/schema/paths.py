@@ -14,6 +14,9 @@ from igmsweep.schema.sections import PER_MODALITY, SHARED, MethodParams
 RENAMED = {"stages.rounds": "stages.cycles"}
 """Keys of version 0.1.0 that have another name now; files that hold them are read as before."""
 
+UNBOUND = ("data.root", "data.cache", "data.bad_share", "device")
+"""Where things lie and run, and what is allowed: a training, sweep or study is the same one with others of these."""
+
 
 def current(values: Mapping[str, Any]) -> dict[str, Any]:
     """Nested values with the keys of today.
@@ -92,6 +95,22 @@ def merge(
         value = found.get(key) if isinstance(found, dict) else None
         if value is not None and not isinstance(value, dict):
             base[section][key] = dict.fromkeys(modalities, value)
+
+
+def bound(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested values without what is `UNBOUND`.
+
+    >>> bound({"data": {"name": "cremad", "root": "/data"}, "device": "cpu", "seed": 0})
+    {'data': {'name': 'cremad'}, 'seed': 0}
+    """
+    out = dict(values)
+    for path in UNBOUND:
+        section, _, key = path.rpartition(".")
+        held = out.get(section) if section else out
+        if isinstance(held, Mapping) and key in held:
+            kept = {name: value for name, value in held.items() if name != key}
+            out = {**out, section: kept} if section else kept
+    return out
 
 
 def leaves(value: Any, path: str) -> Iterable[tuple[str, Any]]:

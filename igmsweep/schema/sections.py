@@ -42,6 +42,8 @@ class DataConfig(Section):
     bad_files: Literal["error", "skip", "blank"] = "error"
     """Samples with a file that cannot be used: `error` refuses to train and names them, `skip` leaves them out, `blank`
     puts silence or a grey picture in the file's place."""
+    bad_share: float = Field(0.01, ge=0, le=1)
+    """Largest share of a part's samples that may be left out or filled, silent ones included; beyond it nothing is trained."""
     store: Literal["raw", "jpeg"] = "raw"
     """How the cache keeps pictures: as they are, or as JPEG (quality 95), a sixth of the size, decoded in every epoch."""
     silent_files: Literal["keep", "skip"] = "keep"

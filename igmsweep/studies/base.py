@@ -131,6 +131,8 @@ class Found:
     """How often the study has opened the test set."""
     look: int = 0
     """Which look at it the last one was, an interrupted one and its repetition being one look."""
+    data_notes: tuple[str, ...] = ()
+    """What is to be known of the samples that the arms trained and were scored on, a line each."""
 
     def measured(self, arm: str) -> dict[int, Mapping[str, Any]]:
         """Seed -> what was measured of an arm of one configuration, where that could be."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from igmsweep.record.bad_samples import read_bad, told_of_data
 from igmsweep.record.folder import SweepFolder, is_sweep
 from igmsweep.record.json_files import read_object
 from igmsweep.record.openings import look_of, read_openings
@@ -28,9 +29,12 @@ def read_found(folder: Path, study: Study, setting: Setting) -> Found:
     searches: dict[str, Searched] = {}
     tests = {}
     failed: dict[str, int] = {}
+    notes: list[str] = []
     for arm in study.arms(setting):
         place = folder / arm.name
-        rows = list(SweepFolder.read(place).rows.values()) if is_sweep(place) else []
+        sweep = SweepFolder.read(place) if is_sweep(place) else None
+        rows = [] if sweep is None else list(sweep.rows.values())
+        notes += [] if sweep is None else told_of_data(sweep.spec.get("data"))
         failures = sum(row.failed for row in rows)
         if failures:
             failed[arm.name] = failures
@@ -39,6 +43,8 @@ def read_found(folder: Path, study: Study, setting: Setting) -> Found:
             if search is not None:
                 searches[arm.name] = search
                 tests[arm.name] = scored_on_test(place, search.trial)
+                bad = [read_bad(each.get("bad")) for each in read_openings(place)["evaluations"]]
+                notes += [each.words() for each in bad if each is not None and each.count]
             rows = fresh(rows)
         trainings[arm.name] = sorted(
             (
@@ -56,7 +62,8 @@ def read_found(folder: Path, study: Study, setting: Setting) -> Found:
             key=lambda each: each.seed,
         )
     told = read_openings(folder)
-    return Found(setting, trainings, tests, searches, failed, told["count"], look_of(told))
+    data_notes = tuple(dict.fromkeys(notes))
+    return Found(setting, trainings, tests, searches, failed, told["count"], look_of(told), data_notes)
 
 
 def searched_of(rows: Sequence[TrialRow]) -> Searched | None:

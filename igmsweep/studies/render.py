@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 import json
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +33,14 @@ def write_study(
     folder: Path, study: Study, outcome: Outcome, found: Found, formats: Sequence[str] = ("svg", "pdf")
 ) -> Path:
     """Write `study.html`, `study.json`, `tables/` and `figures/` into a study's folder; return the page."""
+    noted = "".join(f" {note[:1].upper()}{note[1:]}." for note in found.data_notes)
     tables = folder / "tables"
     tables.mkdir(parents=True, exist_ok=True)
     for table in outcome.tables:
         (tables / f"{table.name}.csv").write_text(to_csv(table), "utf-8")
-        (tables / f"{table.name}.tex").write_text(to_latex(table), "utf-8")
-        (tables / f"{table.name}.md").write_text(to_markdown(table), "utf-8")
+        (tables / f"{table.name}.tex").write_text(to_latex(replace(table, note=f"{table.note}{noted}")), "utf-8")
+        under = "".join(f"\n{note}\n" for note in found.data_notes)
+        (tables / f"{table.name}.md").write_text(to_markdown(table) + under, "utf-8")
     if outcome.figures:
         write_figures([(each.name, each.figure) for each in outcome.figures], folder / "figures", formats)
     panels = [
@@ -64,6 +66,7 @@ def write_study(
         arms={name: len(each) for name, each in found.trainings.items()},
         failed=found.failed,
         unmeasured=unmeasured(found),
+        data_notes=found.data_notes,
     )
     return write_page(folder / "study.html", page)
 
@@ -100,9 +103,10 @@ def told(study: Study, outcome: Outcome, found: Found) -> dict[str, Any]:
         "trainings": {arm: len(each) for arm, each in found.trainings.items()},
         "failed": dict(found.failed),
         "unmeasured": unmeasured(found),
+        "data_notes": list(found.data_notes),
         "claims": [
             {"claim": claim.paper, "verdict": claim.verdict, "equal": claim.equal}
-            | ({} if claim.difference is None else dataclasses.asdict(claim.difference))
+            | ({} if claim.difference is None else asdict(claim.difference))
             for claim in outcome.claims
         ],
         "tables": [

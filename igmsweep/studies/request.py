@@ -13,11 +13,10 @@ from igmsweep import data as datasets
 from igmsweep.disk import write_atomically
 from igmsweep.errors import UserError
 from igmsweep.plugin import Trust
+from igmsweep.schema.paths import UNBOUND
 from igmsweep.studies.base import Setting, Study
 
 STUDY_FILE = "study.yaml"
-PLACES = ("data.root", "data.cache", "device")
-"""Settings that may change between two runs of a study."""
 PAPER = "paper"
 """All studies, one after the other."""
 
@@ -73,13 +72,13 @@ def setting_of(data: str, methods: tuple[str, ...] = ()) -> Setting:
 
 
 def check_remembered(request: StudyRequest) -> None:
-    """Raise UserError where a study's folder is of one of another kind; where data and cache lie may change."""
+    """Raise UserError where a study's folder is of one of another kind; what is `UNBOUND` may change."""
     path = request.folder / STUDY_FILE
     if not path.is_file():
         return
     before, now = remembered(request.folder), _fixed(request)
     for key in now:
-        old, new = (_without_places(each[key]) if key == "overrides" else each[key] for each in (before, now))
+        old, new = (_lasting(each[key]) if key == "overrides" else each[key] for each in (before, now))
         if old != new:
             raise UserError(f"{path}: was made with {key} {old}, now {new}; choose another --out")
 
@@ -104,13 +103,13 @@ def _fixed(request: StudyRequest) -> dict[str, Any]:
     return {"study": request.name, "data": request.data, "seed": request.seed, "overrides": dict(request.overrides)}
 
 
-def _without_places(overrides: Mapping[str, Any]) -> dict[str, Any]:
-    return {path: value for path, value in overrides.items() if path not in PLACES}
+def _lasting(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    return {path: value for path, value in overrides.items() if path not in UNBOUND}
 
 
 def settings_of(folder: Path) -> dict[str, Any]:
     """What `--set` asked of a study, less where things lie; empty where nothing is remembered."""
-    return _without_places(remembered(folder)["overrides"]) if (folder / STUDY_FILE).is_file() else {}
+    return _lasting(remembered(folder)["overrides"]) if (folder / STUDY_FILE).is_file() else {}
 
 
 def remembered(folder: Path) -> dict[str, Any]:

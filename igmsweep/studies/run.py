@@ -18,7 +18,7 @@ from igmsweep.data import check_test, load_test
 from igmsweep.data.few import Few
 from igmsweep.disk import write_atomically
 from igmsweep.errors import Diverged, NothingCompleted, UserError, nearest
-from igmsweep.evaluate import connected, evaluate, first_fresh_seed
+from igmsweep.evaluate import FREE, connected, evaluate, first_fresh_seed
 from igmsweep.frame import read_sweep
 from igmsweep.lines import BARE, CLOSING
 from igmsweep.plugin import Trust
@@ -253,8 +253,9 @@ def _open_test(request: StudyRequest, arms: Sequence[Arm], setting: Setting, stu
     if not waiting:
         return None
     some = read_sweep(places[next(iter(waiting))])
+    allowed = {path: value for path, value in request.overrides.items() if path in FREE}
     try:  # where its files are missing, nothing is opened or counted
-        load_test(TrainConfig(**some.spec["base_config"]).data)
+        load_test(TrainConfig(**some.spec["base_config"]).override(allowed).data)
     except UserError as error:
         return error
     winners = [f"{name} {search.trial}" for name, search in found.searches.items()]
@@ -283,6 +284,7 @@ def _open_test(request: StudyRequest, arms: Sequence[Arm], setting: Setting, stu
                     trial=trial,
                     first_seed=first,
                     max_concurrent=options.get("max_concurrent"),
+                    overrides=allowed,
                 )
             except UserError as error:
                 logger.warning("%s: %s", study.name, error)

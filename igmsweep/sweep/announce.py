@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from igmsweep.errors import Diverged, UserError
 from igmsweep.lines import BARE, CLOSING
+from igmsweep.record.bad_samples import told_of_data
 from igmsweep.record.failures import summary
 from igmsweep.record.wording import duration, said, shown_params
 from igmsweep.sweep.check import check_sweeps
@@ -29,8 +31,16 @@ def opening(sweep: Controller, plan: Plan, resumed: bool) -> None:
             f"{sweep.folder}: {sweep.wanted} trials of {plan.spec['method']} on {plan.base.data.name}{done}, "
             f"{allotment.concurrent} at a time with {amount(allotment.cpus, allotment.gpus)} each"
         )
+        data([plan])
     if proposer.cut:
         logger.warning(f"the grid is larger than {proposer.limit} trials and will be cut; raise --trials to cover it")
+
+
+def data(plans: Sequence[Plan]) -> None:
+    """What is to be known of the samples that sweeps train on: which were left out or filled, and where the parts are not the
+    official ones; once, where several have the same."""
+    for line in dict.fromkeys(line for plan in plans for line in told_of_data(plan.spec["data"])):
+        logger.warning(line)
 
 
 def closing(result: SweepResult, seconds: float, left: bool) -> None:

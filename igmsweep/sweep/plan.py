@@ -22,7 +22,7 @@ from igmsweep.errors import UserError, nearest
 from igmsweep.plugin import Trust
 from igmsweep.record.paths import SCHEMA, SPEC
 from igmsweep.record.stamps import now
-from igmsweep.schema.paths import leaves
+from igmsweep.schema.paths import bound, leaves
 from igmsweep.spaces.choose import load_space
 from igmsweep.spaces.space import SearchSpace, overlap
 from igmsweep.sweep.options import SINCE, recorded
@@ -127,6 +127,8 @@ def described_data(data: SearchData, base: TrainConfig, folds: int | None) -> di
         "val": len(data.val),
         "skipped": [f"{remark.sample}: {remark.kind}" for remark in data.skipped],
         "replaced": [f"{remark.sample}: {remark.kind}" for remark in data.replaced],
+        "bad": [each.as_dict() for each in data.bad],
+        "departures": list(data.departures),
     }
 
 
@@ -157,6 +159,8 @@ def read_plan(folder: Path, trust: Trust) -> Plan:
         described.pop("enqueue", None)
         space = SearchSpace.from_dict(described, source)
         trust.check(spec["base_config"], path)
+        # a sweep that began before there was a limit goes on as it began
+        spec["base_config"]["data"].setdefault("bad_share", 1.0)
         base = TrainConfig(**spec["base_config"])
         spec["base_config"] = base.to_dict()  # in the words of this version
         enqueued = tuple(Enqueued(entry["params"], entry["source"], entry["extra"]) for entry in spec["enqueued"])
@@ -175,7 +179,7 @@ def same_sweep(folder: Path, before: Mapping[str, Any], now_: Mapping[str, Any])
     for path in FIXED_BY_START:
         old, new = _at(before, path), _at(now_, path)
         if path == "base_config" and isinstance(old, Mapping) and isinstance(new, Mapping):
-            old, new = (dict(leaves(_without_places(each), "")) for each in (old, new))
+            old, new = (dict(leaves(bound(each), "")) for each in (old, new))
             for key in [*old, *new]:
                 if old.get(key) != new.get(key):
                     raise UserError(f"{folder}: --resume: was started with {key} {old.get(key)}, now {new.get(key)}")
@@ -247,11 +251,3 @@ def _at(spec: Mapping[str, Any], path: str) -> Any:
     for key in path.split("."):
         node = node.get(key) if isinstance(node, Mapping) else None
     return node
-
-
-def _without_places(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration without folders and device: the same sweep may go on on another machine."""
-    kept = {key: value for key, value in config.items() if key != "device"}
-    if isinstance(kept.get("data"), Mapping):
-        kept["data"] = {key: value for key, value in kept["data"].items() if key not in ("root", "cache")}
-    return kept

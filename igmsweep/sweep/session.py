@@ -18,6 +18,7 @@ from igmsweep.errors import UserError
 from igmsweep.plugin import Trust
 from igmsweep.record.paths import JOURNAL, SPEC, TRIALS, WARM_START
 from igmsweep.record.sessions import Session, last_session
+from igmsweep.schema.paths import UNBOUND
 from igmsweep.sweep import announce
 from igmsweep.sweep.check import check_sweeps
 from igmsweep.sweep.controller import Controller
@@ -78,6 +79,9 @@ def run_sweeps(
     """
     with ExitStack() as stack:
         sweeps = prepare(requests, stack)
+        announce.data(
+            [each.plan for each, request in zip(sweeps, requests, strict=True) if isinstance(request, SweepRequest)]
+        )
         ready()
         with writing(sweeps[0].folder.parent):
             conduct(sweeps, progress)
@@ -123,8 +127,8 @@ def _started(request: SweepRequest, plan: Plan, stack: ExitStack) -> Prepared:
         check_total(folder, request.trials)
         if request.warm_start:
             raise UserError("--warm-start: found with --resume; only a new sweep can take over trials of others")
-        # the data was read where this request says, which may be another place than at the start
-        places = {path: plan.base.get(path) for path in ("data.root", "data.cache", "device")}
+        # the data was read where and as this request says, which may be another place than at the start
+        places = {path: plan.base.get(path) for path in UNBOUND}
         before = replace(before, base=before.base.override(places))
         stack.enter_context(held(folder))
         return _prepared(folder, before, machine, allotment, request, resumed=True)

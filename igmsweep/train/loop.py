@@ -9,6 +9,7 @@ from its checkpoint gives the same bits as one that ran through.
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Iterator
@@ -46,6 +47,8 @@ from igmsweep.train.handover import HandOver
 from igmsweep.train.optimisers import Schedule, new_optimizer
 from igmsweep.train.result import Epoch, Report, TrainResult, predicted
 from igmsweep.train.scores import Scores, score
+
+logger = logging.getLogger(__name__)
 
 CHECKPOINT_FORMAT = 2
 
@@ -131,6 +134,8 @@ class Training:
         check_tokens(self.model.encoders, texts)
         if data is None:
             data = datasets.load_search(config.data)
+            for line in data.warnings:
+                logger.warning(line)
             check_tokens(self.model.encoders, data.train)
         self.data = data
         shapes = [modality.shape for modality in dataset.modalities.values()]

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from fake_sweep import write_sweep
 
-from igmsweep.analysis import analyze, best_config, read_sweep
+from igmsweep.analysis import analyze, best_config, compare, read_sweep
 from igmsweep.analysis.tables import best_table, to_latex, to_markdown
 from igmsweep.errors import NothingCompleted, UserError
 
@@ -44,6 +44,39 @@ def test_one_sweep_gives_a_page_tables_and_a_configuration(tmp_path: Path) -> No
 def test_the_page_fetches_nothing_from_a_network(tmp_path: Path) -> None:
     page = analyze(write_sweep(tmp_path, n=12), say=lambda _: None)[0].read_text()
     assert not re.search(r"""(src|href|url|import)\s*[=(]\s*["']?(https?:)?//""", page)
+
+
+def with_bad_samples(folder: Path) -> Path:
+    """The sweep as it would be had three of four pictures been grey."""
+    spec = yaml.safe_load((folder / "sweep.yaml").read_text())
+    spec["data"]["bad"] = [{"part": "train", "samples": 1200, "left_out": {"short": 1}, "filled": {"missing": 900}}]
+    spec["data"]["departures"] = ["train: 1,200 samples listed, 1,000 published"]
+    (folder / "sweep.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+    return folder
+
+
+BAD = "train: of 1,200 samples, 1 is left out (1 short) and 900 have silence or grey in a file's place (900 missing)"
+
+
+def test_bad_samples_are_told_wherever_the_sweep_is_shown(tmp_path: Path) -> None:
+    folder, said = with_bad_samples(write_sweep(tmp_path, n=12)), []
+    (page,) = analyze(folder, say=said.append)
+    assert f"s: {BAD}" in [line.replace(folder.name, "s", 1) for line in said]
+    text = page.read_text()
+    assert BAD.replace("'", "&#39;") in text and "1,200 samples listed, 1,000 published" in text
+    tables = folder / "analysis" / "tables"
+    assert BAD in (tables / "best.md").read_text()
+    assert f"{BAD[0].upper()}{BAD[1:]}. Train: 1,200 samples listed" in (tables / "best.tex").read_text()
+
+
+def test_a_comparison_tells_of_bad_samples(tmp_path: Path) -> None:
+    folders = [write_sweep(tmp_path, name=name, n=8, seed=seed) for seed, name in enumerate(("one", "two"))]
+    with_bad_samples(folders[1])
+    compare(folders, tmp_path / "out", ["csv", "md", "tex"], say=lambda _: None)
+    assert BAD in (tmp_path / "out" / "compare.md").read_text()
+    assert f"avdigits: {BAD}" in (tmp_path / "out" / "compare.tex").read_text()
+    notes = pd.read_csv(tmp_path / "out" / "compare.csv", keep_default_na=False)["data_notes"].tolist()
+    assert notes[0] == "" and notes[1].startswith(BAD)
 
 
 def test_best_config_is_the_winner_and_says_where_it_comes_from(tmp_path: Path) -> None:

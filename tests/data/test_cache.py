@@ -61,7 +61,7 @@ def test_processes_that_start_together_build_once_and_agree(root: Path, tmp_path
 
 @pytest.mark.slow
 def test_arrays_are_mapped_and_equal_what_the_reader_gives(root: Path, tmp_path: Path) -> None:
-    part = cache.partition(AVDIGITS, root, "val", tmp_path / "cache")
+    part = cache.decoded(AVDIGITS, root, "val", tmp_path / "cache")
     samples = AVDIGITS.index(root, "val")
     assert part.ids == tuple(sample.id for sample in samples)
     assert part.labels.tolist() == [sample.label for sample in samples]
@@ -74,11 +74,12 @@ def test_a_bad_file_is_named_and_the_mended_one_is_read(root: Path, tmp_path: Pa
     victim = AVDIGITS.index(root, "val")[-1].files["audio"]
     whole = victim.read_bytes()
     victim.write_bytes(b"cut short")
+    config = DataConfig(name="avdigits", root=root, cache=tmp_path / "cache")
     for _ in range(2):  # built, and from the cache
         with pytest.raises(DataError, match=rf"{victim.name}.*data\.bad_files"):
-            cache.partition(AVDIGITS, root, "val", tmp_path / "cache")
+            data.load(config, "val")
     victim.write_bytes(whole)
-    assert len(cache.partition(AVDIGITS, root, "val", tmp_path / "cache")) == COUNTS[1]
+    assert len(data.load(config, "val")["val"]) == COUNTS[1]
 
 
 def test_a_reader_that_contradicts_itself_leaves_no_cache(root: Path, tmp_path: Path) -> None:
@@ -88,28 +89,28 @@ def test_a_reader_that_contradicts_itself_leaves_no_cache(root: Path, tmp_path: 
             return arrays if int(sample.id[-1]) else {name: array[:, :5] for name, array in arrays.items()}
 
     with pytest.raises(DataError, match="has shape"):
-        cache.partition(Odd(), root, "val", tmp_path / "cache")
+        cache.decoded(Odd(), root, "val", tmp_path / "cache")
     assert not [path for path in (tmp_path / "cache").iterdir() if path.is_dir()]
 
 
 def test_a_folder_without_its_marker_is_built_again_and_a_damaged_map_is_refused(root: Path, tmp_path: Path) -> None:
-    first = cache.partition(AVDIGITS, root, "val", tmp_path / "cache")
+    first = cache.decoded(AVDIGITS, root, "val", tmp_path / "cache")
     expected = np.array(first.arrays["image"])
     (folder,) = (path for path in (tmp_path / "cache").iterdir() if path.is_dir())
     (folder / "index.json").unlink()
     (folder / "image.npy").write_bytes(b"half")
-    again = cache.partition(AVDIGITS, root, "val", tmp_path / "cache")
+    again = cache.decoded(AVDIGITS, root, "val", tmp_path / "cache")
     assert np.array_equal(again.arrays["image"], expected)
     (folder / "image.npy").write_bytes(b"half")
     with pytest.raises(DataError, match="damaged"):
-        cache.partition(AVDIGITS, root, "val", tmp_path / "cache")
+        cache.decoded(AVDIGITS, root, "val", tmp_path / "cache")
 
 
 def test_a_changed_file_changes_the_key(root: Path, tmp_path: Path) -> None:
-    cache.partition(AVDIGITS, root, "val", tmp_path / "cache")
+    cache.decoded(AVDIGITS, root, "val", tmp_path / "cache")
     samples = AVDIGITS.index(root, "val")
     shutil.copyfile(samples[1].files["image"] / "00000.png", samples[0].files["image"] / "00000.png")
-    part = cache.partition(AVDIGITS, root, "val", tmp_path / "cache")
+    part = cache.decoded(AVDIGITS, root, "val", tmp_path / "cache")
     assert np.array_equal(part.arrays["image"][0], part.arrays["image"][1])
 
 
@@ -120,7 +121,7 @@ sys.path.insert(0, sys.argv[3])
 from igmsweep.data import cache
 from slow_set import SLOW
 cache.SHARD = 8
-part = cache.partition(SLOW, Path(sys.argv[1]), "train", Path(sys.argv[2]), jobs=2)
+part = cache.decoded(SLOW, Path(sys.argv[1]), "train", Path(sys.argv[2]), jobs=2)
 print(part.digest, float(part.arrays["x"].sum()))
 """
 
@@ -150,7 +151,7 @@ def test_a_build_that_was_killed_goes_on_where_it_stopped(tmp_path: Path, end: s
     assert done.returncode == 0, done.stderr
     again = len(reads.read_text().splitlines()) - before
     assert again <= 200 - 3 * 8
-    whole = cache.partition(slow_set.SLOW, root, "train", folder)
+    whole = cache.decoded(slow_set.SLOW, root, "train", folder)
     assert np.array_equal(np.array(whole.arrays["x"])[:, 0, 0, 0], np.arange(200))
     assert done.stdout.split() == [whole.digest, str(float(whole.arrays["x"].sum()))]
     assert not list(folder.glob(".*.building"))
@@ -175,22 +176,22 @@ def test_what_was_moved_or_touched_is_not_decoded_again_and_a_changed_recipe_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root, folder, reads = slow_set.write(tmp_path / "data", 20), tmp_path / "cache", tmp_path / "reads"
-    first = cache.partition(slow_set.SLOW, root, "train", folder)
+    first = cache.decoded(slow_set.SLOW, root, "train", folder)
     monkeypatch.setenv("READS", str(reads))
     moved = Path(shutil.copytree(root, tmp_path / "elsewhere"))
     shutil.rmtree(root)
-    assert cache.partition(slow_set.SLOW, moved, "train", folder).digest == first.digest
+    assert cache.decoded(slow_set.SLOW, moved, "train", folder).digest == first.digest
     os.utime(moved / "train" / "0003.npy")
-    assert cache.partition(slow_set.SLOW, moved, "train", folder).digest == first.digest
+    assert cache.decoded(slow_set.SLOW, moved, "train", folder).digest == first.digest
     assert not reads.exists()
     monkeypatch.setattr(slow_set.Slow, "recipe", lambda self: {"version": 2})
-    assert cache.partition(slow_set.SLOW, moved, "train", folder).digest != first.digest
+    assert cache.decoded(slow_set.SLOW, moved, "train", folder).digest != first.digest
     assert len(set(reads.read_text().splitlines())) == 20
 
 
 def test_a_carved_split_copies_no_row(tmp_path: Path) -> None:
     root = slow_set.write(tmp_path / "data", 40)
-    part = cache.partition(slow_set.SLOW, root, "train", tmp_path / "cache")
+    part = cache.decoded(slow_set.SLOW, root, "train", tmp_path / "cache")
     some = part.take(np.array([5, 3, 30]))
     both = some.joined(part.take(np.array([0, 1])))
     rows = both.arrays["x"]
@@ -206,9 +207,9 @@ def test_the_oldest_caches_go_when_the_limit_is_reached(tmp_path: Path, monkeypa
     folder = tmp_path / "cache"
     avdigits = tmp_path / "avdigits"
     make(avdigits, counts=COUNTS)
-    cache.partition(AVDIGITS, avdigits, "val", folder)
+    cache.decoded(AVDIGITS, avdigits, "val", folder)
     monkeypatch.setenv("IGMSWEEP_CACHE_LIMIT", "0.00001")
-    cache.partition(slow_set.SLOW, slow_set.write(tmp_path / "data", 20), "train", folder)
+    cache.decoded(slow_set.SLOW, slow_set.write(tmp_path / "data", 20), "train", folder)
     assert [entry.dataset for entry in cache.entries(folder)] == ["slow"]
 
 
@@ -217,7 +218,7 @@ def test_a_build_without_a_single_usable_sample_says_the_first_reason(tmp_path: 
     for path in (root / "train").iterdir():
         path.write_bytes(b"x")
     with pytest.raises(DataError, match="not one of 3 samples has a usable x"):
-        cache.partition(slow_set.SLOW, root, "train", tmp_path / "cache")
+        cache.decoded(slow_set.SLOW, root, "train", tmp_path / "cache")
     assert not list((tmp_path / "cache").glob("*slow*/"))
 
 

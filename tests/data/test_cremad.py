@@ -140,17 +140,23 @@ def test_policies_decide_over_bad_files_and_stand_in_the_configuration(own: Path
     wav(own / "AudioWAV" / f"{silent}.wav", np.zeros(16000, np.float32))
     with pytest.raises(DataError, match=rf"{bad}.*data\.bad_files"):
         data.load_search(config(own).data)
-    found = data.load_search(config(own, data__bad_files="skip").data)
+    with pytest.raises(
+        DataError, match=r"1 of 36 samples have a bad file \(1 missing\).* --set data\.bad_share=0\.03$"
+    ):
+        data.load_search(config(own, data__bad_files="skip").data)
+    found = data.load_search(config(own, data__bad_files="skip", data__bad_share=0.06).data)
     assert (len(found.train) + len(found.val), [r.sample for r in found.skipped]) == (35, [bad])
     assert [(r.sample, r.kind) for r in found.replaced] == [(silent, "silent")]
-    found = data.load_search(config(own, data__bad_files="blank").data)
+    found = data.load_search(config(own, data__bad_files="blank", data__bad_share=0.06).data)
     assert len(found.train) + len(found.val) == 36
     assert {r.sample: r.kind for r in found.replaced} == {bad: "missing", silent: "silent"}
     whole = found.train.joined(found.val)
     row = whole.ids.index(bad)
     assert np.allclose(whole.arrays["audio"][row], np.log(1e-7), atol=1e-3)
     assert whole.arrays["video"][row].std() > 0
-    neither = data.load_search(config(own, data__bad_files="skip", data__silent_files="skip").data)
+    neither = data.load_search(
+        config(own, data__bad_files="skip", data__silent_files="skip", data__bad_share=0.06).data
+    )
     assert {r.sample for r in neither.skipped} == {bad, silent}
     assert config(own, data__bad_files="skip").to_dict()["data"]["bad_files"] == "skip"
 

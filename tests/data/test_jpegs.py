@@ -137,7 +137,7 @@ def test_a_cut_file_of_pictures_is_refused(tmp_path: Path) -> None:
 
 def test_a_training_from_jpeg_sees_nearly_the_same_pictures(small_avdigits: Path, tmp_path: Path) -> None:
     at = {"name": "avdigits", "root": small_avdigits, "cache": tmp_path / "cache"}
-    raw, packed = (data.load(DataConfig(**at, store=store), "train") for store in ("raw", "jpeg"))
+    raw, packed = (data.load(DataConfig(**at, store=store), "train")["train"] for store in ("raw", "jpeg"))
     assert np.array_equal(raw.arrays["audio"][:], packed.arrays["audio"][:])
     difference = raw.arrays["image"][:].astype(int) - packed.arrays["image"][:]
     assert AVDIGITS.modalities["image"].shape[0] == 1 and np.abs(difference).mean() < 3

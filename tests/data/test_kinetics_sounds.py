@@ -96,7 +96,10 @@ def test_clips_without_sound_or_with_three_frames_are_left_out_and_named(tmp_pat
         {"data.root": str(root), "data.options.size": 32, "data.options.crop": 24}
     )
     assert config.data.bad_files == "skip"
-    found = data.load(config.data, "train")
+    with pytest.raises(DataError, match=r"4 of 10 samples have a bad file .*--set data\.bad_share=0\.4$"):
+        data.load(config.data, "train")
+    config = config.override({"data.bad_share": 0.4})
+    found = data.load(config.data, "train")["train"]
     assert {r.sample: r.kind for r in found.skipped} == {
         "mute0000000": "no audio",
         "brief000000": "short",

@@ -16,7 +16,7 @@ from igmsweep.data.loader import Loader
 
 @pytest.mark.parametrize("training", [True, False])
 def test_gathering_ahead_changes_no_batch(tmp_path: Path, training: bool) -> None:
-    part = cache.partition(slow_set.SLOW, slow_set.write(tmp_path / "data", 50), "train", tmp_path / "cache")
+    part = cache.decoded(slow_set.SLOW, slow_set.write(tmp_path / "data", 50), "train", tmp_path / "cache")
     seen = []
     for resident, prefetch in ((True, False), (False, False), (False, True)):
         loader = Loader(slow_set.SLOW, part, 8, torch.device("cpu"), seed=3, training=training)
@@ -34,7 +34,7 @@ def test_gathering_ahead_changes_no_batch(tmp_path: Path, training: bool) -> Non
 
 
 def test_an_epoch_that_is_left_early_ends(tmp_path: Path) -> None:
-    part = cache.partition(slow_set.SLOW, slow_set.write(tmp_path / "data", 50), "train", tmp_path / "cache")
+    part = cache.decoded(slow_set.SLOW, slow_set.write(tmp_path / "data", 50), "train", tmp_path / "cache")
     loader = Loader(slow_set.SLOW, part, 8, torch.device("cpu"))
     loader._resident, loader.prefetch = None, True
     assert next(iter(loader)).labels.shape == (8,)
@@ -44,7 +44,7 @@ def test_an_epoch_that_is_left_early_ends(tmp_path: Path) -> None:
 @pytest.fixture
 def loader(tmp_path: Path) -> Loader:
     """50 samples of two classes, in turn."""
-    part = cache.partition(slow_set.SLOW, slow_set.write(tmp_path / "data", 50), "train", tmp_path / "cache")
+    part = cache.decoded(slow_set.SLOW, slow_set.write(tmp_path / "data", 50), "train", tmp_path / "cache")
     return Loader(slow_set.SLOW, part, 8, torch.device("cpu"), seed=3, training=True)
 
 
@@ -107,7 +107,7 @@ def test_a_batch_says_which_of_its_samples_have_a_modality(loader: Loader) -> No
 
 
 def test_the_transform_does_not_see_what_is_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    part = cache.partition(slow_set.SLOW, slow_set.write(tmp_path / "data", 20), "train", tmp_path / "cache")
+    part = cache.decoded(slow_set.SLOW, slow_set.write(tmp_path / "data", 20), "train", tmp_path / "cache")
     features = np.arange(20.0)[:, None]
     both = replace(part, arrays={**part.arrays, "text": features}, ready=frozenset({"text"}))
     seen: list[list[str]] = []

@@ -144,6 +144,11 @@ def test_missing_truncated_and_pointer_pictures_are_grey_and_counted(tmp_path, t
         data={"name": "twitter2015", "root": str(root), "cache": str(tmp_path / "c"), "options": options}
     )
     assert config.data.bad_files == "blank"
+    with pytest.raises(
+        DataError, match=r"train: 2 of 36 samples have a bad file \(2 missing\), more than data\.bad_share"
+    ):
+        load_search(config.data)
+    config = config.override({"data.bad_share": 0.2})
     found = load_search(config.data)
     kinds = {remark.kind for remark in found.replaced}
     assert kinds == {"missing", "truncated", "pointer"}

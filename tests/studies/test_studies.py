@@ -23,7 +23,7 @@ from igmsweep.statistics.difference import Difference, paired, unpaired
 from igmsweep.studies import fig4, paper, table1
 from igmsweep.studies.base import Arm, Claim, Found, Outcome, Searched, Setting, Table, Trained, every
 from igmsweep.studies.found import fresh, read_found, scored_on_test, status
-from igmsweep.studies.render import cell_text, heads, row_text, to_csv, to_latex, to_markdown
+from igmsweep.studies.render import cell_text, heads, row_text, to_csv, to_latex, to_markdown, write_study
 from igmsweep.studies.request import StudyRequest, remember, resumed, setting_of
 from igmsweep.studies.run import Made, arm_request, check_overrides, dry, run_study
 from igmsweep.sweep import trial
@@ -369,6 +369,22 @@ def test_table_1_shares_the_five_per_cent_among_its_looks_at_the_test_set() -> N
     assert f"at {100 * (1 - level):g} %, 3 seeds" in claim.difference.words
     shown = table1.outcome(replace(found, tests={})).claims[0]  # of validation data every claim has its own 5 %
     assert shown.difference is None
+
+
+def test_bad_samples_of_an_arm_are_told_on_the_page_and_in_the_tables(tmp_path: Path) -> None:
+    study = studies.get("table2")
+    arm = study.arms(TWO)[0]
+    (tmp_path / arm.name).mkdir()
+    bad = {"part": "train", "samples": 150, "left_out": {"missing": 6}, "filled": {}}
+    (tmp_path / arm.name / "sweep.yaml").write_text(yaml.safe_dump({"data": {"name": "toy", "bad": [bad]}}))
+    line = "train: of 150 samples, 6 are left out (6 missing)"
+    found = read_found(tmp_path, study, TWO)
+    assert found.data_notes == (line,)
+    page = write_study(tmp_path, study, study.outcome(found), found, formats=())
+    assert line in page.read_text()
+    assert json.loads((tmp_path / "study.json").read_text())["data_notes"] == [line]
+    tables = list((tmp_path / "tables").glob("*.tex"))
+    assert tables and all("6 are left out" in each.read_text() for each in tables)
 
 
 def test_what_cannot_be_measured_is_said_and_stops_nothing(

@@ -47,8 +47,8 @@ def compare_sweeps(sweeps: Sequence[Sweep], allow_different: bool = False) -> Co
     `<metric>.standing`: `best`, `tied` (not told apart from the best, with 5 % of any false claim in a data set and metric), `behind` or
     `unknown`; `held_out` with `.low` and `.high` (95 %), where predictions were kept: the objective of what the search chooses, on samples
     that had no part in the choice; `expected` with `.low` and `.high` (90 %): the expected best score within the budget, without an
-    interval where the sampler learns; `median` and `iqr` of all completed trials' objective; `seconds` in all; `test/<name>` and
-    `test/<name>.sd` where the sweep was evaluated, and `test_train_on`, what those models were trained on.
+    interval where the sampler learns; `median` and `iqr` of all completed trials' objective; `seconds` in all; `data_notes`, what is
+    to be known of the samples; `test/<name>` and `test/<name>.sd` where the sweep was evaluated, and `test_train_on`, what those models were trained on.
 
     Raises:
         UserError: fewer than two sweeps, or (unless `allow_different`) sweeps of one data set that differ in data hash, split, folds or
@@ -96,7 +96,8 @@ def _row(data: str, sweep: Sweep) -> dict[str, Any]:
             row[metric], row[metric + SE] = float(own["mean"].iloc[0]), float(own["se"].iloc[0])
     quartiles = np.quantile(done[f"metrics.{sweep.metric}"], [0.25, 0.5, 0.75])
     row |= {"median": float(quartiles[1]), "iqr": float(quartiles[2] - quartiles[0])}
-    return row | {"seconds": float(sweep.trials["seconds"].sum()), "cost": cost_text(sweep)}
+    row |= {"seconds": float(sweep.trials["seconds"].sum()), "cost": cost_text(sweep)}
+    return row | {"data_notes": "; ".join(sweep.data_notes)}
 
 
 def _ranks(sweeps: Sequence[Sweep], table: pd.DataFrame) -> Ranks | None:

@@ -27,6 +27,7 @@ def equal_footing(data: str, group: Sequence[Sweep], allow: bool, warnings: list
     """
     for sweep in group[1:]:
         _check(group[0], sweep, allow, warnings)
+    warnings += dict.fromkeys(f"{data}: {note}" for sweep in group for note in sweep.data_notes)
     counts = {sweep.name: len(ended(sweep)) for sweep in group}
     budget = min(counts.values())
     if len(set(counts.values())) > 1:

@@ -48,13 +48,14 @@ def shown(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
 
 
 def to_markdown(found: Comparison) -> str:
-    """The table, and under it what is said of each data set."""
+    """The table, and under it what is said of each data set, and what keeps the comparison from being fair."""
     heads, rows = shown(found.table)
     lines = [heads, ["---"] * len(heads), *rows]
     out = "".join(f"| {' | '.join(map(_md, line))} |\n" for line in lines)
     for each in found.judged:
         out += f"\n{_md(each.data)}: {_md(each.basis)}\n\n" + "".join(f"- {_md(line)}\n" for line in each.lines)
-    return out + (f"\n{_md(found.ranks.words)}\n" if found.ranks else "")
+    out += f"\n{_md(found.ranks.words)}\n" if found.ranks else ""
+    return out + "".join(f"\n{_md(warning)}\n" for warning in found.warnings)
 
 
 def to_latex(found: Comparison) -> str:
@@ -83,7 +84,7 @@ def to_latex(found: Comparison) -> str:
     return "\n".join(
         [
             r"% needs \usepackage{booktabs}", r"\begin{table*}", r"  \centering", r"  \small",
-            rf"  \caption{{{_caption(table)}}}",
+            rf"  \caption{{{_caption(table)}{_data_notes(table)}}}",
             rf"  \begin{{tabular}}{{l{'r' * len(pairs)}}}", r"    \toprule",
             f"    & {' & '.join(over)} \\\\", f"    {' '.join(rules)}",
             f"    & {' & '.join(map(escape_latex, heads))} \\\\", r"    \midrule", *body,
@@ -132,6 +133,12 @@ def _caption(table: pd.DataFrame) -> str:
         f"Best configuration of each method at equal budget (trials: {budgets}); validation scores $\\pm$ one standard "
         f"error{f' (over {basis})' if basis else ''}{_tested(table)}; {said}."
     )
+
+
+def _data_notes(table: pd.DataFrame) -> str:
+    """What a caption says of the samples."""
+    notes = table[table["data_notes"] != ""].drop_duplicates(["data", "data_notes"])[["data", "data_notes"]]
+    return "".join(f" {escape_latex(f'{data}: {note}')}." for data, note in notes.itertuples(index=False))
 
 
 def _tested(table: pd.DataFrame) -> str:
