@@ -11,6 +11,7 @@ import typer
 from igmsweep import __version__
 from igmsweep.cli.ablate import ablate
 from igmsweep.cli.data import data_app
+from igmsweep.cli.demo import demo
 from igmsweep.cli.evaluate import evaluate
 from igmsweep.cli.methods import methods
 from igmsweep.cli.report import analyze, compare
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (tune, resume, status, doctor, analyze, compare, evaluate, ablate, train, best, methods, study):
+for command in (demo, tune, resume, status, doctor, analyze, compare, evaluate, ablate, train, best, methods, study):
     app.command()(command)
 app.add_typer(data_app, name="data")
 app.add_typer(space_app, name="space")
