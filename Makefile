@@ -11,7 +11,7 @@ TORCH = $(shell nvidia-smi -L >/dev/null 2>&1 || { $(PYTHON) -c 'import urllib.r
 # one more than there are cores: many tests wait for processes they have started
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 1 + (os.cpu_count() or 1)))')
 
-.PHONY: help demo check test fast pytest coverage lint bench lock clean
+.PHONY: help demo check test fast pytest coverage lint bench lock constraints clean
 help:
 	@echo "make demo    a 40-trial sweep of IGM on avdigits, and its report: under five minutes"
 	@echo "make check   lint, types, layers and the fast tests: under 90 s on two cores"
@@ -65,6 +65,9 @@ bench: $(DEV)
 
 lock:
 	uv lock --upgrade
+	@$(MAKE) --no-print-directory constraints
+
+constraints:
 	uv export --quiet --frozen --all-extras --all-groups --no-hashes --no-emit-project --no-annotate --no-header -o constraints.txt >/dev/null
 
 clean:

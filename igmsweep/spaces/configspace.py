@@ -99,7 +99,8 @@ def _clauses(param: Param, condition: Any) -> list[Clause] | None:
     assert param.low is not None and param.high is not None
     clauses: list[Clause] = []
     kind = _number(param)
-    for word, operand in (condition if isinstance(condition, Mapping) else {"in": [condition]}).items():
+    words: Mapping[str, Any] = condition if isinstance(condition, Mapping) else {"in": [condition]}
+    for word, operand in words.items():
         if word == "gt":
             if operand >= param.high:
                 return None

@@ -66,7 +66,8 @@ def run_study(request: StudyRequest) -> Made:
     check_remembered(request)
     for each in requests:  # all of them, before a folder is made
         make_plan(each)
-    started, before = time.monotonic(), None
+    started = time.monotonic()
+    before: int | None = None
     budget = request.options.get("time_budget_s")
     deadline = None if budget is None else started + budget
 
