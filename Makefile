@@ -1,55 +1,74 @@
-# Everything from a fresh clone with Python 3.11 to 3.13 and make: `make demo`, `make test`.
+# Everything from a fresh clone with Python 3.11 to 3.14 and make: `make demo`, `make test`.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-DEMO ?= results/demo
+DEV := $(VENV)/.dev
+# torch without CUDA, 2.8 GB less to download, where there is no NVIDIA GPU and its index answers; `make TORCH=` leaves that out
+CPU_INDEX := https://download.pytorch.org/whl/cpu
+TORCH = $(shell nvidia-smi -L >/dev/null 2>&1 || { $(PYTHON) -c 'import urllib.request as web; \
+  web.urlopen("$(CPU_INDEX)/torch/", timeout=20)' 2>/dev/null && echo --extra-index-url $(CPU_INDEX); })
 # one more than there are cores: many tests wait for processes they have started
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 1 + (os.cpu_count() or 1)))')
 
-.PHONY: help demo check test fast pytest lint bench clean
+.PHONY: help demo check test fast pytest coverage lint bench lock constraints clean
 help:
 	@echo "make demo    a 40-trial sweep of IGM on avdigits, and its report: under five minutes"
 	@echo "make check   lint, types, layers and the fast tests: under 90 s on two cores"
 	@echo "make test    lint, types, layers and all tests but those that need a GPU"
 	@echo "make pytest  tests alone"
+	@echo "make coverage  the tests, and what they cover"
 	@echo "make lint    ruff, import-linter and mypy alone"
 	@echo "make bench   the benchmarks, as ratios"
+	@echo "make lock    uv.lock anew, and constraints.txt from it (needs uv)"
 	@echo "make clean   remove .venv and caches"
 
 $(STAMP): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
-	  || { echo "igmsweep needs Python 3.11 to 3.13, found $$($(PYTHON) --version); name another with make PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' \
+	  || { echo "igmsweep needs Python 3.11 to 3.14, found $$($(PYTHON) --version); name another with make PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet $(TORCH) -c constraints.txt -e .
+	@touch $@
+
+$(DEV): $(STAMP)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[text,flow]' --group dev
 	@touch $@
 
 demo: $(STAMP)
-	$(BIN)/igmsweep tune avdigits --space demo --sampler random --trials 40 --out $(dir $(DEMO)) --name $(notdir $(DEMO))-$$(date +%Y%m%d-%H%M%S)
-	$(BIN)/igmsweep analyze $$(ls -dt $(DEMO)-2*/ | head -1)
+	$(BIN)/igmsweep demo
 
 # side by side: tests wait for processes much of their time
-test: $(STAMP)
+test: $(DEV)
 	@$(MAKE) --no-print-directory -j2 lint pytest
 
-check: $(STAMP)
+check: $(DEV)
 	@$(MAKE) --no-print-directory -j2 lint fast
 
-fast: $(STAMP)
+fast: $(DEV)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not (slow or gpu or browser or cluster)"
 
-pytest: $(STAMP)
+pytest: $(DEV)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not gpu"
 
-lint: $(STAMP)
+coverage: $(DEV)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not gpu" --cov --cov-report=term:skip-covered --cov-report=xml
+
+lint: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 
-bench: $(STAMP)
+bench: $(DEV)
 	for script in flat_matrix step_cost cli_startup sweep_overhead cache_epoch cache_memory analyze_10k; do $(BIN)/python benchmarks/$$script.py || exit 1; done
 
+lock:
+	uv lock --upgrade
+	@$(MAKE) --no-print-directory constraints
+
+constraints:
+	uv export --quiet --frozen --all-extras --all-groups --no-hashes --no-emit-project --no-annotate --no-header -o constraints.txt >/dev/null
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache dist
+	rm -rf $(VENV) .coverage coverage.xml .mypy_cache .ruff_cache .pytest_cache dist

@@ -11,6 +11,7 @@ import typer
 from igmsweep import __version__
 from igmsweep.cli.ablate import ablate
 from igmsweep.cli.data import data_app
+from igmsweep.cli.demo import demo
 from igmsweep.cli.evaluate import evaluate
 from igmsweep.cli.examples import epilog
 from igmsweep.cli.layout import PARTS, RESULTS, RUN, Command, Group
@@ -39,7 +40,7 @@ app = typer.Typer(
     context_settings={"token_normalize_func": lambda name: FOREIGN.get(name, name)},
 )
 for panel, commands in (
-    (RUN, (tune, resume, train, study)),
+    (RUN, (demo, tune, resume, train, study)),
     (RESULTS, (status, best, analyze, compare, evaluate, ablate)),
     (PARTS, (doctor, methods)),
 ):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "": (
-        ("a first search, minutes on two cores, and its page", "igmsweep tune avdigits --space demo --trials 40"),
-        ("", "igmsweep analyze results/"),
+        ("a first search, minutes on two cores, and its page", "igmsweep demo --open"),
         ("everything about a command", "igmsweep tune --help"),
+    ),
+    "demo": (
+        ("forty trials, a few minutes, and its page", "igmsweep demo --open"),
+        ("a look: four trials", "igmsweep demo --trials 4 --out /tmp/results"),
     ),
     "tune": (
         ("a first search, minutes on two cores", "igmsweep tune avdigits --space demo --sampler random --trials 40"),

@@ -10,6 +10,7 @@ SCHEMA = 1
 
 # of a sweep
 SPEC = "sweep.yaml"
+CONFIGSPACE = "configspace.json"
 META = "meta.json"
 LEDGER = "trials.jsonl"
 JOURNAL = "study.journal"

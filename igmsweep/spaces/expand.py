@@ -84,7 +84,8 @@ def expand(
     space: dict[str, Any] = {}
     for layer in (*under, plain):
         content = {
-            "on" if key is True else str(key): value for key, value in layer.items()
+            "on" if key is True else str(key): value  # type: ignore[redundant-expr]
+            for key, value in layer.items()
         }  # YAML 1.1 reads `on` as true
         content.pop("extends", None)
         check_keys(source, content, (*TOP, "on"))

@@ -77,6 +77,15 @@ class Param:
         steps = 0.0 if self.step is None else (value - self.low) / self.step
         return abs(steps - round(steps)) < 1e-8
 
+    def values(self) -> list[Any] | None:
+        """All values of an axis of choices or steps, in its order; None for whole numbers and reals in between."""
+        if self.type == "categorical":
+            return list(self.choices)
+        if self.step is None:
+            return None
+        steps = [self._step(count) for count in range(self._values)]
+        return [round(value) for value in steps] if self.type == "int" else steps
+
     def grid(self, points: int) -> list[Any]:
         """`points` values, evenly spaced on the parameter's own axis; all choices of a categorical one."""
         if self.type == "categorical":

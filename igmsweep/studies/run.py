@@ -68,7 +68,8 @@ def run_study(request: StudyRequest) -> Made:
     check_remembered(request)
     if request.confirm_test:
         check_test(make_plan(requests[0]).base.data)
-    started, before = time.monotonic(), None
+    started = time.monotonic()
+    before: int | None = None
     budget = request.options.get("time_budget_s")
     deadline = None if budget is None else started + budget
 

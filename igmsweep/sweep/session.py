@@ -16,9 +16,10 @@ from igmsweep import __version__
 from igmsweep import data as datasets
 from igmsweep.errors import UserError
 from igmsweep.plugin import Trust
-from igmsweep.record.paths import JOURNAL, SPEC, TRIALS, WARM_START
+from igmsweep.record.paths import CONFIGSPACE, JOURNAL, SPEC, TRIALS, WARM_START
 from igmsweep.record.sessions import Session, last_session
 from igmsweep.schema.paths import UNBOUND
+from igmsweep.spaces.configspace import configspace
 from igmsweep.sweep import announce
 from igmsweep.sweep.check import check_sweeps
 from igmsweep.sweep.controller import Controller
@@ -194,6 +195,8 @@ def _prepared(
     with writing(folder):
         session = Session.begin(folder, machine, options.of_session(), _resources(allotment, options))
         (folder / TRIALS).mkdir(exist_ok=True)
+        described = configspace(space, (entry.params for entry in plan.enqueued))
+        write(folder / CONFIGSPACE, json.dumps(described, indent=1) + "\n")
         proposer = Proposer(
             space,
             spec["sampler"],
