@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch
 
 from igmsweep import data as datasets
 from igmsweep.config import TrainConfig
+from igmsweep.data.base import Partition
 from igmsweep.models.encoders import encoder
 from igmsweep.models.setup import check_batch, check_size, check_tokens
 from igmsweep.models.weights import NONE
@@ -25,7 +28,6 @@ class TrainingCheck:
 
     def __init__(self, data: DataConfig) -> None:
         self.lists = datasets.listed(data)
-        self._texts = self.lists.texts()
         self._sizes: dict[str, int] = {}
         self._built: dict[tuple[object, ...], torch.nn.Module] = {}
 
@@ -50,6 +52,10 @@ class TrainingCheck:
             if not config.model.frozen[name]:
                 check_batch(module, config.optim.batch_size)
             check_tokens({name: module}, self._texts)
+
+    @cached_property
+    def _texts(self) -> Partition:
+        return self.lists.texts()
 
     def _encoder(self, name: str, config: TrainConfig) -> torch.nn.Module:
         """An encoder on the meta device, which knows shapes alone."""

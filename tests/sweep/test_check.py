@@ -168,10 +168,10 @@ def test_a_dry_run_says_it_beside_the_plan(
     assert "no estimate: model.encoder.audio: unknown encoder 'resnet81'" in caplog.text
 
 
-def table(folder: Path, rows: list[str]) -> str:
+def table(folder: Path, rows: list[str], second: str = "some words") -> str:
     """A CSV file whose pictures are not there: none is needed."""
     folder.mkdir(exist_ok=True)
-    lines = [f"{row},{number}.png,some words" for number, row in enumerate(rows)]
+    lines = [f"{row},{number}.png,{second}" for number, row in enumerate(rows)]
     (folder / "samples.csv").write_text("\n".join(["label,group,split,picture,caption", *lines]) + "\n")
     return str(folder / "samples.csv")
 
@@ -216,7 +216,7 @@ def test_every_fold_is_looked_at(tmp_path: Path, undecoded: Undecoded) -> None:
     rows = [f"{label},{group},train" for group in "xy" for label in "aabbbbbb"] + ["a,z,train"] * 2
     labels, groups = np.array([row[0] == "b" for row in rows]), [row[2] for row in rows]
     seed = next(seed for seed in range(50) if labels[split.folds(labels, 3, seed, groups)[0][1]].any())
-    name = table(tmp_path / "t", rows)
+    name = table(tmp_path / "t", rows, "drawn.png")
     undecoded(name)
     with pytest.raises(UserError, match=r"samples: no sample of class 'b' in the validation split"):
         tuned(
