@@ -23,7 +23,7 @@ from igmsweep.statistics.scale import Scale, scales_of
 
 FEWEST = 10
 """Below, there is nothing to fit."""
-MOST = 500
+MOST = 400
 """Beyond, a random part of the trials and those that were trained several times: the work grows with the cube."""
 MARGIN = 0.1
 """A value that was given from outside the searched range stands so far beyond it, at most."""

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, cholesky
+from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
 from scipy.optimize import minimize
+from scipy.spatial.distance import cdist
 
 from igmsweep.statistics.scale import PLAIN, Scale
 
@@ -92,23 +93,47 @@ class GaussianProcess:
             squares.append(alpha**2 / precision)
         return self.centre + self.spread * np.mean(means, axis=0), np.mean(squares, axis=0)
 
+    @cached_property
+    def _levels(self) -> list[np.ndarray]:
+        """Of each parameter: the choices that were tried; of a number none."""
+        return [
+            np.unique(column) if kind else np.array([]) for column, kind in zip(self.x.T, self.categorical, strict=True)
+        ]
+
+    def _coded(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Points (k, d) as coordinates (k, c), in which distances are as `squared` has them: a coordinate a number, and one a choice, with one
+        for all that were not tried; and (c,) the parameter that each coordinate is of."""
+        parts, owners = [], []
+        for place, levels in enumerate(self._levels):
+            part = at[:, [place]]
+            if len(levels):
+                part = part == levels
+                part = np.column_stack([part, ~part.any(axis=1)]) / np.sqrt(2)
+            parts.append(part)
+            owners += [place] * part.shape[1]
+        return np.column_stack(parts), np.array(owners)
+
     def posterior(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Means (draws, k) and covariances (draws, k, k) of what is expected at `at` (k, d) in [0, 1], on `scale`."""
-        apart, across = squared(at, at, self.categorical), squared(self.x, at, self.categorical)
+        (own, owners), (asked, _) = self._coded(self.x), self._coded(at)
         means, covariances = [], []
         for theta, (factor, alpha) in zip(self.theta, self._solved, strict=True):
-            inner = _kernel(across, theta)
-            means.append(inner.T @ alpha)
-            covariances.append(_kernel(apart, theta) - inner.T @ cho_solve((factor, True), inner))
+            width = np.exp(-theta[owners])
+            inner = _matern(cdist(own * width, asked * width), theta)
+            half = solve_triangular(factor, inner, lower=True, check_finite=False)
+            means.append(alpha @ inner)
+            covariances.append(_matern(cdist(asked * width, asked * width), theta) - half.T @ half)
         return self.centre + self.spread * np.array(means), self.spread**2 * np.array(covariances)
 
     def mean(self, at: np.ndarray) -> np.ndarray:
         """(k,) the mean over the draws of what is expected at each of many points (k, d), on `scale`."""
+        (own, owners), (asked, _) = self._coded(self.x), self._coded(at)
         found = np.zeros(len(at))
-        for start in range(0, len(at), PIECE):
-            across = squared(self.x, at[start : start + PIECE], self.categorical)
-            for theta, (_, alpha) in zip(self.theta, self._solved, strict=True):
-                found[start : start + PIECE] += alpha @ _kernel(across, theta)
+        for theta, (_, alpha) in zip(self.theta, self._solved, strict=True):
+            width = np.exp(-theta[owners])
+            for start in range(0, len(at), PIECE):
+                piece = slice(start, start + PIECE)
+                found[piece] += alpha @ _matern(cdist(own * width, asked[piece] * width), theta)
         return self.centre + self.spread * found / len(self.theta)
 
     def draws(self, at: np.ndarray, each: int, generator: np.random.Generator) -> np.ndarray:
@@ -205,12 +230,14 @@ def squared(one: np.ndarray, other: np.ndarray, categorical: np.ndarray) -> np.n
     return np.where(categorical[:, None, None], difference != 0, difference**2)
 
 
-def _radius(apart: np.ndarray, theta: np.ndarray) -> np.ndarray:
-    return np.asarray(np.sqrt(5 * np.tensordot(np.exp(-2 * theta[:-2]), apart, axes=1)))
+def _distance(apart: np.ndarray, theta: np.ndarray) -> np.ndarray:
+    """In units of the length scales, from `squared`."""
+    return np.asarray(np.sqrt(np.tensordot(np.exp(-2 * theta[:-2]), apart, axes=1)))
 
 
-def _kernel(apart: np.ndarray, theta: np.ndarray) -> np.ndarray:
-    radius = _radius(apart, theta)
+def _matern(distance: np.ndarray, theta: np.ndarray) -> np.ndarray:
+    """The kernel, of distances in units of the length scales."""
+    radius = np.sqrt(5) * distance
     return np.asarray(np.exp(2 * theta[-2]) * (1 + radius + radius**2 / 3) * np.exp(-radius) + LEVEL**2)
 
 
@@ -225,7 +252,7 @@ def _root(covariance: np.ndarray) -> np.ndarray:
 
 
 def _covariance(apart: np.ndarray, theta: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    return _kernel(apart, theta) + np.diag(np.exp(2 * theta[-1]) / counts + JITTER)
+    return _matern(_distance(apart, theta), theta) + np.diag(np.exp(2 * theta[-1]) / counts + JITTER)
 
 
 def _prior(theta: np.ndarray) -> tuple[float, np.ndarray]:
@@ -238,7 +265,7 @@ def _prior(theta: np.ndarray) -> tuple[float, np.ndarray]:
 
 def _loss(theta: np.ndarray, apart: np.ndarray, z: np.ndarray, counts: np.ndarray) -> tuple[float, np.ndarray]:
     """Negative logarithm of the posterior's density, and its gradient (Rasmussen and Williams 2006, Eq. 5.8 and 5.9)."""
-    radius = _radius(apart, theta)
+    radius = np.sqrt(5) * _distance(apart, theta)
     signal, decay = np.exp(2 * theta[-2]), np.exp(-radius)
     bare = signal * (1 + radius + radius**2 / 3) * decay
     covariance = bare + LEVEL**2 + np.diag(np.exp(2 * theta[-1]) / counts + JITTER)
