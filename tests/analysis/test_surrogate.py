@@ -156,9 +156,9 @@ def test_of_a_null_choice_and_of_one_that_never_varies_nothing_is_claimed() -> N
 def test_a_large_sweep_is_answered_from_all_its_trials(tmp_path: Path) -> None:
     space = {"m.x": {"type": "float", "low": 0.0, "high": 1.0}}
     spike = lambda c: 0.90 + 0.05 * (abs(c["m.x"] - 0.5) < 0.1)  # noqa: E731
-    sweep = sweep_of(space, lambda g: {"m.x": float(g.random())}, spike, n=450, noise=0.002)
+    sweep = sweep_of(space, lambda g: {"m.x": float(g.random())}, spike, n=380, noise=0.002)
     found = surrogate(sweep, "val/acc")
-    assert found is not None and len(found.process.z) == 450
+    assert found is not None and len(found.process.z) == 380
     said = expectation(sweep, int(ranked(sweep)["trial"].iloc[0]), "val/acc")
     assert said is not None and said.expected == pytest.approx(0.95, abs=0.01)
 
