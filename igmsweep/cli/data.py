@@ -14,7 +14,7 @@ from igmsweep.cli import complete
 from igmsweep.cli.examples import epilog
 from igmsweep.cli.layout import Command, Group
 from igmsweep.cli.options import AsJson, DataSet, parse_overrides
-from igmsweep.cli.terminal import say
+from igmsweep.cli.terminal import quiet_libraries, say
 from igmsweep.errors import UserError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def data_list() -> None:
 def data_check(
     name: DataSet,
     root: Root = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Only that files are there, without decoding them.")] = False,
+    decode: Annotated[bool, typer.Option("--decode", help="Read every file to its end, not its header alone.")] = False,
     jobs: Jobs = None,
     set_: Set = None,
     every: All = False,
@@ -75,7 +75,8 @@ def data_check(
     from igmsweep.data.check import check
 
     config = _config(name, root, set_)
-    report = check(*data.at_hand(config), quick, jobs)
+    with quiet_libraries():
+        report = check(*data.at_hand(config), decode, jobs, config.bad_files, config.silent_files)
     if as_json:
         typer.echo(json.dumps(report.as_dict()))
     else:
@@ -107,11 +108,12 @@ def data_prepare(
     parts = [part for part in data.PARTS if part != "test" or test]
     listed = {part: dataset.index(folder, part) for part in parts}
     policies.refuse_missing(dataset, listed, folder, config)
-    found = {
-        part: cache.decoded(dataset, folder, part, kept, jobs, config.store)
-        for part, samples in listed.items()
-        if samples or part != "val"
-    }
+    with quiet_libraries():
+        found = {
+            part: cache.decoded(dataset, folder, part, kept, jobs, config.store)
+            for part, samples in listed.items()
+            if samples or part != "val"
+        }
     for part, whole in found.items():
         folders = remarks.folders_of(listed[part], folder)
         for line in remarks.told(part, whole.replaced, folders, folder, every):

@@ -74,7 +74,8 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "data list": (("what there is, and where it lies", "igmsweep data list"),),
     "data check": (
         ("the first time: the folder is remembered", "igmsweep data check cremad --root ~/CREMA-D"),
-        ("before a night's search", "igmsweep data check ./samples.csv --json"),
+        ("every file read to its end", "igmsweep data check cremad --decode"),
+        ("for other programs", "igmsweep data check ./samples.csv --json"),
     ),
     "data prepare": (
         ("decode once, for all trials", "igmsweep data prepare cremad --jobs 8"),

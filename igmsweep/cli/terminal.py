@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import typer
@@ -32,6 +37,7 @@ class Terminal(logging.Handler):
 
 def install() -> None:
     """Show what the library logs; once a process, however often this is called."""
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # of pictures that it reads all the same
     logger = logging.getLogger(NAME)
     for handler in list(logger.handlers):
         if isinstance(handler, Terminal):
@@ -60,6 +66,32 @@ def refused(error: typer.TyperException) -> str:
             return one_line(error.__cause__, {}, name)
     told = error.format_message().rstrip(".")
     return f"{told}; see `{ctx.command_path} --help`" if told and ctx is not None and "?" not in told else told
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Without the remarks that decoders make on files, in Python or straight to the process's standard error: what is wrong
+    with a file is said once, by us."""
+    ours = sys.stderr
+    try:
+        number = ours.fileno()
+    except (OSError, ValueError):  # a test's stand-in, which no library writes to
+        number = -1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if number != 2:
+            yield
+            return
+        ours.flush()
+        with open(os.devnull, "w") as nowhere, os.fdopen(os.dup(2), "w", buffering=1) as kept:
+            os.dup2(nowhere.fileno(), 2)
+            sys.stderr = kept
+            try:
+                yield
+            finally:
+                kept.flush()
+                os.dup2(kept.fileno(), 2)
+                sys.stderr = ours
 
 
 def say(line: str) -> None:

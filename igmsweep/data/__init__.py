@@ -192,7 +192,9 @@ def load_search(config: DataConfig) -> SearchData:
     parts = load(config, *SEARCHED)
     train, official = parts["train"], parts.get("val")
     whole = train if official is None else train.joined(official)
-    train, val, described = split.sides(train, official, config)
+    train, val, described = split.sides(
+        train, official, config, dataset.validation(root) if official is not None else ""
+    )
     split.check(train.labels, dataset.classes, "train", dataset.name)
     split.check(val.labels, dataset.classes, "validation", dataset.name)
     listed = {part: parts[part].listed if part in parts else () for part in SEARCHED}

@@ -45,7 +45,7 @@ def read_wav(path: Path, rate: int) -> NDArray[np.float32]:
         raise BadFile("unreadable", path, f"not readable as sound ({reason(error)})") from None
     if len(wave) == 0:
         raise BadFile("empty", path, "holds no samples")
-    lacking = _missing_bytes(path)
+    lacking = missing_bytes(path)
     if lacking:
         raise BadFile("truncated", path, f"is truncated: {lacking} bytes fewer than its header says")
     return resample(wave.mean(axis=1), found, rate)
@@ -69,7 +69,7 @@ def refuse_silence(wave: NDArray[np.float32], path: Path) -> None:
         raise BadFile("silent", path, f"is silent (largest sample {peak:.1g})")
 
 
-def _missing_bytes(path: Path) -> int:
+def missing_bytes(path: Path) -> int:
     """How many bytes of a WAV file's data chunk are not there; 0 for other formats and for streamed headers."""
     with path.open("rb") as file:
         if file.read(4) != b"RIFF" or file.read(8)[4:] != b"WAVE":

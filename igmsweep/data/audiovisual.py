@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from igmsweep.data import audio, augment, frames, video
+from igmsweep.data import audio, augment, frames, headers, video
 from igmsweep.data.base import DataOptions, DataSet, Modality, Remark, Sample
 from igmsweep.data.frames import FramePolicy
 from igmsweep.data.front_ends import FRONT_ENDS
@@ -127,11 +127,18 @@ class AudioVisual(DataSet):
             batch[name] = clip[:, 0] if count == 1 else clip.transpose(1, 2)
         return batch
 
-    def inspect(self, sample: Sample) -> list[Remark]:
-        remarks = super().inspect(sample)
-        remarks = list(
-            {remark.text: remark for remark in reversed(remarks)}.values()
-        )  # one file may be both modalities
+    def vouched(self, sample: Sample, name: str) -> bool:
+        path = sample.files[name]
+        if name == self.audio:
+            return headers.vouched(path, "audio")
+        if path.suffix.lower() in audio.CONTAINERS:
+            found = headers.packets(path)
+            return found is not None and -(-found.frames // found.step) >= self.least_frames
+        chosen = frames.chosen_files(path, self._cached_frames, self.options.frame_policy, self.least_frames)
+        return all(map(headers.picture, chosen))
+
+    def inspect(self, sample: Sample, decode: bool = False) -> list[Remark]:
+        remarks = super().inspect(sample, decode)
         if any(remark.kind != "silent" for remark in remarks):
             return remarks
         for name, path in {path: (name, path) for name, path in sample.files.items()}.values():
@@ -145,7 +152,8 @@ class AudioVisual(DataSet):
 
 def _seconds(path: Path) -> float | None:
     if path.suffix.lower() in audio.CONTAINERS:
-        return video.seconds(path)
+        found = headers.packets(path)
+        return None if found is None else found.seconds
     if path.suffix.lower() in audio.SOUNDS:
         import soundfile
 

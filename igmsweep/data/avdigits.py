@@ -82,6 +82,9 @@ class AVDigits(DataSet):
     def index(self, root: Path, part: Part) -> list[Sample]:
         return cremad_layout.index(root, part, CLASSES, "audio", "image", lambda name: name.split("_")[0])
 
+    def validation(self, root: Path) -> str:
+        return "official"
+
     def read(self, sample: Sample) -> dict[str, np.ndarray]:
         wave = audio.fit_length(audio.read_wav(sample.files["audio"], RATE), round(SECONDS * RATE))
         return {

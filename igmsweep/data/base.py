@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from igmsweep.data import headers
 from igmsweep.data.files import BadFile
 from igmsweep.data.jpegs import Jpegs
 from igmsweep.data.rows import Rows
@@ -151,16 +152,35 @@ class DataSet(ABC):
         """What stands for an unusable file under `bad_files: blank`, such as silence; None: nothing can."""
         return None
 
-    def inspect(self, sample: Sample) -> list[Remark]:
-        """What is wrong or strange about a sample's files; `igmsweep data check` asks."""
-        remarks = []
-        for name in self.modalities:
+    @property
+    def on_disk(self) -> tuple[str, ...]:
+        """The modalities that have files or texts of their own; the others are computed from these."""
+        return tuple(self.modalities)
+
+    def vouched(self, sample: Sample, name: str) -> bool:
+        """Whether headers alone show that a modality of a sample can be read; a text of the list needs no file.
+
+        Raises:
+            DataError: what is there shows that it cannot be read.
+        """
+        path = sample.files.get(name)
+        return path is None or headers.vouched(path, self.modalities[name].kind)
+
+    def inspect(self, sample: Sample, decode: bool = False) -> list[Remark]:
+        """What is wrong or strange about a sample's files, each said once; `igmsweep data check` asks.
+
+        Args:
+            decode: read every file to its end; else only those that their headers do not vouch for.
+        """
+        remarks: dict[str, Remark] = {}
+        for name in self.on_disk:
             try:
-                self.read_modality(sample, name)
+                if decode or not self.vouched(sample, name):
+                    self.read_modality(sample, name)
             except DataError as error:
                 kind = error.kind if isinstance(error, BadFile) else "unreadable"
-                remarks.append(Remark(kind, sample.id, name, str(error)))
-        return remarks
+                remarks.setdefault(str(error), Remark(kind, sample.id, name, str(error)))
+        return list(remarks.values())
 
     @abstractmethod
     def recipe(self) -> dict[str, Any]:
@@ -192,6 +212,11 @@ class DataSet(ABC):
         that are left out. Whoever trains on it is told, and `igmsweep data check` is not content. Only that part's list is read.
         """
         return []
+
+    def validation(self, root: Path) -> str:
+        """What the validation part is, in a few words: `official` where it has as many samples as the published one."""
+        published = self.expected.get("val")
+        return "official" if published and len(self.index(root, "val")) == published else "the copy's own list"
 
     def ensure(self, root: Path) -> None:
         """Make the data when it is missing and can be made; most data sets leave that to `index`'s error."""
@@ -264,7 +289,7 @@ class SearchData:
     data_hash: str
     split_hash: str
     split: str
-    """Where validation came from: `official`, `carved 10 %`, `fold 1 of 5`, with the grouping."""
+    """Where validation came from: `official`, `the copy's own list`, `carved 1/10`, `fold 1 of 5`, with the grouping."""
     skipped: tuple[Remark, ...] = ()
     """Samples that `data.bad_files` and `data.silent_files` left out of train and validation."""
     replaced: tuple[Remark, ...] = ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +10,23 @@ from typing import Any
 
 from igmsweep.data.base import PARTS, DataSet, Part, Remark, Sample
 from igmsweep.data.digests import duplicates
-from igmsweep.data.files import USABLE, BadFile, absent, refuse_pointer
-from igmsweep.data.frames import frame_files
+from igmsweep.data.files import USABLE, absent
 from igmsweep.data.progress import ProgressLine
 from igmsweep.data.published import departures
 from igmsweep.data.remarks import SHOWN, folders_of, told
 from igmsweep.errors import DataError
+
+BECOMES = {
+    "error": "training is refused: mend the files, or set data.bad_files to skip (leave such samples out) or to blank ({blank} "
+    "in their place), and data.bad_share where they are more than 1 % of a part",
+    "skip": "such samples are left out, up to data.bad_share of a part: mend the files, or set data.bad_files=blank for {blank} in "
+    "their place",
+    "blank": "{blank} stand in the files' place, up to data.bad_share of a part: mend them, or set data.bad_files=skip to leave such "
+    "samples out",
+}
+"""What a policy makes of samples that cannot be used."""
+BLANKS = {"audio": "silence", "image": "grey pictures", "video": "grey pictures"}
+"""What stands for a modality that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +63,14 @@ class Report:
     notes: tuple[str, ...]
     departures: tuple[str, ...] = ()
     """Where it is not the data set as published."""
+    blank: str = "grey pictures"
+    """What `data.bad_files=blank` puts in a file's place."""
+    decoded: bool = False
+    """Whether every file was read to its end."""
+    bad_files: str = "error"
+    """`data.bad_files` as it is set."""
+    silent_files: str = "keep"
+    """`data.silent_files` as it is set."""
 
     @property
     def unusable(self) -> int:
@@ -86,14 +104,15 @@ class Report:
         Args:
             every: a line a remark, where else many of one kind and folder are summed.
         """
-        out = [f"{self.dataset} in {self.root}"]
+        how = "every file decoded" if self.decoded else "by headers and lengths; --decode reads every file to its end"
+        out = [f"{self.dataset} in {self.root}, {how}"]
         for name, part in self.parts.items():
             if part.lack is not None:
                 out.append(f"  {name:5s} no list that can be read")
                 continue
             of = f" of {part.expected} published" if part.expected is not None else ""
             counts = ", ".join(f"{label} {count}" for label, count in part.classes.items() if count)
-            out.append(f"  {name:5s} {part.samples}{of}; {counts}" if part.samples else f"  {name:5s} none")
+            out.append(f"  {name:5s} {part.samples}{of}; {counts}" if part.samples else f"  {name:5s} no list")
         out += [f"  {note}" for note in self.notes]
         for name, part in self.parts.items():
             out += told(name, part.remarks, part.folders, self.root, every)
@@ -109,15 +128,23 @@ class Report:
             counted["duplicate"] = len(self.duplicates)
         if counted:
             out.append("found " + ", ".join(f"{count} {kind}" for kind, count in counted.items()))
-        if self.unusable:
-            out.append(
-                f"{self.unusable} samples cannot be used: mend the files, or choose data.bad_files=skip (leave them out) or "
-                "blank (silence, a grey picture), and data.bad_share for more than 1 % of a part"
-            )
+        out += self._advice(counted)
         lacks = [f"{name}: {part.lack}" for name, part in self.parts.items() if part.lack]
         out += [f"amiss: {line}" for line in (*lacks, *self.departures)]
         if not counted and self.clean:
             out.append("found nothing amiss")
+        return out
+
+    def _advice(self, counted: dict[str, int]) -> list[str]:
+        """What becomes of samples that cannot be used, under the policies that are set, and what else can be done."""
+        out = []
+        if self.unusable:
+            samples = f"{self.unusable} sample{'s' * (self.unusable > 1)}"
+            becomes = BECOMES[self.bad_files].format(blank=self.blank)
+            out.append(f"{samples} cannot be used; with data.bad_files={self.bad_files} {becomes}")
+        if counted.get("silent"):
+            what = "left out" if self.silent_files == "skip" else "used as they are"
+            out.append(f"silent sounds are {what} (data.silent_files={self.silent_files})")
         return out
 
     def as_dict(self) -> dict[str, Any]:
@@ -126,6 +153,7 @@ class Report:
             "dataset": self.dataset,
             "root": str(self.root),
             "sound": self.sound,
+            "decoded": self.decoded,
             "unusable": self.unusable,
             "parts": {
                 name: {
@@ -143,17 +171,24 @@ class Report:
         }
 
 
-def check(dataset: DataSet, root: Path, quick: bool = False, jobs: int | None = None) -> Report:
+def check(
+    dataset: DataSet,
+    root: Path,
+    decode: bool = False,
+    jobs: int | None = None,
+    bad_files: str = "error",
+    silent_files: str = "keep",
+) -> Report:
     """Look at every file of every part, the test part's too: this is no search.
 
     Args:
-        quick: that files are there and are no Git-LFS pointers, without decoding them or comparing their bytes.
+        decode: read every file to its end; else headers and lengths, and only files that these do not vouch for.
+        bad_files, silent_files: the policies of `DataConfig`, which the advice at the end fits.
 
     Raises:
         DataError: the train list is missing or malformed.
     """
     jobs = jobs or min(16, len(os.sched_getaffinity(0)))
-    look: Callable[[Sample], list[Remark]] = _present if quick else dataset.inspect
     parts: dict[Part, PartReport] = {}
     owners: dict[Path, tuple[Part, Sample, str]] = {}
     listed: dict[Part, list[str]] = {}
@@ -163,12 +198,12 @@ def check(dataset: DataSet, root: Path, quick: bool = False, jobs: int | None = 
         except DataError as error:
             if part == "train":
                 raise
-            parts[part] = PartReport(0, dataset.expected.get(part), lack=str(error))
+            parts[part] = PartReport(0, dataset.expected.get(part), lack=str(error).removeprefix(f"{root}: "))
             continue
         remarks: list[Remark] = []
         with ThreadPoolExecutor(jobs) as pool, ProgressLine(len(samples), f"{part} samples checked") as progress:
             try:
-                for found in pool.map(look, samples):
+                for found in pool.map(lambda sample: dataset.inspect(sample, decode), samples):
                     remarks += found
                     progress.advance()
             except BaseException:
@@ -192,21 +227,14 @@ def check(dataset: DataSet, root: Path, quick: bool = False, jobs: int | None = 
         dataset.name,
         root,
         parts,
-        () if quick else tuple(_duplicates(owners)),
-        tuple(_overlap(parts, dataset.grouping) + dataset.notes(root)),
+        tuple(_duplicates(owners)),
+        tuple(_overlap(parts, dataset.grouping) + _validation(dataset, root, parts["val"]) + dataset.notes(root)),
         tuple(departures(dataset, root, listed)),
+        " and ".join(sorted({BLANKS[each.kind] for each in dataset.modalities.values() if each.kind in BLANKS})),
+        decode,
+        bad_files,
+        silent_files,
     )
-
-
-def _present(sample: Sample) -> list[Remark]:
-    remarks = []
-    for name, path in sample.files.items():
-        try:
-            for file in frame_files(path) if path.is_dir() else [path]:
-                refuse_pointer(file)
-        except BadFile as error:
-            remarks.append(Remark(error.kind, sample.id, name, str(error)))
-    return remarks
 
 
 def _duplicates(owners: dict[Path, tuple[Part, Sample, str]]) -> list[tuple[Remark, ...]]:
@@ -220,6 +248,12 @@ def _duplicates(owners: dict[Path, tuple[Part, Sample, str]]) -> list[tuple[Rema
         if len(remarks) > 1:
             found.setdefault(frozenset(remarks), tuple(remarks.values()))
     return list(found.values())
+
+
+def _validation(dataset: DataSet, root: Path, val: PartReport) -> list[str]:
+    if val.lack is not None:
+        return []
+    return [f"validation: {dataset.validation(root) if val.samples else 'no list, carved from train'}"]
 
 
 def _overlap(parts: dict[Part, PartReport], grouping: str) -> list[str]:

@@ -19,16 +19,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 from igmsweep.data.audiovisual import AudioVisual, AudioVisualOptions
-from igmsweep.data.base import PARTS, Part, Sample
+from igmsweep.data.base import Part, Sample
 from igmsweep.data.files import read_annotations
-from igmsweep.data.official import together
+from igmsweep.data.layouts import ListNames, find, lists_of, unknown
 from igmsweep.errors import DataError, nearest
 
 CLASSES = ("NEU", "HAP", "SAD", "FEA", "DIS", "ANG")
-LISTS: dict[Part, tuple[str, ...]] = {
+CSV_FILES: dict[Part, tuple[str, ...]] = {
     "train": ("train.csv",),
     "val": ("valid.csv", "val.csv"),
     "test": ("test.csv",),
+}
+LISTS: dict[Part, tuple[ListNames, ...]] = {
+    part: (ListNames(names, ("annotations", ".")),) for part, names in CSV_FILES.items()
 }
 NAME = re.compile(r"(\d{4})_([A-Z]{3})_([A-Z]{3})_(LO|MD|HI|XX|X)")
 ALIASES = {"1040_ITH_SAD_XX": "1040_ITH_SAD_X", "1040_ITH_SAD_X": "1040_ITH_SAD_XX"}
@@ -91,6 +94,9 @@ class Cremad(AudioVisual):
             )
         return samples
 
+    def validation(self, root: Path) -> str:
+        return "a tenth of the speakers, by name" if self._split == "speaker" else super().validation(root)
+
     def notes(self, root: Path) -> list[str]:
         pictures = (root / "Image-01-FPS").is_dir()
         source = "Image-01-FPS/" if pictures else "VideoFlash/, at the field's rate of one a second"
@@ -110,23 +116,14 @@ CREMAD = Cremad()
 
 def _has_lists(root: Path) -> bool:
     """Whether the field's lists are there. Raises DataError where only some are."""
-    lists = {part: _list(root, part) for part in PARTS}
-    together(root, lists)
-    return lists["train"] is not None
-
-
-def _list(root: Path, part: Part) -> Path | None:
-    found = [root / folder / name for folder in ("annotations", ".") for name in LISTS[part]]
-    return next((path for path in found if path.is_file()), None)
+    return lists_of(root, LISTS)["train"] is not None
 
 
 def _listed(root: Path, part: Part) -> list[tuple[str, str]]:
     """Rows of the field's list of a part; none for a validation list that is not there."""
-    path = _list(root, part)
-    if path is None:
-        if part == "val":
-            return []
-        raise DataError(f"{root / 'annotations' / LISTS[part][0]}: no such file")
+    if part == "val" and lists_of(root, LISTS)["val"] is None:
+        return []
+    path = find(root, "CREMA-D", part, LISTS)
     rows = read_annotations(path)
     seen: set[str] = set()
     for name, label in rows:
@@ -141,9 +138,7 @@ def _listed(root: Path, part: Part) -> list[tuple[str, str]]:
 def _named(root: Path, part: Part, split: str) -> list[tuple[str, str]]:
     """Clips by the names of their sounds, in a split that depends on the names alone."""
     if not (root / "AudioWAV").is_dir():
-        raise DataError(
-            f"{root}: is not CREMA-D: found neither AudioWAV/ nor annotations/train.csv; name the folder that holds them"
-        )
+        raise unknown(root, "CREMA-D", LISTS["train"], ("AudioWAV/",))
     clips: list[tuple[str, str, str]] = []
     for path in sorted((root / "AudioWAV").glob("*.wav")):
         match = NAME.fullmatch(path.stem)

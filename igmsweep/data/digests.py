@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,6 +19,9 @@ from igmsweep.disk import exclusive, write_atomically
 
 UNREADABLE = "-"
 """Stands for the hash of a file that is missing or cannot be read."""
+
+ENDS = 4096
+"""Bytes at each end by which files of one size are told apart before they are read whole."""
 
 Stamp = tuple[int, int]
 
@@ -116,16 +119,34 @@ def _short(path: Path, root: Path) -> str:
 
 
 def duplicates(paths: Iterable[Path]) -> list[list[Path]]:
-    """Files with equal bytes, in groups of two and more; only files of equal size are read."""
-    by_size: dict[int, list[Path]] = {}
+    """Files with equal bytes, in groups of two and more; only those of equal size, and then of equal ends, are read whole."""
+    groups = [list(paths)]
+    for key in (_size, _ends, file_digest):
+        groups = [alike for group in groups for alike in _alike(group, key)]
+    return groups
+
+
+def _alike(paths: Iterable[Path], key: Callable[[Path], object]) -> list[list[Path]]:
+    """Files that share a key, two and more; those that are empty or cannot be read have none."""
+    found: dict[object, list[Path]] = {}
     for path in paths:
-        try:
-            by_size.setdefault(path.stat().st_size, []).append(path)
-        except OSError:
-            continue
-    by_hash: dict[str, list[Path]] = {}
-    for size, alike in by_size.items():
-        if size and len(alike) > 1:
-            for path in alike:
-                by_hash.setdefault(file_digest(path), []).append(path)
-    return [group for digest, group in by_hash.items() if len(group) > 1 and digest != UNREADABLE]
+        found.setdefault(key(path), []).append(path)
+    return [group for value, group in found.items() if len(group) > 1 and value not in (0, UNREADABLE)]
+
+
+def _size(path: Path) -> int | str:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return UNREADABLE
+
+
+def _ends(path: Path) -> bytes | str:
+    """The first and the last bytes of a file."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(ENDS)
+            file.seek(max(0, path.stat().st_size - ENDS))
+            return start + file.read(ENDS)
+    except OSError:
+        return UNREADABLE

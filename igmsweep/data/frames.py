@@ -91,10 +91,19 @@ def read_clip(path: Path, size: tuple[int, int], count: int, policy: FramePolicy
         _at_least(path, len(pictures), least)
         chosen = [pictures[index] for index in frame_indices(len(pictures), count, policy)]
     else:
-        files = frame_files(path)
-        _at_least(path, len(files), least)
-        chosen = [open_picture(files[index]) for index in frame_indices(len(files), count, policy)]
+        chosen = [open_picture(file) for file in chosen_files(path, count, policy, least)]
     return np.stack([pixels(picture, size, 3) for picture in chosen])
+
+
+def chosen_files(folder: Path, count: int, policy: FramePolicy, least: int = 1) -> list[Path]:
+    """The pictures of a clip's folder that `read_clip` takes.
+
+    Raises:
+        BadFile: the folder is missing, or has fewer than `least` pictures.
+    """
+    files = frame_files(folder)
+    _at_least(folder, len(files), least)
+    return [files[index] for index in frame_indices(len(files), count, policy)]
 
 
 def frame_indices(total: int, count: int, policy: FramePolicy) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -114,9 +115,14 @@ class ImageText(DataSet):
         return batch
 
 
-def first_there(root: Path, candidates: tuple[str, ...]) -> Path | None:
-    """The first of some paths under `root` that exists."""
-    return next((root / each for each in candidates if (root / each).exists()), None)
+def official_caption(words: str) -> str:
+    """A text as the authors' code cleans it before BERT sees it, but for the cut at 50 words (`data.options.words`).
+
+    Lower case without , . ' ! ? " ( ) * # : ; ~; `-` and `/` become spaces, `<person>` becomes `person`, and spaces that
+    follow one another become one.
+    """
+    plain = re.sub(r"[,.'!?\"()*#:;~]", "", words.lower()).replace("-", " ").replace("/", " ")
+    return re.sub(r"\s{2,}", " ", plain.replace("<person>", "person")).rstrip("\n").strip(" ")
 
 
 def lines_of(path: Path) -> list[str]:

@@ -1,12 +1,17 @@
 """Kinetics-Sounds (Arandjelovic and Zisserman, 2017): 31 classes of Kinetics-400 that one can see and hear.
 
-There is no official archive. Three forms are read, told apart by what lies in the folder:
+There is no official archive. These forms are read, told apart by what lies in the folder:
 
     prepared       annotations/{train,valid,test}.csv  {train,valid,test}_wav/ID.wav
                    {train,valid,test}_img/Image-01-FPS/ID/*.jpg          header youtube_id,label in any order
-    Kinetics-400   {train,val,test}.csv  {train,val,test}/ID_000010_000020.mp4, also in folders of their class
+    OGM-GE         my_{train,test}.txt: ID_000058_000068,10,4 or PATH 4, the label's place among the sorted class names
+    Kinetics-400   {train,val,test}.csv, also kinetics-400_{train,val}.csv  {train,val,test}/ID_000010_000020.mp4, also in
+                   folders of their class
                    header label,youtube_id,time_start,time_end,split; rows of other classes are left out
     class folders  {train,val,test}/playing_guitar/*.mp4                 no list
+
+Sounds, frames and videos are found with and without the times in their names, whichever way the list has them
+(`igmsweep.data.kinetics_layout`).
 
 Clips without sound or with three frames or fewer are left out, as the field does (`data.bad_files: skip`); the data check
 and the sweep say how many.
@@ -15,19 +20,15 @@ and the sweep say how many.
 from __future__ import annotations
 
 import copy
-import csv
-import io
-import re
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
-from igmsweep.data.audio import CONTAINERS
+from igmsweep.data import layouts
 from igmsweep.data.audiovisual import AudioVisual, AudioVisualOptions
-from igmsweep.data.base import PARTS, DataSet, Part, Sample
-from igmsweep.data.files import read_text
-from igmsweep.data.official import together
+from igmsweep.data.base import DataSet, Part, Sample
+from igmsweep.data.kinetics_layout import LISTS, Clip, Media, part_folder, plain, read_list, videos
 from igmsweep.errors import DataError, nearest
 
 CLASSES = (
@@ -68,13 +69,6 @@ CLASSES = (
 MOST = 60
 """More classes than any copy of Kinetics-Sounds has."""
 
-SPELLINGS: dict[Part, tuple[str, ...]] = {
-    "train": ("train",),
-    "val": ("valid", "val", "validate", "validation"),
-    "test": ("test",),
-}
-KINETICS_NAME = re.compile(r"(.{11})_\d{6}_\d{6}")
-
 
 class KineticsSoundsOptions(AudioVisualOptions):
     """Ten seconds of sound and three frames."""
@@ -109,18 +103,19 @@ class KineticsSounds(AudioVisual):
         }
 
     def index(self, root: Path, part: Part) -> list[Sample]:
-        together(root, {each: _list(root, each) for each in PARTS})
-        annotations = _list(root, part)
-        folder = next((root / name for name in SPELLINGS[part] if (root / name).is_dir()), None)
+        annotations = layouts.lists_of(root, LISTS)[part]
+        folder = part_folder(root, part)
         if annotations is not None:
-            return _listed(root, part, annotations, folder, self.classes)
-        if folder is not None:
+            return _listed(root, part, annotations, self.classes)
+        if folder is not None and (part == "train" or any(folder.glob("*/*"))):
             return _in_class_folders(folder, self.classes)
         if part == "val":
             return []
-        raise DataError(
-            f"{root}: has no {part} part of Kinetics-Sounds: found neither annotations/{part}.csv, {part}.csv nor {part}/"
-        )
+        if part == "test" and part_folder(root, "train") is not None:
+            raise DataError(
+                f"{root}: has no test part of Kinetics-Sounds: there is train/, but neither test/ nor a list"
+            )
+        raise layouts.absent(root, "Kinetics-Sounds", part, LISTS, (f"{part}/playing_guitar/*.mp4",))
 
     def at(self, root: Path) -> DataSet:
         """With the classes of the copy's train part: copies of 29 to 34 classes circulate.
@@ -134,6 +129,9 @@ class KineticsSounds(AudioVisual):
         twin = copy.copy(self)
         twin.classes = tuple(sorted(found))
         return twin
+
+    def validation(self, root: Path) -> str:
+        return "the copy's own list"  # nobody has published one
 
     def notes(self, root: Path) -> list[str]:
         left_out = set(_labels(root)) - set(self.classes)
@@ -155,114 +153,56 @@ class KineticsSounds(AudioVisual):
 KINETICS_SOUNDS = KineticsSounds()
 
 
-def plain(label: str) -> str:
-    """A class name as lists and folders spell it: `playing_guitar`, `Playing Guitar` and `playing guitar` are one."""
-    return re.sub(r"[\s_]+", " ", label.strip().strip('"').lower())
-
-
-def read_list(path: Path) -> list[tuple[str, str, str | None]]:
-    """(youtube id, label, the stem of a Kinetics-400 file name where the list gives times) of a CSV with a header.
-
-    Raises:
-        DataError: a column is missing, or a row is shorter than the header.
-    """
-    rows = list(csv.reader(io.StringIO(read_text(path))))
-    header = [name.strip().lower() for name in rows[0]]
-    for column in ("youtube_id", "label"):
-        if column not in header:
-            raise DataError(f"{path}: found the columns {', '.join(header)}, expected {column} among them")
-    found: list[tuple[str, str, str | None]] = []
-    for number, row in enumerate(rows[1:], start=2):
-        if not any(field.strip() for field in row):
-            continue
-        if len(row) < len(header):
-            raise DataError(f"{path}: line {number}: found {len(row)} fields, expected {len(header)}")
-        fields = dict(zip(header, (field.strip() for field in row), strict=False))
-        stem = None
-        if fields.get("time_start") and fields.get("time_end"):
-            try:
-                times = [int(float(fields[name])) for name in ("time_start", "time_end")]
-            except ValueError:
-                raise DataError(
-                    f"{path}: line {number}: found the times {fields['time_start']!r} and {fields['time_end']!r}, "
-                    "expected seconds"
-                ) from None
-            stem = f"{fields['youtube_id']}_{times[0]:06d}_{times[1]:06d}"
-        found.append((fields["youtube_id"], plain(fields["label"]), stem))
-    return found
-
-
 def _some(names: set[str]) -> str:
     shown = ", ".join(sorted(names)[:3])
     return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
 
 
+def _clips(root: Path, part: Part) -> list[Clip]:
+    """The rows of a part's list; none where there is no list."""
+    annotations = layouts.lists_of(root, LISTS)[part]
+    return [] if annotations is None else read_list(annotations, CLASSES)
+
+
 def _is_kinetics_400(root: Path) -> bool:
-    annotations = _list(root, "train")
-    return annotations is not None and any(stem is not None for _, _, stem in read_list(annotations))
+    return any(clip.timed for clip in _clips(root, "train"))
 
 
 def _labels(root: Path, part: Part = "train") -> list[str]:
     """The class name of each row of a part."""
-    annotations = _list(root, part)
-    if annotations is not None:
-        return [label for _, label, _ in read_list(annotations)]
-    folder = next((root / name for name in SPELLINGS[part] if (root / name).is_dir()), None)
-    return [plain(path.parent.name) for path in _videos(folder) if path.parent != folder] if folder else []
+    clips, folder = _clips(root, part), part_folder(root, part)
+    if clips or folder is None:
+        return [clip.label for clip in clips]
+    return [plain(path.parent.name) for path in videos(folder) if path.parent != folder]
 
 
-def _list(root: Path, part: Part) -> Path | None:
-    paths = [root / folder / f"{name}.csv" for folder in ("annotations", ".") for name in SPELLINGS[part]]
-    return next((path for path in paths if path.is_file()), None)
-
-
-def _listed(root: Path, part: Part, annotations: Path, folder: Path | None, classes: tuple[str, ...]) -> list[Sample]:
-    rows = [row for row in read_list(annotations) if row[1] in classes]
+def _listed(root: Path, part: Part, annotations: Path, classes: tuple[str, ...]) -> list[Sample]:
+    clips = read_list(annotations, CLASSES)
+    rows = [clip for clip in clips if clip.label in classes]
     if not rows:
-        labels = sorted({label for _, label, _ in read_list(annotations)})
+        labels = sorted({clip.label for clip in clips})
         shown = f"'{labels[0]}'{nearest(labels[0], classes)}" if labels else "no rows"
         raise DataError(f"{annotations}: names none of the {len(classes)} classes of Kinetics-Sounds; found {shown}")
-    sounds = next((root / f"{name}_wav" for name in SPELLINGS[part] if (root / f"{name}_wav").is_dir()), None)
-    pictures = next((root / f"{name}_img" for name in SPELLINGS[part] if (root / f"{name}_img").is_dir()), None)
-    videos = {path.stem: path for path in _videos(folder)} if folder is not None and sounds is None else {}
+    media = Media(root, part)
     samples = []
     seen: set[str] = set()
-    for youtube, label, stem in rows:
-        name = stem or youtube
-        if name in seen:
-            raise DataError(f"{annotations}: {name} stands in the list twice")
-        seen.add(name)
-        if sounds is not None:
-            frames = (pictures or root / f"{part}_img") / "Image-01-FPS" / youtube
-            files = {"audio": sounds / f"{youtube}.wav", "video": frames}
-        else:
-            missing = (folder or root / part) / f"{name}.mp4"
-            video = videos.get(name) or videos.get(youtube) or missing
-            files = {"audio": video, "video": video}
-        samples.append(Sample(name, classes.index(label), files, _youtube(youtube)))
+    for clip in rows:
+        if clip.name in seen:
+            raise DataError(f"{annotations}: {clip.name} stands in the list twice")
+        seen.add(clip.name)
+        samples.append(Sample(clip.name, classes.index(clip.label), media.files(clip), clip.youtube))
     return samples
 
 
 def _in_class_folders(folder: Path, classes: tuple[str, ...]) -> list[Sample]:
     samples = []
-    for path in _videos(folder):
+    for path in videos(folder):
         label = plain(path.parent.name)
         if label in classes:
-            samples.append(Sample(path.stem, classes.index(label), {"audio": path, "video": path}, _youtube(path.stem)))
+            files = {"audio": path, "video": path}
+            samples.append(Sample(path.stem, classes.index(label), files, Clip(path.stem, label).youtube))
     if not samples:
         found = sorted(path.name for path in folder.iterdir() if path.is_dir())
         hint = f"'{found[0]}'{nearest(plain(found[0]), classes)}" if found else "no folder"
         raise DataError(f"{folder}: expected folders named after the classes of Kinetics-Sounds, found {hint}")
     return samples
-
-
-def _videos(folder: Path) -> list[Path]:
-    """Videos of a folder and of its class folders, by name."""
-    found = [path for path in folder.glob("*") if path.suffix.lower() in CONTAINERS]
-    found += [path for path in folder.glob("*/*") if path.suffix.lower() in CONTAINERS]
-    return sorted(found, key=lambda path: path.name)
-
-
-def _youtube(name: str) -> str:
-    match = KINETICS_NAME.fullmatch(name)
-    return match[1] if match else name[:11]

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from igmsweep.data import frames, video
+from igmsweep.data import frames, headers, video
 from igmsweep.data.base import DataOptions, DataSet, Modality, Part, Sample
 from igmsweep.data.clips import fit_frames, flow_as_bytes, flow_backend, optical_flow, read_stretch
 from igmsweep.data.files import BadFile, reason, refuse_pointer
-from igmsweep.data.image_text import first_there, lines_of
-from igmsweep.data.official import together
+from igmsweep.data.image_text import lines_of
+from igmsweep.data.layouts import ListNames, find, first_there, lists_of
 from igmsweep.errors import DataError
 
 if TYPE_CHECKING:
@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 CLASSES = tuple(f"gesture {number}" for number in range(1, 26))
 STEMS = ("correct_cvpr2016_v2", "correct_v2", "correct_cvpr2016", "correct")
 """Endings of the lists' names; the second version before the first."""
+KINDS: dict[Part, str] = {"train": "train", "val": "valid", "test": "test"}
+LISTS: dict[Part, tuple[ListNames, ...]] = {
+    part: (ListNames(tuple(f"nvgesture_{kind}_{stem}.lst" for stem in STEMS), (".", "annotations")),)
+    for part, kind in KINDS.items()
+}
 SENSORS = ("depth", "color")
 CHANNELS = {"depth": 1, "rgb": 3, "flow": 2}
 
@@ -97,9 +102,9 @@ class NVGesture(DataSet):
         }
 
     def index(self, root: Path, part: Part) -> list[Sample]:
-        listed = _has_valid(root)
+        listed = lists_of(root, LISTS)["val"] is not None
         held = set() if listed else {f"subject{number}" for number in self.options.val_subjects}
-        rows = _rows(root, {"train": "train", "val": "valid" if listed else "train", "test": "test"}[part])
+        rows = _rows(root, "train" if part == "val" and not listed else part)
         if part != "test" and not listed:
             rows = [row for row in rows if (row.subject in held) == (part == "val")]
             if part == "val" and held and not rows:
@@ -120,14 +125,14 @@ class NVGesture(DataSet):
 
     def at(self, root: Path) -> DataSet:
         """With the published test list alone to compare with where there is a validation list of the user's own."""
-        if not _has_valid(root):
+        if lists_of(root, LISTS)["val"] is None:
             return self
         twin = copy.copy(self)
         twin.expected = {"test": 482}
         return twin
 
     def departures(self, root: Path, part: Part) -> list[str]:
-        path = _list(root, {"train": "train", "val": "valid", "test": "test"}[part])
+        path = lists_of(root, LISTS)[part]
         if path is None or path.stem.endswith("_v2"):
             return []
         return [
@@ -148,8 +153,30 @@ class NVGesture(DataSet):
             return _channels_first(self._npy(sample))
         return _channels_first(optical_flow(self._frames(sample, "rgb"), self.options.flow))
 
+    @property
+    def on_disk(self) -> tuple[str, ...]:
+        """Computed flow is as good as the colour that it comes from."""
+        return tuple(name for name in self.modalities if name != "flow" or self.options.flow == "npy")
+
+    def vouched(self, sample: Sample, name: str) -> bool:
+        path = sample.files[name]
+        if name == "flow":
+            shape = headers.array(path)
+            return shape is not None and _is_flow(shape)
+        first, end = _stretch(sample, name)
+        if not path.is_dir():
+            found = headers.packets(path)
+            return found is not None and found.frames >= end
+        files = frames.frame_files(path)
+        return len(files) >= end and all(map(headers.picture, files[first:end]))
+
+    def validation(self, root: Path) -> str:
+        if lists_of(root, LISTS)["val"] is not None:
+            return super().validation(root)
+        return f"subjects {' and '.join(map(str, self.options.val_subjects))} of train"
+
     def _frames(self, sample: Sample, name: str) -> np.ndarray:
-        first, end = (int(number) for number in sample.text["color" if name == "rgb" else name].split(":"))
+        first, end = _stretch(sample, name)
         clip = read_stretch(sample.files[name], first, end, self.options.size, CHANNELS[name])
         return fit_frames(clip, self.options.clip)
 
@@ -160,7 +187,7 @@ class NVGesture(DataSet):
             flow = np.load(path, allow_pickle=False)
         except (OSError, ValueError) as error:
             raise BadFile("unreadable", path, f"not readable as an array ({reason(error)})") from None
-        if flow.ndim != 4 or flow.shape[2] != 2:
+        if not _is_flow(flow.shape):
             raise BadFile("unreadable", path, f"has shape {flow.shape}, expected (height, width, 2, frames)")
         clip = fit_frames(flow_as_bytes(flow.transpose(3, 2, 0, 1)), self.options.clip)
         return _resized(clip, self.options.size)
@@ -223,28 +250,8 @@ class _Row:
     """File, first frame and one past the last, of `depth` and `color`."""
 
 
-def _list(root: Path, kind: str) -> Path | None:
-    names = tuple(f"{folder}nvgesture_{kind}_{stem}.lst" for stem in STEMS for folder in ("", "annotations/"))
-    return first_there(root, names)
-
-
-def _has_valid(root: Path) -> bool:
-    """Whether there is a validation list. Raises DataError where lists do not belong together."""
-    lists: dict[Part, Path | None] = {
-        "train": _list(root, "train"),
-        "val": _list(root, "valid"),
-        "test": _list(root, "test"),
-    }
-    together(root, lists)
-    return lists["val"] is not None
-
-
-def _rows(root: Path, kind: str) -> list[_Row]:
-    path = _list(root, kind)
-    if path is None:
-        raise DataError(
-            f"{root}: is not NVGesture: found no nvgesture_{kind}_{STEMS[0]}.lst; name the folder that has it"
-        )
+def _rows(root: Path, part: Part) -> list[_Row]:
+    path = find(root, "NVGesture", part, LISTS)
     rows = [_row(path, number, line) for number, line in enumerate(lines_of(path))]
     seen: set[str] = set()
     for row in rows:
@@ -287,6 +294,17 @@ def _video(root: Path, row: _Row, sensor: str) -> Path:
 
 def _flow_folder(root: Path) -> Path:
     return first_there(root, ("Video_data/flow_data", "flow_data")) or root / "Video_data" / "flow_data"
+
+
+def _stretch(sample: Sample, name: str) -> tuple[int, int]:
+    """First frame, and one past the last."""
+    first, end = sample.text["color" if name == "rgb" else name].split(":")
+    return int(first), int(end)
+
+
+def _is_flow(shape: tuple[int, ...]) -> bool:
+    """(height, width, 2, frames)."""
+    return len(shape) == 4 and shape[2] == 2
 
 
 def _channels_first(clip: np.ndarray) -> np.ndarray:

@@ -2,10 +2,11 @@
 
 Layouts, told apart by what lies in the folder:
 
-    text/train.txt             a Python literal a line: ['910308516510011393', 'text', 1]
-    text/{valid2,test2}.txt    ['id', 'text', label by hashtag, label by people]: the last is the label
-    dataset_image/ID.jpg
-    {train,valid,test}.json    in annotations/ or the folder itself: [{"image": "ID.jpg", "text": ..., "label": 0}]
+    text/train.txt             a Python literal a line: ['910308516510011393', 'text', 1]; also in text_data/
+    text/{valid2,test2}.txt    ['id', 'text', label by hashtag, label by people]: the last is the label; also without 2
+    {train,valid,test}.json    in annotations/, text_json_final/, text_json_clean/ or the folder itself, also as *_data.json:
+                               [{"image": "ID.jpg", "text": ..., "label": 0}], or with "image_id": "ID"
+    dataset_image/ID.jpg       or image_data/, images/, image/
 
 The published counts come from leaving out posts with tell-tale words. As whole tokens of training posts (`filter: token`)
 29,040 become 19,816; as substrings of all posts (`substring`) the parts hold 19,557, 2,387 and 2,373, the cleaned variant's.
@@ -18,28 +19,34 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from igmsweep.data.base import PARTS, Part, Sample
+from igmsweep.data.base import Part, Sample
 from igmsweep.data.files import read_text
-from igmsweep.data.image_text import WARM_UP, ImageText, ImageTextOptions, first_there, lines_of
-from igmsweep.data.official import together
+from igmsweep.data.frames import SUFFIXES
+from igmsweep.data.image_text import WARM_UP, ImageText, ImageTextOptions, lines_of, official_caption
+from igmsweep.data.layouts import ListNames, find, first_there
 from igmsweep.errors import DataError
 
 CLASSES = ("not sarcastic", "sarcastic")
 TELLING = frozenset(
     "exgag sarcasm sarcastic reposting <url> joke humour humor jokes irony ironic".split()  # noqa: SIM905
 )
-LISTS: dict[Part, tuple[str, ...]] = {
-    "train": ("text/train.txt", "train.txt"),
-    "val": ("text/valid2.txt", "valid2.txt"),
-    "test": ("text/test2.txt", "test2.txt"),
+STEMS: dict[Part, tuple[str, ...]] = {"train": ("train",), "val": ("valid", "val"), "test": ("test",)}
+TEXTS: dict[Part, ListNames] = {
+    part: ListNames(
+        tuple(f"{stem}{ending}.txt" for ending in (("",) if part == "train" else ("2", "")) for stem in stems),
+        ("text", "text_data", "."),
+    )
+    for part, stems in STEMS.items()
 }
-JSONS: dict[Part, tuple[str, ...]] = {
-    "train": ("annotations/train.json", "train.json"),
-    "val": ("annotations/valid.json", "annotations/val.json", "valid.json", "val.json"),
-    "test": ("annotations/test.json", "test.json"),
+JSONS: dict[Part, ListNames] = {
+    part: ListNames(
+        tuple(f"{stem}{ending}.json" for ending in ("", "_data") for stem in stems),
+        ("annotations", "text_json_final", "text_json_clean", "."),
+    )
+    for part, stems in STEMS.items()
 }
-PICTURES = ("dataset_image", "images", "image")
-PUNCTUATION = str.maketrans("", "", ",.'!?\"()*#:;~")
+LISTS: dict[Part, tuple[ListNames, ...]] = {part: (TEXTS[part], JSONS[part]) for part in STEMS}
+PICTURES = ("dataset_image", "image_data", "images", "image")
 
 
 class SarcasmOptions(ImageTextOptions):
@@ -49,7 +56,8 @@ class SarcasmOptions(ImageTextOptions):
     """Which posts with a tell-tale word are left out: training posts that have it as a token, posts of all parts that have
     it anywhere, or none."""
     clean: Literal["none", "official"] = "none"
-    """`official`: lower case, and the punctuation , . ' ! ? " ( ) * # : ; ~ taken out, as in the authors' code."""
+    """`official`: as in the authors' code: lower case, the punctuation , . ' ! ? " ( ) * # : ; ~ taken out, `-` and `/`
+    made spaces."""
 
 
 class Sarcasm(ImageText):
@@ -93,7 +101,7 @@ class Sarcasm(ImageText):
             if name.stem in seen:
                 raise DataError(f"{root}: post {name.stem} stands in the {part} list twice")
             seen.add(name.stem)
-            shown = words.lower().translate(PUNCTUATION) if options.clean == "official" else words
+            shown = official_caption(words) if options.clean == "official" else words
             samples.append(Sample(name.stem, label, {"image": name}, group=words, text={"text": shown}))
         return samples
 
@@ -126,14 +134,10 @@ Post = tuple[Path, str, int]
 
 
 def _posts(root: Path, part: Part, pictures: Path) -> list[Post]:
-    together(root, {each: first_there(root, LISTS[each]) or first_there(root, JSONS[each]) for each in PARTS})
-    path = first_there(root, LISTS[part])
-    if path is not None:
-        return [_literal(path, number, line, pictures) for number, line in enumerate(lines_of(path), start=1)]
-    path = first_there(root, JSONS[part])
-    if path is not None:
+    path = find(root, "Sarcasm", part, LISTS)
+    if path.suffix == ".json":
         return _json(path, root, pictures)
-    raise DataError(f"{root}: is not Sarcasm: found neither {LISTS[part][0]} nor {JSONS[part][0]}")
+    return [_literal(path, number, line, pictures) for number, line in enumerate(lines_of(path), start=1)]
 
 
 def _literal(path: Path, number: int, line: str, pictures: Path) -> Post:
@@ -164,13 +168,14 @@ def _json(path: Path, root: Path, pictures: Path) -> list[Post]:
         raise DataError(f"{path}: found {type(rows).__name__}, expected a list of posts")
     posts: list[Post] = []
     for number, row in enumerate(rows, start=1):
-        if not isinstance(row, dict) or not {"image", "text", "label"} <= row.keys():
-            raise DataError(f"{path}: post {number}: found {str(row)[:60]}, expected image, text and label")
-        if row["label"] not in (0, 1):
+        named = row.get("image", row.get("image_id")) if isinstance(row, dict) else None
+        if named is None or not {"text", "label"} <= row.keys():
+            raise DataError(f"{path}: post {number}: found {str(row)[:60]}, expected image or image_id, text and label")
+        if str(row["label"]) not in ("0", "1"):
             raise DataError(f"{path}: post {number}: found label {row['label']!r}, expected 0 or 1")
-        named = Path(str(row["image"]))
-        picture = root / named if not named.is_absolute() and (root / named).is_file() else pictures / named.name
-        posts.append((picture, str(row["text"]), int(row["label"])))
+        picture = Path(str(named) if Path(str(named)).suffix in SUFFIXES else f"{named}.jpg")
+        where = root / picture if not picture.is_absolute() and (root / picture).is_file() else pictures / picture.name
+        posts.append((where, str(row["text"]), int(row["label"])))
     return posts
 
 

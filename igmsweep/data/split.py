@@ -19,18 +19,21 @@ DEFAULT_FRACTION = 0.1
 """Share of train that is carved where a data set brings no validation list and none is asked for."""
 
 
-def sides(train: Partition, val: Partition | None, config: DataConfig) -> tuple[Partition, Partition, str]:
+def sides(
+    train: Partition, val: Partition | None, config: DataConfig, described: str = ""
+) -> tuple[Partition, Partition, str]:
     """Train, validation and a description of how they were told apart.
 
     Args:
         train, val: the data set's own lists; None where it has none for validation. `data.folds` and `data.val_fraction`
             carve from both together.
+        described: what the validation list is, as `DataSet.validation` says.
 
     Raises:
-        UserError, DataError: as `carve` and `official` say.
+        UserError, DataError: as `carve` and `own` say.
     """
     if val is not None and config.folds is None and config.val_fraction is None:
-        return train, val, official(train, val, config)
+        return train, val, own(train, val, config, described)
     whole = train if val is None else train.joined(val)
     rows, held, described = carve(whole.labels, whole.groups, config)
     return whole.take(rows), whole.take(held), described
@@ -61,14 +64,17 @@ def carve(labels: np.ndarray, groups: Sequence[str | None], config: DataConfig) 
     return np.setdiff1d(np.arange(len(labels)), val), val, f"carved {held}/{count}{by}"
 
 
-def official(train: Partition, val: Partition, config: DataConfig) -> str:
+def own(train: Partition, val: Partition, config: DataConfig, described: str) -> str:
     """The description of a data set's own split, which must keep the groups apart where that is asked for.
+
+    Args:
+        described: what its validation part is, as `DataSet.validation` says.
 
     Raises:
         UserError: a group stands on both sides.
     """
     if config.group == "none":
-        return "official"
+        return described
     if any(group is None for group in (*train.groups, *val.groups)):
         raise UserError(
             f"data.group: found '{config.group}', but {config.name} does not say which {config.group} a sample is of"
@@ -79,7 +85,7 @@ def official(train: Partition, val: Partition, config: DataConfig) -> str:
             f"data.group: {len(both)} groups ({config.group} '{min(str(group) for group in both)}' for one) stand in both "
             f"train and validation of {config.name}'s own lists; add data.folds or data.val_fraction to cut anew"
         )
-    return f"official, grouped by {config.group}"
+    return f"{described}, grouped by {config.group}"
 
 
 def _share(fraction: float, labels: np.ndarray, groups: Sequence[str | None] | None) -> tuple[int, int]:

@@ -176,12 +176,15 @@ class Table(DataSet):
                 batch[name] = x if kind == "text" else x.float()
         return batch
 
-    def inspect(self, sample: Sample) -> list[Remark]:
-        remarks = super().inspect(sample)
+    def inspect(self, sample: Sample, decode: bool = False) -> list[Remark]:
+        remarks = super().inspect(sample, decode)
         for name, text in sample.text.items():
             if not text.strip():
                 remarks.append(Remark("empty", sample.id, name, f"{self.path}: {sample.id}: its {name} is empty"))
         return remarks
+
+    def validation(self, root: Path) -> str:
+        return "the file's column split"
 
     def _kind(self, column: str, field: str) -> str:
         """The kind of a column, from its first field that is not empty."""

@@ -4,7 +4,8 @@ Layouts, told apart by what lies in the folder:
 
     {train,dev,test}.tsv     TomBERT's, in the folder itself, twitter2015/ or absa_data/twitter2015/: a header that is
                              wrong in places, then index, label, picture, sentence with $T$, target; quotes are literal
-    the same with a header   Label, String, ImageID in any order, as the authors' code reads them: no target
+    the same with a header   Label, String, ImageID in any order, as the authors' code reads them: no target; also
+                             annotations/{train,valid,test}_data.tsv
     {train,dev,test}.txt     four lines a sample: sentence with $T$, target, label -1, 0 or 1, picture
 
 Pictures lie in twitter2015_images/, or IJCAI2019_data/twitter2015_images/. Labels are negative, neutral, positive. A tweet
@@ -17,14 +18,21 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-from igmsweep.data.base import PARTS, Part, Sample
-from igmsweep.data.image_text import WARM_UP, ImageText, ImageTextOptions, first_there, lines_of
-from igmsweep.data.official import together
+from igmsweep.data.base import Part, Sample
+from igmsweep.data.image_text import WARM_UP, ImageText, ImageTextOptions, lines_of, official_caption
+from igmsweep.data.layouts import ListNames, find, first_there
 from igmsweep.errors import DataError
 
 CLASSES = ("negative", "neutral", "positive")
 STEMS: dict[Part, tuple[str, ...]] = {"train": ("train",), "val": ("dev", "valid", "val"), "test": ("test",)}
 FOLDERS = (".", "twitter2015", "absa_data/twitter2015", "annotations")
+LISTS: dict[Part, tuple[ListNames, ...]] = {
+    part: (
+        ListNames(tuple(f"{stem}{ending}.tsv" for ending in ("", "_data") for stem in stems), FOLDERS),
+        ListNames(tuple(f"{stem}.txt" for stem in stems), FOLDERS),
+    )
+    for part, stems in STEMS.items()
+}
 PICTURES = ("twitter2015_images", "IJCAI2019_data/twitter2015_images", "images")
 
 
@@ -32,8 +40,9 @@ class Twitter2015Options(ImageTextOptions):
     """Also what becomes of the target."""
 
     target: Literal["pair", "substitute", "official"] = "pair"
-    """`pair`: BERT gets (sentence with $T$, target); `substitute`: the target stands in the sentence; `official`: letters
-    alone are kept, so that $T$ becomes T and the target is lost, as in the authors' code."""
+    """`pair`: BERT gets (sentence with $T$, target); `substitute`: the target stands in the sentence; `official`: words of
+    the letters a to z alone are kept, in lower case, so that $T$ becomes t, `70th` goes and the target is lost, as in the
+    authors' code."""
 
 
 class Twitter2015(ImageText):
@@ -62,10 +71,7 @@ class Twitter2015(ImageText):
     def index(self, root: Path, part: Part) -> list[Sample]:
         options = self.options
         assert isinstance(options, Twitter2015Options)
-        together(root, {each: _list(root, each) for each in PARTS})
-        path = _list(root, part)
-        if path is None:
-            raise DataError(f"{root}: is not Twitter2015: found no {STEMS[part][0]}.tsv; name the folder that holds it")
+        path = find(root, "Twitter2015", part, LISTS)
         pictures = first_there(root, PICTURES) or root / PICTURES[0]
         samples: list[Sample] = []
         for number, label, picture, sentence, target in _rows(path):
@@ -93,13 +99,6 @@ TWITTER2015 = Twitter2015()
 
 Row = tuple[int, int | str, str, str, str]
 """Line, label, picture, sentence, target."""
-
-
-def _list(root: Path, part: Part) -> Path | None:
-    kinds = ("tsv", "txt")
-    return first_there(
-        root, tuple(f"{folder}/{stem}.{kind}" for kind in kinds for folder in FOLDERS for stem in STEMS[part])
-    )
 
 
 def _rows(path: Path) -> list[Row]:
@@ -143,7 +142,7 @@ def _label(text: str) -> int | str:
 
 def _text(sentence: str, target: str, kind: str) -> dict[str, str]:
     if kind == "official":
-        return {"text": " ".join(re.findall(r"[A-Za-z]+", sentence))}
+        return {"text": official_caption(" ".join(re.findall(r"\b[A-Za-z]+\b", sentence)))}
     if kind == "substitute" or not target:
         return {"text": sentence.replace("$T$", target) if target else sentence}
     return {"text": sentence, "pair": target}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +19,14 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Any]:
-    """A PyAV container. Raises BadFile for a file that is missing or no video."""
+def opened(path: Path, options: dict[str, str] | None = None) -> Iterator[Any]:
+    """A PyAV container, under FFmpeg's options of formats. Raises BadFile for a file that is missing or no video."""
     import av
 
     refuse_pointer(path)
     logging.getLogger("libav").setLevel(logging.CRITICAL)  # broken files are named once, by us
     try:
-        container = av.open(str(path))
+        container = av.open(str(path), container_options=options or {})
     except (av.FFmpegError, OSError, ValueError) as error:
         raise BadFile("unreadable", path, f"not readable as a video ({reason(error)})") from None
     with container:
@@ -50,8 +51,7 @@ def read_frames(path: Path, per_second: bool = True, limit: int | None = None) -
         if not container.streams.video:
             raise BadFile("empty", path, "has no video stream")
         stream = container.streams.video[0]
-        rate = stream.average_rate or stream.guessed_rate or 1
-        step = max(1, int(rate)) if per_second else 1
+        step = _step(stream) if per_second else 1
         try:
             for number, frame in enumerate(container.decode(stream)):
                 if number % step == 0:
@@ -65,6 +65,11 @@ def read_frames(path: Path, per_second: bool = True, limit: int | None = None) -
     if not frames:
         raise BadFile("empty", path, "holds no frames")
     return frames
+
+
+def _step(stream: Any) -> int:
+    """Every how many frames the field takes one, for one a second."""
+    return max(1, int(stream.average_rate or stream.guessed_rate or 1))
 
 
 def read_track(path: Path) -> tuple[NDArray[np.float32], int]:
@@ -96,14 +101,43 @@ def read_track(path: Path) -> tuple[NDArray[np.float32], int]:
     return wave, rate
 
 
-def seconds(path: Path) -> float | None:
-    """Length of a video as its container says it; None where it does not.
+@dataclass(frozen=True)
+class Contents:
+    """`frames` are pictures of the first video stream, `step` of them make one of the field's "1 fps"; `sound`: the first
+    track is not empty; `seconds` as the container says, None where it does not."""
+
+    frames: int
+    step: int
+    sound: bool
+    seconds: float | None
+
+
+def contents(path: Path) -> Contents:
+    """What the packets of a video tell, undecoded.
 
     Raises:
-        BadFile: the file is missing or no video.
+        BadFile: the file is missing, no video, or ends early.
     """
-    with opened(path) as container:
-        return None if not container.duration else container.duration / 1e6
+    import av
+
+    # an AVI has its rate in its header; FFmpeg decodes frames to guess it all the same, which takes as long as the rest
+    with opened(path, {"fpsprobesize": "0"} if path.suffix.lower() == ".avi" else None) as container:
+        video = next(iter(container.streams.video), None)
+        sound = next(iter(container.streams.audio), None)
+        counts: dict[int, int] = {}
+        try:
+            for packet in container.demux():
+                if packet.is_corrupt:
+                    raise BadFile("truncated", path, "holds damaged packets")
+                counts[packet.stream.index] = counts.get(packet.stream.index, 0) + (packet.size > 0)
+        except (av.FFmpegError, ValueError) as error:
+            raise BadFile("truncated", path, f"stops early ({reason(error)})") from None
+        frames = 0 if video is None else counts.get(video.index, 0)
+        if video is not None and frames < video.frames:
+            raise BadFile("truncated", path, f"holds {frames} frames, its header says {video.frames}")
+        duration = None if not container.duration else container.duration / 1e6
+        heard = sound is not None and counts.get(sound.index, 0) > 0
+        return Contents(frames, 1 if video is None else _step(video), heard, duration)
 
 
 def backend() -> str:

@@ -15,6 +15,7 @@ import soundfile
 from PIL import Image
 
 from igmsweep.data.cremad import CLASSES
+from igmsweep.data.kinetics_sounds import CLASSES as KINETICS_SOUNDS_CLASSES
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 80000\n"
 SENTENCES = ("IEO", "TIE", "IOM", "IWW", "TAI", "MTI", "IWL", "ITH", "DFA", "ITS", "TSI", "WSI")
@@ -147,6 +148,23 @@ def kinetics_400(root: Path, counts: dict[str, int]) -> Path:
             video(root / part / f"{name}_000010_000020.mp4", number % 3, 5, "4", "libx264", "aac", 1000 * seed + number)
             rows.append(f"{label},{name},10,20,{part}\n")
         (root / f"{part}.csv").write_text("label,youtube_id,time_start,time_end,split\n" + "".join(rows))
+    return root
+
+
+def kinetics_ogm(root: Path, counts: dict[str, int]) -> Path:
+    """OGM-GE's my_{train,test}.txt: names with both times in train and with the first in test, labels by number; media as
+    the folders of Kinetics-400 name them."""
+    (root / "annotations").mkdir(parents=True)
+    ids = iter(kinetics_ids(sum(counts.values())))
+    for seed, (part, count) in enumerate(counts.items()):
+        rows = []
+        for number in range(count):
+            name, label = next(ids), sorted(KINETICS_SOUNDS_CLASSES).index(KINETICS[number % 3])
+            wav(root / f"{part}_wav" / f"{name}_000058_000068.wav", tone(number % 3, 2.0, seed=1000 * seed + number))
+            frames = [f"frame_{index:05d}.jpg" for index in range(1, 10)]
+            jpegs(root / f"{part}_img" / "Image-01-FPS" / name, number % 3, frames, 1000 * seed + number)
+            rows.append(f"{name}_{'000058_000068' if part == 'train' else '58'},10,{label}\n")
+        (root / "annotations" / f"my_{part}.txt").write_text("".join(rows), encoding="utf-8")
     return root
 
 

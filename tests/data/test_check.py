@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from av_trees import POINTER, cremad_prepared, kinetics_400, tone, wav
+from av_trees import POINTER, cremad_prepared, jpegs, kinetics_400, tone, wav
 
 from igmsweep.data.check import check
 from igmsweep.data.cremad import CREMAD
+from igmsweep.data.twitter2015 import TWITTER2015
 
 TINY = [
     *("stages.cycles=1", "stages.epochs=1", "model.encoder=resnet_mini", "model.width=4", "device=cpu"),
@@ -83,9 +84,10 @@ def broken(whole: Path, tmp_path: Path) -> tuple[Path, dict[str, str]]:
     return root, kinds
 
 
-def test_every_kind_of_bad_file_is_named(broken: tuple[Path, dict[str, str]]) -> None:
+@pytest.mark.parametrize("decode", [False, True])
+def test_every_kind_of_bad_file_is_named(broken: tuple[Path, dict[str, str]], decode: bool) -> None:
     root, kinds = broken
-    report = check(CREMAD, root)
+    report = check(CREMAD, root, decode)
     found = {remark.sample: remark.kind for part in report.parts.values() for remark in part.remarks}
     found |= {remark.sample: "duplicate" for group in report.duplicates for remark in group if remark.sample in kinds}
     assert found == kinds
@@ -96,15 +98,69 @@ def test_every_kind_of_bad_file_is_named(broken: tuple[Path, dict[str, str]]) ->
         assert sample in text
     assert "git lfs pull" in text
     assert "36 of 6698 published" in text
-    quick = check(CREMAD, root, quick=True)
-    names = {remark.sample for remark in quick.parts["train"].remarks}
-    assert names == {sample for sample, kind in kinds.items() if kind in ("missing", "pointer", "empty")}
 
 
 def test_a_sound_data_set_passes_and_says_what_its_test_measures(whole: Path) -> None:
     report = check(CREMAD, whole)
     assert report.sound
     assert any("3 of the 3 groups (speaker) in test are in train too" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(
+    ("policy", "advice"),
+    [
+        ("error", "7 samples cannot be used; with data.bad_files=error training is refused: mend the files, or set"),
+        (
+            "skip",
+            "7 samples cannot be used; with data.bad_files=skip such samples are left out, up to data.bad_share of a part: mend the files, or set data.bad_files=blank for grey pictures and silence",
+        ),
+        (
+            "blank",
+            "with data.bad_files=blank grey pictures and silence stand in the files' place, up to data.bad_share of a part: mend them, or set data.bad_files=skip",
+        ),
+    ],
+)
+def test_advice_fits_the_policy_in_force(broken: tuple[Path, dict[str, str]], policy: str, advice: str) -> None:
+    text = "\n".join(check(CREMAD, broken[0], bad_files=policy, silent_files="skip").lines())
+    assert advice in text
+    assert "silent sounds are left out (data.silent_files=skip)" in text
+
+
+def test_where_validation_comes_from_is_said_and_called_official_only_where_it_is(whole: Path, tmp_path: Path) -> None:
+    assert "  validation: no list, carved from train" in check(CREMAD, whole).lines()
+    speakers = CREMAD.with_options({"split": "speaker"})
+    assert "validation: a tenth of the speakers, by name" in check(speakers, whole).notes
+    root = tmp_path / "twitter"
+    root.mkdir()
+    for part, count in (("train", 2), ("dev", 1122), ("test", 1)):
+        rows = [f"{row}\t1\t{part}{row}.jpg\ta $T$\tb" for row in range(count)]
+        (root / f"{part}.tsv").write_text(
+            "\n".join(["index\t#1 Label\t#2 ImageID\t#3 String\t#3 String", *rows]) + "\n"
+        )
+    assert TWITTER2015.validation(root) == "official"
+    (root / "dev.tsv").write_text((root / "train.tsv").read_text())
+    assert TWITTER2015.validation(root) == "the copy's own list"
+    (root / "dev.tsv").unlink()
+    report = check(TWITTER2015, root)  # needs no tokenizer
+    assert (report.parts["val"].lack or "").startswith("has no validation list of Twitter2015: looked for dev.tsv")
+    assert report.blank == "grey pictures"
+    assert not report.sound
+
+
+@pytest.mark.slow
+def test_libraries_remarks_are_not_shown(tmp_path: Path) -> None:
+    """A picture with broken EXIF data and a file that is no MP3: what decoders print of them, Python's and C's."""
+    jpegs(tmp_path, 0, ["plain.jpg"])
+    content = (tmp_path / "plain.jpg").read_bytes()
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x05\0\x0f\x01\x02\0\xff\xff\0\0\xff\xff\0\0"
+    segment = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
+    (tmp_path / "odd.jpg").write_bytes(content[:2] + segment + content[2:])
+    (tmp_path / "odd.mp3").write_bytes(np.random.default_rng(0).bytes(5000))
+    (tmp_path / "set.csv").write_text("label,picture,sound\na,odd.jpg,odd.mp3\nb,plain.jpg,odd.mp3\n")
+    found = igmsweep("data", "check", "set.csv", "--decode", cwd=tmp_path)
+    assert found.returncode == 1
+    assert found.stderr == ""
+    assert "odd.mp3: not readable as sound" in found.stdout
 
 
 @pytest.mark.slow

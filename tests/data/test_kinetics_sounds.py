@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from av_trees import KINETICS, jpegs, kinetics_400, kinetics_folders, kinetics_prepared, tone, video, wav
+from av_trees import KINETICS, jpegs, kinetics_400, kinetics_folders, kinetics_ogm, kinetics_prepared, tone, video, wav
 
 from igmsweep import data
 from igmsweep.config import TrainConfig
@@ -127,3 +127,96 @@ def test_a_longer_sound_is_cut_and_a_shorter_one_repeats(tmp_path: Path) -> None
         assert KINETICS_SOUNDS.read_modality(sample, "audio").shape == (257, 1003)
     short = KINETICS_SOUNDS.read_modality(Sample("s", 0, {"audio": tmp_path / "short.wav"}), "audio")
     assert np.abs(short[:, 50] - short[:, 50 + 2 * 35400 * 1 // 353 // 2]).mean() < 2
+
+
+def test_ogms_lists_are_read_and_their_names_find_files_that_are_named_otherwise(tmp_path: Path) -> None:
+    root = kinetics_ogm(tmp_path / "ks", {"train": 6, "test": 3})
+    dataset = KINETICS_SOUNDS.at(root)
+    assert dataset.classes == tuple(sorted(KINETICS))
+    for part, count in (("train", 6), ("test", 3)):
+        samples = dataset.index(root, part)  # type: ignore[arg-type]
+        assert [dataset.classes[sample.label] for sample in samples] == [KINETICS[row % 3] for row in range(count)]
+        assert all(path.exists() for sample in samples for path in sample.files.values())
+        assert all(len(sample.group or "") == 11 for sample in samples)
+    assert dataset.index(root, "val") == []
+
+
+def listed(root: Path, name: str, text: str) -> Path:
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    (root / name).write_text(text, encoding="utf-8")
+    return root
+
+
+def test_a_line_may_be_a_path_and_a_number(tmp_path: Path) -> None:
+    root = listed(tmp_path, "my_train.txt", "videos/train/-a_12345678_000001_000011.mp4 25\n_b-12345678 2\n")
+    (tmp_path / "train_wav" / "train").mkdir(parents=True)
+    (tmp_path / "train_wav" / "train" / "-a_12345678.wav").touch()
+    dataset = KINETICS_SOUNDS.at(root)
+    first, second = dataset.index(root, "train")
+    assert [dataset.classes[sample.label] for sample in (first, second)] == ["singing", "bowling"]
+    assert first.files["audio"].name == "-a_12345678.wav"
+    assert second.files["audio"].name == "_b-12345678.wav"  # where it should be
+    listed(tmp_path, "my_train.txt", "_b-12345678 31\n")
+    with pytest.raises(DataError, match=r"my_train\.txt: line 1: found label 31, expected 0 to 30"):
+        KINETICS_SOUNDS.index(tmp_path, "train")
+
+
+def test_a_clip_of_another_second_of_the_same_video_is_not_taken(tmp_path: Path) -> None:
+    root = listed(tmp_path, "my_train.txt", "-a_12345678_000058_000068,10,4\n")
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "-a_12345678_000010_000020.mp4").touch()
+    (sample,) = KINETICS_SOUNDS.at(root).index(root, "train")
+    assert sample.files["video"] == tmp_path / "train" / "-a_12345678_000058_000068.mp4"
+    assert not sample.files["video"].exists()
+
+
+def test_activitynets_names_of_the_csv_files_are_read_with_sounds_named_by_their_times(tmp_path: Path) -> None:
+    for part in ("train", "val"):
+        header = "label,youtube_id,time_start,time_end,split,is_cc\n"
+        rows = f"singing,-a_1234567{part[0]},10,20,{part},0\ntestifying,---QUuC4vJs,84,94,{part},0\n"
+        listed(tmp_path, f"kinetics-400_{part}.csv", header + rows)
+        wav(tmp_path / f"{part}_wav" / f"-a_1234567{part[0]}_000010_000020.wav", tone(0))
+    dataset = KINETICS_SOUNDS.at(tmp_path)
+    for part in ("train", "val"):
+        (sample,) = dataset.index(tmp_path, part)  # type: ignore[arg-type]
+        assert sample.files["audio"].exists()
+        assert sample.id == f"-a_1234567{part[0]}_000010_000020"
+    with pytest.raises(
+        DataError, match=r"has no test list of Kinetics-Sounds: .*; there are kinetics-400_train\.csv and"
+    ):
+        dataset.index(tmp_path, "test")
+
+
+def test_ogms_folder_a_clip_holds_sound_and_frames(tmp_path: Path) -> None:
+    root = listed(tmp_path, "my_train.txt", "-a_12345678_000001_000011,10,2\n")
+    folder = tmp_path / "train" / "-a_12345678_000001_000011"
+    jpegs(folder, 0, ["frame_00001.jpg"])
+    wav(folder / f"{folder.name}.wav", tone(0))
+    (sample,) = KINETICS_SOUNDS.at(root).index(root, "train")
+    assert sample.files == {"audio": folder / f"{folder.name}.wav", "video": folder}
+
+
+def test_of_two_kinds_of_lists_one_is_taken_and_none_mixed(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        listed(tmp_path, f"my_{part}.txt", "-a_12345678,10,4\n")
+        listed(tmp_path, f"kinetics-400_{part}.csv", "label,youtube_id,time_start,time_end\nsinging,_b-12345678,1,11\n")
+    listed(tmp_path, "kinetics-400_val.csv", "label,youtube_id,time_start,time_end\nsinging,_c-12345678,1,11\n")
+    with pytest.raises(DataError, match=r"the train list is my_train\.txt, the val list kinetics-400_val\.csv"):
+        KINETICS_SOUNDS.index(tmp_path, "test")
+    (tmp_path / "kinetics-400_val.csv").unlink()
+    assert [KINETICS_SOUNDS.index(tmp_path, part)[0].id for part in ("train", "test")] == ["-a_12345678"] * 2  # type: ignore[arg-type]
+
+
+def test_an_unknown_folder_is_refused_with_what_was_looked_for(tmp_path: Path) -> None:
+    listed(tmp_path, "lists/my_trian.txt", "")
+    with pytest.raises(DataError) as caught:
+        KINETICS_SOUNDS.index(tmp_path, "train")
+    message = str(caught.value)
+    for part in (
+        "train.csv in annotations/ or .",
+        "my_train.txt",
+        "kinetics-400_train.csv",
+        "train/playing_guitar/*.mp4",
+    ):
+        assert part in message
+    assert message.endswith("found lists/; the nearest is lists/my_trian.txt")

@@ -155,6 +155,7 @@ def test_validation_is_subjects_7_and_12_and_shares_none_with_train(root):
     subjects = {part: {sample.group for sample in samples} for part, samples in parts.items()}
     assert subjects == {"train": {"subject1", "subject3"}, "val": {"subject7", "subject12"}, "test": {"subject5"}}
     assert NVGESTURE.expected == {"train": 906, "val": 144, "test": 482}
+    assert dataset.validation(root) == "subjects 7 and 12 of train"  # nobody's list
     others = configured(val_subjects=[3])
     assert {sample.group for sample in others.index(root, "val")} == {"subject3"}
 
@@ -164,6 +165,7 @@ def test_a_validation_list_is_used_where_there_is_one(root):
     listed(root, *rows[:3], name="nvgesture_valid_correct_v2.lst")
     assert len(configured().index(root, "val")) == 3
     assert len(configured().index(root, "train")) == len(rows)
+    assert configured().validation(root) == "the copy's own list"
 
 
 def test_names_of_lists_in_circulation_and_the_second_version_first(tmp_path):

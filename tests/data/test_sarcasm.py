@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -106,7 +107,7 @@ def test_the_json_form_is_read(tmp_path):
     everything = SARCASM.with_options({"filter": "none"}).index(tmp_path, "train")
     assert everything[1].files["image"] == tmp_path / "dataset_image" / "2.jpg"
     (tmp_path / "annotations" / "train.json").write_text(json.dumps([{"image": "1.jpg", "label": 0}]))
-    with pytest.raises(DataError, match=r"train\.json: post 1: found .*expected image, text and label"):
+    with pytest.raises(DataError, match=r"train\.json: post 1: found .*expected image or image_id, text and label"):
         SARCASM.index(tmp_path, "train")
     (tmp_path / "annotations" / "train.json").write_text("[")
     with pytest.raises(DataError, match="is not valid JSON"):
@@ -117,6 +118,50 @@ def test_official_cleaning_takes_the_sign_and_leaves_the_hashtags_word(tmp_path)
     write(tmp_path, [repr(["1", 'Oh, "great" # fun (not); it\'s <user>', 1])])
     (sample,) = SARCASM.with_options({"clean": "official"}).index(tmp_path, "train")
     assert sample.text["text"].split() == ["oh", "great", "fun", "not", "its", "<user>"]
+
+
+@pytest.mark.parametrize(
+    "text", ["one-two/three", " <person>  said - 'no' ", "a\n\nb \u2028 c", "\u00c9T\u00c9 (~70) ;", "--"]
+)
+def test_official_cleaning_is_what_the_authors_code_does(tmp_path, text):
+    """Against the operations of the code, one after the other."""
+    write(tmp_path, [repr(["1", text, 1])])
+    (sample,) = SARCASM.with_options({"clean": "official"}).index(tmp_path, "train")
+    kept = "".join(sign for sign in text.lower() if sign not in ",.'!?\"()*#:;~")
+    kept = "".join({"-": " ", "/": " "}.get(sign, sign) for sign in kept).replace("<person>", "person")
+    once = [" " if len(run) > 1 else run for run in re.split(r"(\s+)", kept)[1::2]]
+    words = re.split(r"\s+", kept)
+    expected = "".join(word + space for word, space in zip(words, [*once, ""], strict=True)).rstrip("\n").strip(" ")
+    assert sample.text["text"] == expected
+
+
+def test_text_data_with_image_data_is_read(tmp_path):
+    for stem, row in (("train", ["1", "a", 1]), ("valid", ["2", "b", 0]), ("test", ["3", "c", 0, 1])):
+        (tmp_path / "text_data").mkdir(exist_ok=True)
+        (tmp_path / "text_data" / f"{stem}.txt").write_text(repr(row) + "\n")
+        trees.picture(tmp_path / "image_data" / f"{row[0]}.jpg", 90)
+    found = [SARCASM.index(tmp_path, part)[0] for part in ("train", "val", "test")]
+    assert [(sample.id, sample.label) for sample in found] == [("1", 1), ("2", 0), ("3", 1)]
+    assert all(sample.files["image"].exists() for sample in found)
+
+
+def test_the_lists_of_the_authors_folder_and_records_with_image_id_are_read(tmp_path):
+    (tmp_path / "annotations").mkdir()
+    for number, part in enumerate(("train", "val", "test")):
+        rows = [{"image_id": 910308516510011393 + number, "text": "a day", "label": str(number % 2)}]
+        (tmp_path / "annotations" / f"{part}_data.json").write_text(json.dumps(rows))
+    (tmp_path / "images").mkdir()
+    found = [SARCASM.index(tmp_path, part)[0] for part in ("train", "val", "test")]
+    assert [sample.label for sample in found] == [0, 1, 0]
+    assert found[2].files["image"] == tmp_path / "images" / "910308516510011395.jpg"
+
+
+def test_a_missing_list_is_named_beside_those_that_are_there(tmp_path):
+    write(tmp_path, [repr(["1", "a", 1])])
+    with pytest.raises(
+        DataError, match=r"has no validation list of Sarcasm: looked for valid2\.txt, .*; there is text/train"
+    ):
+        SARCASM.index(tmp_path, "val")
 
 
 def test_the_check_tells_of_the_hashtag_shortcut(root):

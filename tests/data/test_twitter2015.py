@@ -91,7 +91,7 @@ def test_the_pair_is_sentence_and_target_as_bert_takes_pairs(root, tokenizer):
     [
         ("pair", {"text": "RT @ u5er : $T$ isn't \" all", "pair": "Chuck Bass"}),
         ("substitute", {"text": "RT @ u5er : Chuck Bass isn't \" all"}),
-        ("official", {"text": "RT u er T isn t all"}),  # the target is gone
+        ("official", {"text": "rt t isn t all"}),  # the target is gone, and `u5er` with it
     ],
 )
 def test_what_becomes_of_the_target(tmp_path, target, text):
@@ -128,9 +128,43 @@ def test_a_bad_row_is_named(tmp_path, row, match):
         TWITTER2015.index(tmp_path, "train")
 
 
-def test_another_folder_is_refused_in_one_line(tmp_path):
-    with pytest.raises(DataError, match=r"is not Twitter2015: found no train\.tsv"):
+def test_another_folder_is_refused_in_one_line_that_says_what_is_there(tmp_path):
+    with pytest.raises(DataError, match=r"is not Twitter2015: looked for train\.tsv .*; found nothing in it"):
         TWITTER2015.index(tmp_path, "train")
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "trian.tsv").touch()
+    (tmp_path / "pictures").mkdir()
+    with pytest.raises(DataError, match=r"found lists/, pictures/; the nearest is lists/trian\.tsv"):
+        TWITTER2015.index(tmp_path, "train")
+
+
+def test_a_folder_above_or_below_the_data_set_is_told_where_it_is(tmp_path, root):
+    for given in (root.parent, root / "twitter2015_images"):
+        with pytest.raises(DataError, match=f"; {root} has such a list: name that with --root"):
+            TWITTER2015.index(given, "train")
+
+
+def test_a_missing_dev_list_is_called_that(tmp_path):
+    write(tmp_path, ["0\t1\t1.jpg\ta $T$\tb"])
+    write(tmp_path, ["0\t1\t1.jpg\ta $T$\tb"], "test.tsv")
+    with pytest.raises(DataError) as caught:
+        TWITTER2015.index(tmp_path, "val")
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path}: has no validation list of Twitter2015: looked for dev.tsv, ")
+    assert message.endswith("; there are train.tsv and test.tsv")
+
+
+def test_the_lists_of_the_authors_folder_are_read(tmp_path):
+    rows = "Label\tString\tImageID\n2\tRT @ user : $T$ won its 70th E3 -- don't // be-late_now caf\u00e9\t7.jpg\n"
+    (tmp_path / "annotations").mkdir()
+    for part in ("train", "val", "test"):
+        (tmp_path / "annotations" / f"{part}_data.tsv").write_text(rows, encoding="utf-8")
+    dataset = TWITTER2015.with_options({"target": "official"})
+    for part in ("train", "val", "test"):
+        (sample,) = dataset.index(tmp_path, part)
+        # whole words of a to z: not 70th, E3, late_now, nor what is left of caf\u00e9
+        assert sample.text == {"text": "rt user t won its don t be"}
+        assert (sample.label, sample.group) == (2, "7.jpg")
 
 
 def test_missing_truncated_and_pointer_pictures_are_grey_and_counted(tmp_path, tokenizer):
