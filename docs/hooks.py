@@ -29,9 +29,12 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Turn links that hold in the repository into links that hold on the site."""
+    """Links that hold in the repository become links that hold on the site, and `\\|` in a table's code becomes `|`."""
     uri = page.file.src_uri
-    return re.sub(r"(?<=\]\()[^)#:]+", lambda found: translated(uri, found[0]), markdown)
+    if uri == "index.md":
+        page.meta["hide"] = ["navigation"]  # it would name this page alone
+    markdown = re.sub(r"(?<=\]\()[^)#:]+", lambda found: translated(uri, found[0]), markdown)
+    return re.sub(r"^\|.*", lambda row: re.sub(r"`[^`]+`", lambda code: code[0].replace(r"\|", "|"), row[0]), markdown, flags=re.MULTILINE)
 
 
 def translated(uri: str, target: str) -> str:
