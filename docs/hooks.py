@@ -14,15 +14,23 @@ from typing import Any
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parent.parent
-BESIDE = ("CHANGELOG.md", "benchmarks/README.md", "benchmarks/make_avmnist.py", "results/README.md")
+BESIDE = (
+    "CHANGELOG.md",
+    "CITATION.cff",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "benchmarks/README.md",
+    "benchmarks/make_avmnist.py",
+    "results/README.md",
+)
 """Files of the repository that the site has, too."""
-NOTEBOOK = "notebook.ipynb"
+NOTEBOOK, PAGE_OF_NOTEBOOK = "notebook.ipynb", "notebook.md"
 
 
 def on_files(files: Files, config: Any) -> Files:
     """Add the README as `index.md`, the notebook as a page, and BESIDE."""
     files.append(File.generated(config, "index.md", abs_src_path=str(ROOT / "README.md")))
-    files.append(File.generated(config, "notebook.md", content=notebook(ROOT / "docs" / NOTEBOOK)))
+    files.append(File.generated(config, PAGE_OF_NOTEBOOK, content=notebook(ROOT / "docs" / NOTEBOOK)))
     for name in BESIDE:
         files.append(File.generated(config, name, abs_src_path=str(ROOT / name)))
     return files
@@ -34,7 +42,12 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     if uri == "index.md":
         page.meta["hide"] = ["navigation"]  # it would name this page alone
     markdown = re.sub(r"(?<=\]\()[^)#:]+", lambda found: translated(uri, found[0]), markdown)
-    return re.sub(r"^\|.*", lambda row: re.sub(r"`[^`]+`", lambda code: code[0].replace(r"\|", "|"), row[0]), markdown, flags=re.MULTILINE)
+    return re.sub(
+        r"^\|.*",
+        lambda row: re.sub(r"`[^`]+`", lambda code: code[0].replace(r"\|", "|"), row[0]),
+        markdown,
+        flags=re.MULTILINE,
+    )
 
 
 def translated(uri: str, target: str) -> str:
@@ -43,6 +56,8 @@ def translated(uri: str, target: str) -> str:
     path = os.path.normpath(os.path.join(home, os.path.dirname(uri), target)).removeprefix("docs/")
     if re.fullmatch(r"studies/[\w-]+", path):  # a folder, which a site does not list
         path = f"gallery.md#{path.removeprefix('studies/')}"
+    if path == NOTEBOOK and uri != PAGE_OF_NOTEBOOK:
+        path = PAGE_OF_NOTEBOOK
     return os.path.relpath(path, os.path.dirname(uri) or ".")
 
 

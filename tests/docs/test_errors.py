@@ -25,7 +25,11 @@ def exit_codes() -> set[int]:
             ends = isinstance(node, ast.Call) and ast.unparse(node.func) in ("typer.Exit", "sys.exit")
             set_ = isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("exit_code", "code")
             if ends or set_:
-                found |= {each.value for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, int)}
+                found |= {
+                    each.value
+                    for each in ast.walk(node)
+                    if isinstance(each, ast.Constant) and isinstance(each.value, int)
+                }
     return found
 
 

@@ -33,5 +33,6 @@ def test_its_outputs_are_small_and_name_no_machine():
 def outputs(notebook: Any) -> list[list[str]]:
     """What kinds of output each cell has, but for remarks on standard error."""
     return [
-        [each.output_type for each in cell.get("outputs", []) if each.get("name") != "stderr"] for cell in notebook.cells
+        [each.output_type for each in cell.get("outputs", []) if each.get("name") != "stderr"]
+        for cell in notebook.cells
     ]

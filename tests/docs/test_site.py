@@ -43,5 +43,11 @@ def test_what_a_docstring_says_stands_in_the_reference(site: Path):
 
 @pytest.mark.slow
 def test_no_page_loads_anything_from_elsewhere(site: Path):
-    loads = re.compile(r"<(?:script|img|iframe|source)[^>]+src=[\"']?(https?:[^\"'> ]+)|<link[^>]+rel=[\"']?(?:stylesheet|preconnect|preload)[^>]*href=[\"']?(https?:[^\"'> ]+)")
-    assert {str(page.relative_to(site)): found for page in site.rglob("*.html") if (found := loads.findall(page.read_text("utf-8")))} == {}
+    loads = re.compile(
+        r"<(?:script|img|iframe|source)[^>]+src=[\"']?(https?:[^\"'> ]+)|<link[^>]+rel=[\"']?(?:stylesheet|preconnect|preload)[^>]*href=[\"']?(https?:[^\"'> ]+)"
+    )
+    assert {
+        str(page.relative_to(site)): found
+        for page in site.rglob("*.html")
+        if (found := loads.findall(page.read_text("utf-8")))
+    } == {}

@@ -13,7 +13,16 @@ from typer.testing import CliRunner
 from igmsweep.cli.app import app
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "tutorial.md"
-SHORT = ["--set", "stages.epochs=1", "--set", "stages.cycles=1", "--set", "model.encoder=resnet_mini", "--set", "model.width=4"]
+SHORT = [
+    "--set",
+    "stages.epochs=1",
+    "--set",
+    "stages.cycles=1",
+    "--set",
+    "model.encoder=resnet_mini",
+    "--set",
+    "model.width=4",
+]
 SMALLER = {
     "tune": ["--trials", "2", "--local", *SHORT],
     "study": SHORT,
@@ -41,7 +50,7 @@ def test_its_commands_lead_to_a_table(tmp_path: Path, monkeypatch: pytest.Monkey
             done = CliRunner().invoke(app, [*arguments, *SMALLER.get(arguments[0], [])])
             assert done.exit_code == 0, f"{line}: {done.output}{done.exception!r}"
     table = (tmp_path / "results" / "comparison" / "compare.tex").read_text("utf-8")
-    assert all(name in table for name in ("IGM", "MLA", "joint"))
+    assert all(name in table for name in ("igm", "mla", "joint"))
     assert "test" in table
 
 
