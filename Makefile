@@ -11,7 +11,7 @@ TORCH = $(shell nvidia-smi -L >/dev/null 2>&1 || { $(PYTHON) -c 'import urllib.r
 # one more than there are cores: many tests wait for processes they have started
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 1 + (os.cpu_count() or 1)))')
 
-.PHONY: help demo check test fast pytest coverage lint bench lock constraints clean
+.PHONY: help demo check test fast pytest coverage lint docs recording bench lock constraints clean
 help:
 	@echo "make demo    a 40-trial sweep of IGM on avdigits, and its report: under five minutes"
 	@echo "make check   lint, types, layers and the fast tests: under 90 s on two cores"
@@ -19,6 +19,8 @@ help:
 	@echo "make pytest  tests alone"
 	@echo "make coverage  the tests, and what they cover"
 	@echo "make lint    ruff, import-linter and mypy alone"
+	@echo "make docs    the documentation as a site, in site/"
+	@echo "make recording  the README's terminal anew"
 	@echo "make bench   the benchmarks, as ratios"
 	@echo "make lock    uv.lock anew, and constraints.txt from it (needs uv)"
 	@echo "make clean   remove .venv and caches"
@@ -60,6 +62,15 @@ lint: $(DEV)
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 
+docs: $(DEV)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+recording: $(DEV)
+	rm -rf /tmp/demo && mkdir /tmp/demo && cp -r results /tmp/demo
+	cd /tmp/demo && PATH="$(CURDIR)/$(BIN):$$PATH" python "$(CURDIR)/docs/recording/record.py" "$(CURDIR)/docs/recording/first-sweep.cast" \
+	  --commands "$(CURDIR)/docs/recording/first-sweep.sh"
+	$(BIN)/python docs/recording/render.py docs/recording/first-sweep.cast docs/images/first-sweep.svg
+
 bench: $(DEV)
 	for script in flat_matrix step_cost cli_startup sweep_overhead cache_epoch cache_memory analyze_10k; do $(BIN)/python benchmarks/$$script.py || exit 1; done
 
@@ -71,4 +82,4 @@ constraints:
 	uv export --quiet --frozen --all-extras --all-groups --no-hashes --no-emit-project --no-annotate --no-header -o constraints.txt >/dev/null
 
 clean:
-	rm -rf $(VENV) .coverage coverage.xml .mypy_cache .ruff_cache .pytest_cache dist
+	rm -rf $(VENV) .coverage coverage.xml .mypy_cache .ruff_cache .pytest_cache dist site

@@ -38,9 +38,10 @@ from igmsweep.schema.yaml_file import read_yaml
 class TrainConfig(Section):
     """Everything one training needs.
 
-    >>> config = TrainConfig(data="avdigits")
-    >>> config.override({"method.tau": 0.1, "optim.lr.audio": 0.003}).get("optim.lr.audio")
-    0.003
+    Examples:
+        >>> config = TrainConfig(data="avdigits")
+        >>> config.override({"method.tau": 0.1, "optim.lr.audio": 0.003}).get("optim.lr.audio")
+        0.003
 
     Raises:
         UserError: an unknown key, a wrong type or an impossible value; one line that names the key.

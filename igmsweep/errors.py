@@ -42,8 +42,9 @@ class Diverged(Exception):
 def nearest(name: str, options: Iterable[str]) -> str:
     """` (did you mean 'x'?)` for the option closest to `name`, or an empty string when none is close.
 
-    >>> nearest("methd.tau", ["method.tau", "seed"])
-    " (did you mean 'method.tau'?)"
+    Examples:
+        >>> nearest("methd.tau", ["method.tau", "seed"])
+        " (did you mean 'method.tau'?)"
     """
     options = list(options)
     close = [option for option in options if _words(option) == _words(str(name))]  # in another order

@@ -46,7 +46,7 @@ def test_the_demo_runs_from_the_wheel_alone(wheel, tmp_path):
 
     def run(*command: str | Path) -> str:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=300, cwd=tmp_path, env=environment, check=True
+            command, capture_output=True, text=True, timeout=900, cwd=tmp_path, env=environment, check=True
         )
         return done.stdout.strip()
 

@@ -43,8 +43,9 @@ class Stage:
 def cycles(count: int, stages: Sequence[Stage]) -> list[Stage]:
     """The stages of one cycle, `count` times over.
 
-    >>> [(stage.active, stage.cycle, stage.last_of_cycle) for stage in cycles(2, [Stage(("a",), 1), Stage(("b",), 1)])]
-    [(('a',), 0, False), (('b',), 0, True), (('a',), 1, False), (('b',), 1, True)]
+    Examples:
+        >>> [(stage.active, stage.cycle, stage.last_of_cycle) for stage in cycles(2, [Stage(("a",), 1), Stage(("b",), 1)])]
+        [(('a',), 0, False), (('b',), 0, True), (('a',), 1, False), (('b',), 1, True)]
     """
     last = len(stages) - 1
     return [
@@ -61,8 +62,9 @@ def lead_in(stages: Sequence[Stage], share: float, name: str) -> list[Stage]:
         share: in [0, 1); the epochs are rounded, at least one stays as it was, and above 0 at least one is changed where
             there are two.
 
-    >>> [(stage.name, stage.epochs) for stage in lead_in(cycles(2, [Stage(("a",), 3)]), 0.7, "pretrain")]
-    [('pretrain', 3), ('pretrain', 1), ('train', 2)]
+    Examples:
+        >>> [(stage.name, stage.epochs) for stage in lead_in(cycles(2, [Stage(("a",), 3)]), 0.7, "pretrain")]
+        [('pretrain', 3), ('pretrain', 1), ('train', 2)]
     """
     total = sum(stage.epochs for stage in stages)
     left = min(total - 1, max(1, round(share * total))) if share > 0 else 0

@@ -75,8 +75,10 @@ def unpaired(
     """Of configurations whose trainings have nothing in common but their samples; None where nothing is known of chance.
 
     Args:
-        one, other: what the two are called.
-        ours, theirs: seed -> score; with `BySeed` also over samples.
+        one: what the first is called.
+        ours: its scores, seed -> score; with `BySeed` also over samples.
+        other: what the second is called.
+        theirs: its scores, likewise.
     """
     if not ours or not theirs:
         return None

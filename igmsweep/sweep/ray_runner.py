@@ -8,8 +8,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
-from importlib.util import find_spec
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +27,9 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from igmsweep.disk import FULL
-from igmsweep.errors import ResourceError, UserError, nearest
+from igmsweep.errors import ResourceError
 from igmsweep.record.failures import SweepFailed, one_line
+from igmsweep.sweep.ray_loggers import callbacks
 from igmsweep.sweep.resources import Machine, this_machine
 from igmsweep.sweep.runner import Driver, Outline
 from igmsweep.sweep.signals import Signals
@@ -40,9 +40,6 @@ OBJECT_STORE = 200 * 2**20
 
 NODE_LOSS_S = 20.0
 """A worker's death is heard before its node's; so long is waited for the second, where there are several nodes."""
-
-LOGGERS = {"tensorboard": "tensorboardX", "wandb": "wandb", "mlflow": "mlflow"}
-"""Ray's own callbacks and the package that each of them needs."""
 
 
 def run(sweep: Driver, outline: Outline, signals: Signals) -> None:
@@ -96,29 +93,6 @@ def cluster_machine(address: str) -> Machine:
         largest_cpus=int(max((node.get("CPU", 0) for node in nodes), default=0)),
         largest_gpus=int(max((node.get("GPU", 0) for node in nodes), default=0)),
     )
-
-
-def callbacks(loggers: Mapping[str, str], name: str) -> list[Any]:
-    """Ray's callbacks for TensorBoard, W&B and MLflow. Raises UserError for an unknown or uninstalled one."""
-    made: list[Any] = []
-    for kind, target in loggers.items():
-        if kind not in LOGGERS:
-            raise UserError(f"--log: found '{kind}', expected one of {', '.join(LOGGERS)}{nearest(kind, LOGGERS)}")
-        if find_spec(LOGGERS[kind]) is None:
-            raise UserError(f"--log {kind}: needs the package `{LOGGERS[kind]}`; install it, or leave the option out")
-        if kind == "tensorboard":
-            from ray.tune.logger import TBXLoggerCallback
-
-            made.append(TBXLoggerCallback())
-        elif kind == "wandb":
-            from ray.air.integrations.wandb import WandbLoggerCallback
-
-            made.append(WandbLoggerCallback(project=target or "igmsweep", group=name))
-        else:
-            from ray.air.integrations.mlflow import MLflowLoggerCallback
-
-            made.append(MLflowLoggerCallback(tracking_uri=target or None, experiment_name=name))
-    return made
 
 
 def connect(address: str | None) -> None:

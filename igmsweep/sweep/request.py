@@ -18,8 +18,9 @@ SAMPLERS = ("tpe", "random", "sobol", "sobol+tpe", "grid", "gp", "cmaes")
 class SweepRequest(SweepOptions):
     """A new sweep: what is searched, and the options of `SweepOptions` by name.
 
-    >>> SweepRequest(data="avdigits", trials=16, seed=0).sampler
-    'tpe'
+    Examples:
+        >>> SweepRequest(data="avdigits", trials=16, seed=0).sampler
+        'tpe'
     """
 
     data: str

@@ -267,6 +267,6 @@ def _resources(allotment: Allotment, options: SweepOptions) -> dict[str, Any]:
 
 def _loggers(options: SweepOptions) -> None:
     if options.loggers:
-        from igmsweep.sweep.ray_runner import callbacks
+        from igmsweep.sweep.ray_loggers import callbacks
 
         callbacks(options.loggers, "check")

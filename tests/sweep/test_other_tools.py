@@ -48,12 +48,15 @@ def test_tensorboard_shows_every_trials_curve_and_parameters(cycles_request):
     assert sweep is not None
     folders = sorted({path.parent for path in sweep.dir.glob("ray/**/events.out.tfevents.*")})
     assert len(folders) == 2
+    curves = []
     for folder in folders:
         events = accumulator.EventAccumulator(str(folder))
         events.Reload()
-        scores = [event.value for event in events.Scalars("ray/tune/val/acc")]
-        assert len(scores) == 3  # one a cycle
-        assert any("hparams" in name for name in events.PluginTagToContent("hparams"))
+        curves.append([event.value for event in events.Scalars("ray/tune/val/acc")])
+        assert "_hparams_/session_start_info" in events.PluginTagToContent("hparams")
+    assert all(len(curve) >= 3 for curve in curves)  # one a cycle at least
+    scores = sorted(row.score("val/acc") or 0.0 for row in sweep.rows.values())
+    assert sorted(curve[-1] for curve in curves) == pytest.approx(scores)
 
 
 @pytest.mark.slow
@@ -68,7 +71,7 @@ def test_mlflow_has_a_run_a_trial(cycles_request, tmp_path):
     assert len(runs) == 2
     found = sorted(float(run.data.params["method.tau"]) for run in runs)
     assert found == pytest.approx(sorted(row.params["method.tau"] for row in sweep.rows.values()))
-    assert all(len(client.get_metric_history(run.info.run_id, "val/acc")) == 3 for run in runs)
+    assert all(len(client.get_metric_history(run.info.run_id, "val/acc")) >= 3 for run in runs)  # one a cycle at least
 
 
 def test_smac_goes_on_from_a_sweeps_trials(tmp_path):

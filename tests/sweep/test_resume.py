@@ -392,3 +392,13 @@ def test_a_trial_that_waited_when_its_driver_died_is_trained_again_whatever_its_
     resumed = resume_sweep(ResumeRequest(sweep.dir, quiet=True))
     assert resumed.rows[1].complete and resumed.rows[1].attempt == 1
     assert told(resumed.rows) == told(sweep.rows)
+
+
+def test_a_folder_has_its_space_for_other_tools_also_one_of_an_earlier_version(request_of):
+    sweep = run_sweep(request_of(trials=2))
+    path = sweep.dir / "configspace.json"
+    written = json.loads(path.read_text())
+    assert [each["name"] for each in written["hyperparameters"]] == list(sweep.rows[0].params)
+    path.unlink()
+    resume_sweep(ResumeRequest(sweep.dir, trials=3, quiet=True))
+    assert json.loads(path.read_text()) == written
