@@ -79,7 +79,7 @@ class TrainConfig(Section):
         options = data.get("options") or {}
         if not isinstance(options, Mapping):
             raise UserError(f"data.options: expected a mapping of keys to values, found {options!r}")
-        dataset = datasets.get(data["name"])
+        dataset = datasets.get(data["name"], data.get("root"))
         method_class = methods.get(method["name"])
         params = method_class.Params
         preset = method.get("preset", "paper")
@@ -111,6 +111,8 @@ class TrainConfig(Section):
         known(filled["data"], DataConfig.model_fields, "data")
         filled["data"]["options"] = dataset.options.model_dump(mode="json")
         group = filled["data"].get("group", "none")
+        if group == "group":  # the word that every data set with groups understands
+            group = filled["data"]["group"] = dataset.grouping
         if group not in ("none", dataset.grouping):
             raise UserError(
                 f"data.group: found {group!r}, expected none or {dataset.grouping}"
@@ -128,6 +130,18 @@ class TrainConfig(Section):
             )
         filled["method"].check(list(modalities))
         return filled
+
+    @classmethod
+    def new(cls, data: str, method: str | Mapping[str, Any], values: Mapping[str, Any]) -> TrainConfig:
+        """A configuration with some dotted paths given from the start.
+
+        What a data set derives from its folder and options (encoders, sizes, epochs) follows the ones given here;
+        `override` changes the paths it is given and no others.
+
+        Raises:
+            UserError: as `override`.
+        """
+        return cls(data=named_data(data, values), method=method).override(values)
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -230,11 +244,29 @@ def with_absolute_paths(config: TrainConfig) -> TrainConfig:
     return config.override(changes) if changes else config
 
 
-def presets(method: str, data: str | None = None) -> dict[str, dict[str, Any]]:
+def reading(config: TrainConfig) -> str | None:
+    """How the data are read, by which encoders, and for how long, in one line; None where the data set derives nothing
+    from the data."""
+    how = datasets.of(config.data).reading()
+    if not how:
+        return None
+    parts = [f"{name} {words} ({config.model.encoder[name].partition(':')[0]})" for name, words in how.items()]
+    stages, optim = config.stages, config.optim
+    epochs, rates = ("/".join(dict.fromkeys(f"{x:g}" for x in each.values())) for each in (stages.epochs, optim.lr))
+    times = f"{stages.cycles} x {epochs} epochs of each by {optim.name} at {rates}"
+    return f"{config.data.name}: {'; '.join(parts)}; {times}. From the data; --set data.options.KEY=VALUE changes it"
+
+
+def named_data(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The data section that a data set's name and some dotted paths stand for: where it lies, and its own options."""
+    return {"name": name, "root": values.get("data.root"), "options": _options(values)}
+
+
+def presets(method: str, data: str | Mapping[str, Any] | None = None) -> dict[str, dict[str, Any]]:
     """The presets of a method as dotted paths.
 
-    With `data`, each is complete: every path of the configuration that the preset gives on that data set. Without it,
-    only what the preset itself sets.
+    With `data`, a name or `named_data`, each is complete: every path of the configuration that the preset gives on that
+    data set. Without it, only what the preset itself sets.
     """
 
     params = methods.get(method).Params

@@ -18,6 +18,7 @@ from igmsweep.cli.terminal import quiet_libraries, say
 from igmsweep.errors import UserError
 
 if TYPE_CHECKING:
+    from igmsweep.config import TrainConfig
     from igmsweep.schema.sections import DataConfig
 
 data_app = typer.Typer(
@@ -74,7 +75,7 @@ def data_check(
     from igmsweep import data
     from igmsweep.data.check import check
 
-    config = _config(name, root, set_)
+    config = _config(name, root, set_).data
     with quiet_libraries():
         report = check(*data.at_hand(config), decode, jobs, config.bad_files, config.silent_files)
     if as_json:
@@ -103,7 +104,7 @@ def data_prepare(
     from igmsweep import data
     from igmsweep.data import cache, policies, published, remarks
 
-    config = _config(name, root, set_)
+    config = _told(name, root, set_)
     (dataset, folder), kept = data.at_hand(config), data.cache_of(config)
     parts = [part for part in data.PARTS if part != "test" or test]
     listed = {part: dataset.index(folder, part) for part in parts}
@@ -127,6 +128,32 @@ def data_prepare(
     ):
         say(line)
     typer.echo(str(kept))
+
+
+@data_app.command("sample", cls=Command, epilog=epilog("data sample"))
+def data_sample(
+    name: DataSet,
+    root: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the data set, where it is elsewhere.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A .png, .svg or .pdf file; default: NAME-samples.png here.")
+    ] = None,
+    each: Annotated[int, typer.Option(min=1, max=12, metavar="N", help="Samples of a class.")] = 3,
+    classes: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="Classes at most.")] = 12,
+    training: Annotated[bool, typer.Option("--training", help="As in training, with random crops and flips.")] = False,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of what is random in training.")] = 0,
+    set_: Set = None,
+) -> None:
+    """Draw a few samples of every class as the model sees them: spectrograms, pictures, frames, texts."""
+    from igmsweep import data
+    from igmsweep.data.sheet import write_sheet
+
+    dataset, folder = data.at_hand(_told(name, root, set_))
+    dataset.check()
+    path = out or Path(f"{dataset.name}-samples.png")
+    write_sheet(dataset, folder, path, each, classes, training, seed)
+    typer.echo(str(path))
 
 
 @data_app.command("make", cls=Command, epilog=epilog("data make"))
@@ -189,16 +216,25 @@ def cache_remove(
     say(f"removed {len(gone)} caches, {sum(entry.bytes for entry in gone) / 2**20:.0f} MiB")
 
 
-def _config(name: str, root: Path | None, pairs: list[str] | None) -> DataConfig:
+def _config(name: str, root: Path | None, pairs: list[str] | None) -> TrainConfig:
     from igmsweep.config import TrainConfig
 
-    overrides: dict[str, Any] = parse_overrides(pairs)
+    overrides: dict[str, Any] = parse_overrides(pairs, root)
     for key in overrides:
         if not key.startswith("data."):
             raise UserError(f"--set: found '{key}', expected a key of data, such as data.bad_files")
-    if root is not None:
-        overrides["data.root"] = str(root.expanduser().resolve())
-    return TrainConfig(data=name).override(overrides).data
+    return TrainConfig.new(name, "igm", overrides)
+
+
+def _told(name: str, root: Path | None, pairs: list[str] | None) -> DataConfig:
+    """The data's configuration, after a line of what was derived from the data."""
+    from igmsweep.config import reading
+
+    config = _config(name, root, pairs)
+    derived = reading(config)
+    if derived is not None:
+        say(f"igmsweep: {derived}")
+    return config.data
 
 
 def _cache(cache: Path | None) -> Path:

@@ -77,6 +77,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("every file read to its end", "igmsweep data check cremad --decode"),
         ("for other programs", "igmsweep data check ./samples.csv --json"),
     ),
+    "data sample": (
+        ("what the model will see of samples of your own", "igmsweep data sample ./samples.csv"),
+        ("with training's random crops", "igmsweep data sample cremad --training --each 4 --out seen.png"),
+    ),
     "data prepare": (
         ("decode once, for all trials", "igmsweep data prepare cremad --jobs 8"),
         ("three frames a clip", "igmsweep data prepare cremad --set data.options.frames=3"),

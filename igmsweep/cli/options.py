@@ -338,8 +338,8 @@ def listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def parse_overrides(pairs: list[str] | None) -> dict[str, Any]:
-    """`key=value` pairs with YAML values. Raises UserError."""
+def parse_overrides(pairs: list[str] | None, root: Path | None = None) -> dict[str, Any]:
+    """`key=value` pairs with YAML values, and what `--root` says. Raises UserError."""
     import yaml
 
     from igmsweep.schema.yaml_file import YamlLoader
@@ -353,4 +353,6 @@ def parse_overrides(pairs: list[str] | None) -> dict[str, Any]:
             values[key.strip()] = yaml.load(text, Loader=YamlLoader)
         except yaml.YAMLError:
             raise UserError(f"--set {key}: cannot read the value '{text}'") from None
+    if root is not None:
+        values["data.root"] = str(root.expanduser().resolve())
     return values

@@ -115,11 +115,17 @@ def study(
         )
     from igmsweep.studies.request import StudyRequest
 
-    overrides = parse_overrides(set_)
-    if root is not None:
-        overrides["data.root"] = str(root.resolve())
     request = StudyRequest(
-        name, dataset, seeds, seed, out, overrides, given(options), trials or 16, listed(methods), confirm_test
+        name,
+        dataset,
+        seeds,
+        seed,
+        out,
+        parse_overrides(set_, root),
+        given(options),
+        trials or 16,
+        listed(methods),
+        confirm_test,
     )
     _dry(request) if dry_run else _run(request)
 

@@ -107,9 +107,7 @@ def tune(
 
     if verbose and not dry_run:
         raise UserError("--verbose: it lists what --dry-run leaves out; give both")
-    overrides = parse_overrides(set_)
-    if root is not None:
-        overrides["data.root"] = str(root.resolve())
+    overrides = parse_overrides(set_, root)
     if preset is not None and overrides.setdefault("method.preset", preset) != preset:
         raise UserError(f"--preset: found {preset}, and --set method.preset={overrides['method.preset']}; keep one")
     request = SweepRequest(
@@ -125,7 +123,7 @@ def tune(
         seed=seed,
         name=name,
         out=out,
-        overrides=overrides,
+        overrides=parse_overrides(set_, root),
         dry_run=dry_run,
         verbose=verbose,
         **given(options),
@@ -141,6 +139,7 @@ def resume(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", rich_help_panel=BUDGET, help="Train failed trials again, too.")
     ] = False,
+    root: Root = None,
     method: NamedMethod = None,
     data: NamedData = None,
     trust: TrustAll = False,
@@ -153,7 +152,8 @@ def resume(
     """
     from igmsweep.sweep import ResumeRequest, resume_sweep
 
-    request = ResumeRequest(folder, retry_failed=retry_failed, trust=trusted(method, data, trust), **given(options))
+    trusts = trusted(method, data, trust)
+    request = ResumeRequest(folder, retry_failed=retry_failed, trust=trusts, root=root, **given(options))
     raise typer.Exit(_ended(resume_sweep(request), strict))
 
 

@@ -11,7 +11,7 @@ import typer
 
 from igmsweep.cli import complete
 from igmsweep.cli.layout import OTHER, OUTPUT, TRAINING
-from igmsweep.cli.options import AsJson, DataSet, Preset, Set, TrustAll, parse_overrides, trusted
+from igmsweep.cli.options import AsJson, DataSet, Preset, Root, Set, TrustAll, parse_overrides, trusted
 from igmsweep.cli.terminal import say
 from igmsweep.errors import UserError
 
@@ -41,6 +41,7 @@ def train(
         ),
     ] = None,
     trust: TrustAll = False,
+    root: Root = None,
     set_: Set = None,
     seed: Annotated[
         int | None, typer.Option(min=0, metavar="N", rich_help_panel=TRAINING, help="Seed of the training.")
@@ -56,7 +57,7 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", rich_help_panel=OTHER, help="No line per epoch.")] = False,
 ) -> None:
     """Run one full training, without Ray and without Optuna."""
-    from igmsweep.config import TrainConfig
+    from igmsweep.config import TrainConfig, reading
     from igmsweep.record.json_files import plain
     from igmsweep.record.paths import CHECKPOINT, CONFIG
     from igmsweep.record.results import write_result
@@ -65,14 +66,16 @@ def train(
 
     if config is not None and preset is not None:
         raise UserError("--preset: found with --config, which holds a preset's values already; keep one of the two")
-    if config is not None:
-        resolved = _from_file(config, dataset, method, trust)
-    else:
-        resolved = TrainConfig(data=dataset, method={"name": method or "igm", "preset": preset or "paper"})
-    overrides = parse_overrides(set_)
+    overrides = parse_overrides(set_, root)
     if seed is not None:
         overrides["seed"] = seed
-    resolved = resolved.override(overrides)
+    if config is not None:
+        resolved = _from_file(config, dataset, method, trust).override(overrides)
+    else:
+        resolved = TrainConfig.new(dataset, {"name": method or "igm", "preset": preset or "paper"}, overrides)
+        derived = None if quiet else reading(resolved)
+        if derived is not None:
+            say(f"igmsweep: {derived}")
     if resume and out is None:
         raise UserError("--resume: needs --out, the folder whose checkpoint goes on")
     checkpoint = None if out is None else out / CHECKPOINT

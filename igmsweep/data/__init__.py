@@ -60,8 +60,8 @@ def names() -> list[str]:
     return list(DATASETS) + [entry.name for entry in _offered() if entry.name not in DATASETS]
 
 
-def get(name: str) -> DataSet:
-    """The data set called `name`.
+def get(name: str, root: Path | str | None = None) -> DataSet:
+    """The data set called `name`; a CSV file's paths are relative to `root`, where it is given.
 
     A built-in name, the name of another package's entry point, `path/to/file.py:NAME` (`:NAME` may be left out where
     the file has one data set), or a CSV file, or a folder with one (`igmsweep.data.table`).
@@ -81,7 +81,7 @@ def get(name: str) -> DataSet:
     elif entry is not None:
         found = _from_entry_point(entry)
     elif name.endswith(".csv") or "/" in name or name in (".", ".."):
-        return read_table(Path(name))  # which may change within a process
+        return read_table(Path(name), None if root is None else Path(root))  # which may change within a process
     else:
         hint = " (a folder of your own: ./" + name + ")" if Path(name).is_dir() else nearest(name, names())
         raise UserError(f"unknown data set '{name}', expected one of {', '.join(names())}{hint}")
@@ -91,7 +91,7 @@ def get(name: str) -> DataSet:
 
 def of(config: DataConfig) -> DataSet:
     """The data set of a configuration, under its options."""
-    return get(config.name).with_options(config.options)
+    return get(config.name, config.root).with_options(config.options)
 
 
 def root_of(config: DataConfig) -> Path:
@@ -100,7 +100,7 @@ def root_of(config: DataConfig) -> Path:
     `data.root`; else the folder in `$IGMSWEEP_DATA` that bears its name; else the one remembered from `data check` or
     `data prepare`; else one in the user's cache folder.
     """
-    dataset = get(config.name)
+    dataset = get(config.name, config.root)
     if config.root is not None:
         return Path(config.root).expanduser().resolve()
     return dataset.home or places.find(dataset.name)
@@ -122,7 +122,7 @@ def ensure(config: DataConfig) -> Path:
         DataError: there is no such folder.
     """
     root = root_of(config)
-    get(config.name).ensure(root)
+    get(config.name, config.root).ensure(root)
     if not root.is_dir():
         raise DataError(
             f"{root}: no such folder; name {config.name}'s with --root DIR (data.root), or set IGMSWEEP_DATA to the "

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from igmsweep.data import video
 from igmsweep.data.files import BadFile, reason, refuse_pointer
-from igmsweep.data.video import read_track
 
 SILENCE = 1e-4
 """A sound whose largest sample is smaller is silent (-80 dB of full scale)."""
@@ -25,7 +25,7 @@ def read_sound(path: Path, rate: int) -> NDArray[np.float32]:
         BadFile: the file is missing, holds no sound, or no samples.
     """
     if path.suffix.lower() in CONTAINERS:
-        wave, found = read_track(path)
+        wave, found = video.read_track(path)
         return resample(wave, found, rate)
     return read_wav(path, rate)
 
@@ -49,6 +49,24 @@ def read_wav(path: Path, rate: int) -> NDArray[np.float32]:
     if lacking:
         raise BadFile("truncated", path, f"is truncated: {lacking} bytes fewer than its header says")
     return resample(wave.mean(axis=1), found, rate)
+
+
+def header(path: Path) -> tuple[int, float]:
+    """Rate in Hz and length in seconds of a sound file, or of a video's sound, as the header says.
+
+    Raises:
+        BadFile: the file is missing, holds no sound, or does not say.
+    """
+    if path.suffix.lower() in CONTAINERS:
+        return video.sound_header(path)
+    import soundfile
+
+    refuse_pointer(path)
+    try:
+        found = soundfile.info(path)
+    except Exception as error:
+        raise BadFile("unreadable", path, f"not readable as sound ({reason(error)})") from None
+    return int(found.samplerate), float(found.duration)
 
 
 def resample(wave: NDArray[np.float32], found: int, rate: int) -> NDArray[np.float32]:

@@ -111,8 +111,7 @@ class AudioVisual(DataSet):
         batch = {}
         for name, x in inputs.items():
             if name == self.audio:
-                front_end = FRONT_ENDS[self.options.frontend]
-                batch[name] = ((x.float() - front_end.mean) / front_end.std).unsqueeze(1)
+                batch[name] = FRONT_ENDS[self.options.frontend].normalised(x)
                 continue
             count, crop = self.options.frames, self.options.crop
             if x.shape[1] > count:

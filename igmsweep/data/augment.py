@@ -13,7 +13,12 @@ STATISTICS = {"imagenet": IMAGENET, "clip": CLIP}
 
 
 def normalise(x: torch.Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> torch.Tensor:
-    """(n, 3, H, W) bytes or floats in 0 to 255, less the mean and over the deviation of values in [0, 1]."""
+    """(n, C, H, W) bytes or floats in 0 to 255, less the mean and over the deviation of values in [0, 1].
+
+    C is 3, or 1 for grey pictures, which take the mean of the three numbers.
+    """
+    if x.shape[1] == 1:
+        mean, std = (sum(mean) / len(mean),), (sum(std) / len(std),)
     shift = torch.tensor(mean, device=x.device).view(1, -1, 1, 1)
     scale = torch.tensor(std, device=x.device).view(1, -1, 1, 1)
     return (x.float() / 255 - shift) / scale
@@ -64,6 +69,17 @@ def random_crop_and_flip(
     theta = theta.repeat_interleave(per_clip, dim=0)
     grid = F.affine_grid(theta, [x.shape[0], x.shape[1], size, size], align_corners=False)
     return F.grid_sample(x.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def shift(x: torch.Tensor, most: tuple[int, int], generator: torch.Generator) -> torch.Tensor:
+    """Each sample of (n, C, H, W) moved by up to `most` rows and columns both ways; the edge repeats."""
+    n, _, height, width = x.shape
+    down, right = (torch.randint(0, 2 * each + 1, (n,), generator=generator, device=x.device) for each in most)
+    padded = F.pad(x, [most[1], most[1], most[0], most[0]], mode="replicate")
+    rows = down[:, None] + torch.arange(height, device=x.device)
+    columns = right[:, None] + torch.arange(width, device=x.device)
+    sample = torch.arange(n, device=x.device)[:, None, None]
+    return padded.permute(0, 2, 3, 1)[sample, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2).contiguous()
 
 
 def random_frames(x: torch.Tensor, count: int, generator: torch.Generator) -> torch.Tensor:

@@ -20,11 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from igmsweep.data import audio, cremad_layout, frames
+from igmsweep.data import audio, augment, cremad_layout, frames
 from igmsweep.data.base import PARTS, DataSet, Modality, Part, Sample
 from igmsweep.data.synthesiser import RATE, Voice, coloured_noise, say
 from igmsweep.errors import DataError
-from igmsweep.late import F, torch
+from igmsweep.late import torch
 
 CLASSES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 COUNTS = (1000, 540, 540)
@@ -105,7 +105,7 @@ class AVDigits(DataSet):
                 x = ((x.float() - LOG_MEL_MEAN) / LOG_MEL_STD).unsqueeze(1)
             else:
                 x = (x.float() / 255 - PIXEL_MEAN) / PIXEL_STD
-            batch[name] = _shifted(x, generator) if training else x
+            batch[name] = augment.shift(x, (SHIFT, SHIFT), generator) if training else x
         return batch
 
     def ensure(self, root: Path) -> None:
@@ -224,14 +224,3 @@ def drawn(digit: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     canvas[top : top + side, left : left + side] = np.asarray(enlarged) / 255 * rng.uniform(*CONTRAST)
     canvas += rng.normal(0, PIXEL_NOISE, canvas.shape)
     return np.round(np.clip(canvas, 0, 1) * 255).astype(np.uint8)
-
-
-def _shifted(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Each sample of (n, C, H, W) moved by up to SHIFT pixels both ways; the edge repeats."""
-    n, _, height, width = x.shape
-    padded = F.pad(x, [SHIFT] * 4, mode="replicate")
-    moves = torch.randint(0, 2 * SHIFT + 1, (2, n), generator=generator, device=x.device)
-    rows = moves[0][:, None] + torch.arange(height, device=x.device)
-    columns = moves[1][:, None] + torch.arange(width, device=x.device)
-    sample = torch.arange(n, device=x.device)[:, None, None]
-    return padded.permute(0, 2, 3, 1)[sample, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2).contiguous()

@@ -112,14 +112,22 @@ class DataSet(ABC):
                 )
         try:
             options = self.Options(**given)
+            derived = self.suggested(options, given)
+            options = self.Options(**{**derived, **given}) if derived else options
         except ValidationError as error:
             raise UserError(one_line(error, given, "data.options")) from None
-        if options == self.options:
-            return self
         twin = copy.copy(self)
         twin.options = options
         twin.settle()
         return twin
+
+    def suggested(self, options: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Options that are derived from the data or from the ones given, for those that are not in `given`."""
+        return {}
+
+    def reading(self) -> dict[str, str]:
+        """How each modality is read under the options, in words, where that was derived from the data; else nothing."""
+        return {}
 
     def settle(self) -> None:
         """Set what depends on `self.options`, such as `self.modalities`."""

@@ -62,6 +62,40 @@ def open_picture(path: Path) -> Image:
         raise BadFile(kind, path, f"not readable as a picture ({reason(error)})") from None
 
 
+def header(path: Path) -> tuple[int, int, bool | None]:
+    """Width and height of a picture, and whether it is grey: None where its header allows colours.
+
+    Raises:
+        BadFile: the file is missing or no picture.
+    """
+    from PIL import Image
+
+    refuse_pointer(path)
+    try:
+        with Image.open(path) as picture:
+            return *picture.size, True if picture.mode in ("1", "L", "LA", "I", "F", "I;16", "I;16B") else None
+    except Exception as error:
+        raise BadFile("unreadable", path, f"not readable as a picture ({reason(error)})") from None
+
+
+def looks_grey(path: Path) -> bool:
+    """Whether a picture's three colours are the same everywhere; a JPEG is decoded small.
+
+    Raises:
+        BadFile: the file is missing, truncated or no picture.
+    """
+    from PIL import Image
+
+    refuse_pointer(path)
+    try:
+        with Image.open(path) as picture:
+            picture.draft("RGB", (64, 64))
+            red, green, blue = np.moveaxis(np.asarray(picture.convert("RGB")), -1, 0)
+    except Exception as error:
+        raise BadFile("unreadable", path, f"not readable as a picture ({reason(error)})") from None
+    return bool((red == green).all() and (green == blue).all())
+
+
 def pixels(picture: Image, size: tuple[int, int], channels: int) -> NDArray[np.uint8]:
     """(channels, height, width) of a picture, resized to `size` by an antialiased bilinear filter."""
     from PIL import Image
@@ -73,8 +107,10 @@ def pixels(picture: Image, size: tuple[int, int], channels: int) -> NDArray[np.u
     return array[None] if channels == 1 else np.ascontiguousarray(array.transpose(2, 0, 1))
 
 
-def read_clip(path: Path, size: tuple[int, int], count: int, policy: FramePolicy, least: int = 1) -> NDArray[np.uint8]:
-    """(count, 3, height, width): frames of a folder of pictures at 1 fps, or of a video at the same rate.
+def read_clip(
+    path: Path, size: tuple[int, int], count: int, policy: FramePolicy, least: int = 1, channels: int = 3
+) -> NDArray[np.uint8]:
+    """(count, channels, height, width): frames of a folder of pictures at 1 fps, or of a video at the same rate.
 
     A clip with fewer frames repeats its last. `first` takes the first ones; `uniform` and `random` the middles of
     `count` equal stretches (which of them a training step sees is drawn later, from the cache).
@@ -92,7 +128,7 @@ def read_clip(path: Path, size: tuple[int, int], count: int, policy: FramePolicy
         chosen = [pictures[index] for index in frame_indices(len(pictures), count, policy)]
     else:
         chosen = [open_picture(file) for file in chosen_files(path, count, policy, least)]
-    return np.stack([pixels(picture, size, 3) for picture in chosen])
+    return np.stack([pixels(picture, size, channels) for picture in chosen])
 
 
 def chosen_files(folder: Path, count: int, policy: FramePolicy, least: int = 1) -> list[Path]:

@@ -1,5 +1,7 @@
-"""The audio front ends of the field, by name: from a waveform to the spectrogram that an encoder sees.
+"""The audio front ends by name: from a waveform to the spectrogram that an encoder sees.
 
+mel       log-mel bands of any rate and length, 25 to 50 ms windows, half of one from frame to frame, padded with silence or
+          cut (a CSV file's default)
 stft22k   22,050 Hz, repeated to 3 s, STFT n_fft 512 hop 353, log(|.| + 1e-7): 257 x 188 (OGM-GE and IGM on CREMA-D)
 stft35k   35,400 Hz, repeated to 10 s, the same STFT: 257 x 1003 (IGM on Kinetics-Sounds)
 stft16k   16,000 Hz, repeated to 5 s, STFT n_fft 256 hop 128: 129 x 626 (MLA, which takes a random 5 s of 10)
@@ -9,37 +11,68 @@ fbank128  16,000 Hz, Kaldi's 128 log-mel energies every 10 ms, padded or cut to 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from igmsweep.data import audio
+from igmsweep.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
 class FrontEnd:
-    """`shape` is (bins, frames); `mean` and `std` are what the field normalises by, 0 and 1 where it does not."""
+    """`bands` is None for an STFT, which keeps its n_fft / 2 + 1 bins.
+
+    `mean` and `std` are what the field normalises by, 0 and 1 where it does not; None: each spectrogram by its own.
+    `repeats`: a sound that is too short is said again and again, as the field's loaders do; else silence follows it.
+    """
 
     kind: Literal["stft", "fbank", "mel"]
     rate: int
     seconds: float
     n_fft: int
     hop: int
-    shape: tuple[int, int]
-    mean: float = 0.0
+    bands: int | None = None
+    mean: float | None = 0.0
     std: float = 1.0
+    repeats: bool = True
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(bins, frames) of a spectrogram."""
+        if self.kind == "fbank":
+            return self.bands or 0, max(1, round(self.seconds * 100))
+        return self.bands or self.n_fft // 2 + 1, 1 + self._samples // self.hop
+
+    @property
+    def _samples(self) -> int:
+        return max(1, round(self.seconds * self.rate))
 
     def __call__(self, wave: NDArray[np.float32]) -> NDArray[np.float32]:
         """The spectrogram of a waveform in [-1, 1] at `rate` Hz, of any length of at least one sample."""
+        bins, frames = self.shape
         if self.kind == "fbank":
-            return _fit_frames(fbank(wave, self.rate, self.shape[0]), self.shape[1])
-        wave = np.clip(audio.fit_length(wave, round(self.seconds * self.rate)), -1, 1)
+            return _fit_frames(fbank(wave, self.rate, bins), frames)
+        if not self.repeats:
+            wave = np.pad(wave[: self._samples], (0, max(0, self._samples - len(wave))))
+        wave = np.clip(audio.fit_length(wave, self._samples), -1, 1)
         if self.kind == "mel":
-            return audio.log_mel(wave, self.rate, self.n_fft, self.hop, self.shape[0])
+            return audio.log_mel(wave, self.rate, self.n_fft, self.hop, bins)
         return log_stft(wave, self.n_fft, self.hop)
+
+    def normalised(self, x: torch.Tensor) -> torch.Tensor:
+        """(n, bins, frames) spectrograms as (n, 1, bins, frames) floats, less the mean and over the deviation."""
+        x = x.float().unsqueeze(1)
+        if self.mean is not None:
+            return (x - self.mean) / self.std
+        rest = x - x.mean(dim=(2, 3), keepdim=True)
+        return rest / rest.square().mean(dim=(2, 3), keepdim=True).sqrt().clamp(min=1e-3)
 
     def recipe(self) -> dict[str, Any]:
         """What the result depends on, libraries and their versions among it."""
@@ -53,6 +86,7 @@ class FrontEnd:
             "n_fft": self.n_fft,
             "hop": self.hop,
             "shape": list(self.shape),
+            **({} if self.repeats else {"repeats": False}),
             "backend": {
                 "decoder": f"soundfile {soundfile.__version__}, libsndfile {soundfile.__libsndfile_version__}",
                 "resampler": f"soxr {soxr.__version__} HQ",
@@ -62,12 +96,35 @@ class FrontEnd:
 
 
 FRONT_ENDS = {
-    "stft22k": FrontEnd("stft", 22050, 3.0, 512, 353, (257, 188)),
-    "stft35k": FrontEnd("stft", 35400, 10.0, 512, 353, (257, 1003)),
-    "stft16k": FrontEnd("stft", 16000, 5.0, 256, 128, (129, 626)),
-    "mel8k": FrontEnd("mel", 8000, 0.6, 512, 256, (40, 19), 0.0, 1.3),
-    "fbank128": FrontEnd("fbank", 16000, 10.24, 400, 160, (128, 1024), -4.503877, 2 * 5.141276),
+    "stft22k": FrontEnd("stft", 22050, 3.0, 512, 353),
+    "stft35k": FrontEnd("stft", 35400, 10.0, 512, 353),
+    "stft16k": FrontEnd("stft", 16000, 5.0, 256, 128),
+    "mel8k": FrontEnd("mel", 8000, 0.6, 512, 256, 40, 0.0, 1.3),
+    "fbank128": FrontEnd("fbank", 16000, 10.24, 400, 160, 128, -4.503877, 2 * 5.141276),
 }
+MEL = "mel"
+
+
+@lru_cache(maxsize=32)
+def front_end(name: str, rate: int, seconds: float, bands: int | None) -> FrontEnd:
+    """The front end called `name`, `mel` or one of FRONT_ENDS, at another rate, length and number of bands.
+
+    Raises:
+        UserError: bands for an STFT, or none for mel bands.
+    """
+    base = FRONT_ENDS.get(name, FrontEnd("mel", rate, seconds, 0, 0, bands, mean=None, repeats=False))
+    if (base.kind == "stft") != (bands is None):
+        expected = "null, as an STFT keeps all its bins" if base.kind == "stft" else "a number"
+        raise UserError(f"data.options.bands: found {bands or 'null'} with the front end {name}, expected {expected}")
+    found = replace(base, rate=rate, seconds=seconds, bands=bands)
+    if base.kind == "fbank":
+        return replace(found, n_fft=rate * 25 // 1000, hop=rate // 100)
+    if base.kind == "mel" and bands is not None:
+        n_fft = base.n_fft or 1 << (rate // 40 - 1).bit_length()  # 25 ms or more
+        while n_fft < 2**15 and not audio.mel_filters(rate, n_fft, bands).any(axis=1).all():
+            n_fft *= 2  # bands narrower than a bin would hear nothing
+        return replace(found, n_fft=n_fft, hop=base.hop or n_fft // 2)
+    return found
 
 
 def log_stft(wave: NDArray[np.float32], n_fft: int, hop: int) -> NDArray[np.float32]:

@@ -53,6 +53,13 @@ def carve(labels: np.ndarray, groups: Sequence[str | None], config: DataConfig) 
     by = f", grouped by {config.group}" if grouped is not None else ""
     if config.folds is not None:
         fold = config.fold or 0
+        if grouped is not None and len(set(grouped)) < config.folds:
+            every = config.options.get("split") == "column"  # of a CSV file
+            raise UserError(
+                f"data.folds: found {config.folds}, but train and validation of {config.name} hold {len(set(grouped))} groups "
+                f"({config.group}), expected no more folds than that"
+                + ("; with data.options.split=none the rows of test are folded too" if every else "")
+            )
         if fold >= config.folds:
             raise UserError(f"data.fold: found {fold}, expected a fold below data.folds = {config.folds}")
         sides = folds(labels, config.folds, config.split_seed, grouped)

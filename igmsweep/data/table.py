@@ -7,60 +7,42 @@
 `label` is needed. `id` names rows, `group` keeps rows that belong together on one side of a split (`data.group: group`),
 `split` says train, val (or valid) or test; without it everything is train. Every other column is a modality, of the kind
 that its fields show: sounds, pictures, videos or folders of frames, .npy arrays of one shape, or plain text. Paths are
-relative to the file. The data set is named by the file (`igmsweep tune my/samples.csv`) or by a folder with one CSV file.
+relative to the file. The data set is named by the file (`igmsweep tune my/samples.csv`), by a folder with one CSV file, or
+by one with `metadata.csv` (`igmsweep.data.table_file`).
 """
 
 from __future__ import annotations
 
 import re
-import zlib
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import Field
 
-from igmsweep.data import audio, augment, frames, video
-from igmsweep.data.base import DataOptions, DataSet, Modality, Part, Remark, Sample
+from igmsweep.data import audio, augment, frames, text, video
+from igmsweep.data.base import DataSet, Modality, Part, Remark, Sample
 from igmsweep.data.files import BadFile, reason, refuse_pointer
-from igmsweep.data.front_ends import FRONT_ENDS
-from igmsweep.data.table_file import SPLITS, csv_file, read_rows
-from igmsweep.errors import DataError, UserError
+from igmsweep.data.front_ends import FrontEnd, front_end
+from igmsweep.data.table_facts import Facts, look
+from igmsweep.data.table_file import METADATA, SPLITS, media, read_rows, sources
+from igmsweep.data.table_options import TableOptions, defaults, encoder, suggested
+from igmsweep.errors import DataError
 
 if TYPE_CHECKING:
     import torch
 
-ENCODERS = {"audio": "resnet18", "image": "resnet18", "video": "resnet18", "array": "resnet18", "text": "bert"}
-
-
-class TableOptions(DataOptions):
-    """How the columns are read."""
-
-    frontend: Literal["stft22k", "stft35k", "stft16k", "mel8k", "fbank128"] = "stft16k"
-    """The spectrogram of sounds, by name; see `igmsweep.data.front_ends`."""
-    frames: int = Field(1, ge=1, le=64)
-    """Frames of a video or of a folder of frames, at one a second."""
-    size: int = Field(256, ge=8, le=1024)
-    """Height and width of a cached picture."""
-    crop: int = Field(224, ge=8, le=1024)
-    """Height and width of what the encoder sees."""
-    flip: bool = True
-    """Whether a picture may be mirrored in training; not where left and right differ."""
-    normalise: Literal["imagenet", "clip"] = "imagenet"
-    """Whose mean and deviation pictures are normalised with."""
-    tokenizer: str = "words"
-    """`words` numbers words by their hash and needs no vocabulary; else a tokenizer of transformers, by name or path."""
-    tokens: int = Field(64, ge=4, le=512)
-    """Tokens of a text; longer ones are cut."""
-    vocabulary: int = Field(30522, ge=16)
-    """How many numbers `tokenizer: words` uses."""
-
 
 class Table(DataSet):
-    """A CSV file as a data set; `classes` are its labels in sorted order.
+    """A CSV file, or a folder with `metadata.csv`, as a data set; `classes` are the labels in sorted order.
+
+    Options that are not given follow from the data (`igmsweep.data.table_options`); files are looked at when that is
+    first needed, never for a configuration that spells all of them out.
 
     Args:
-        path: the file, or a folder with one.
+        path: the file, or a folder with one, in full.
+        root: what its paths are relative to; None: the file's own folder.
 
     Raises:
         UserError: there is no such file, or its columns make no data set.
@@ -69,32 +51,96 @@ class Table(DataSet):
     grouping = "group"
     metrics = ("acc", "f1")
     Options = TableOptions
-    options: TableOptions
+    home: Path
 
-    def __init__(self, path: Path) -> None:
-        self.path = csv_file(path.expanduser().resolve())
-        self.home = self.path.parent
-        self.name = re.sub(r"[^A-Za-z0-9_.]", "_", self.path.stem)
-        self._rows, self._columns = read_rows(self.path)
+    def __init__(self, path: Path, root: Path | None = None) -> None:
+        files = sources(path)
+        self.path = files[0] if len(files) == 1 else path
+        folder = path if path.is_dir() else path.parent
+        self.home = folder if root is None else root
+        named = folder.name if files[0].name == METADATA else self.path.stem
+        self.name = re.sub(r"[^A-Za-z0-9_.]", "_", named)
+        self._rows, self._columns = read_rows(files, folder)
         self.classes = tuple(sorted({row["label"] for _, row in self._rows}))
         self.fold_group = "group" if all(row.get("group") for _, row in self._rows) else "none"
         first = {column: next((row[column] for _, row in self._rows if row[column]), "") for column in self._columns}
         self._kinds = {column: self._kind(column, field) for column, field in first.items()}
         self.examples = tuple(self.home / field for field in first.values())
         """The first file of each column, which shows the column's kind and an array's shape."""
-        self.options = TableOptions()
-        self.settle()
 
-    def settle(self) -> None:
-        self.modalities = {
-            column: Modality(column, "image" if kind == "array" else kind, self._shape(column), ENCODERS[kind])
+    @cached_property
+    def options(self) -> TableOptions:  # type: ignore[override]
+        options = self.with_options({}).options
+        assert isinstance(options, TableOptions)
+        return options
+
+    @cached_property
+    def modalities(self) -> dict[str, Modality]:  # type: ignore[override]
+        shapes = {column: self._shape(column) for column in self._kinds}
+        return {
+            column: Modality(
+                column,
+                "image" if kind == "array" else kind,
+                shapes[column],
+                encoder(kind, shapes[column], self.options),
+            )
             for column, kind in self._kinds.items()
         }
+
+    @cached_property
+    def _front_end(self) -> FrontEnd:
+        o = self.options
+        return front_end(o.frontend, o.rate, o.seconds, o.bands)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What the data are like."""
+        rows = [row for _, row in self._rows if SPLITS[row.get("split") or "train"] != "test"]
+        return look(self.home, rows, self._kinds)
+
+    def suggested(self, options: TableOptions, given: Mapping[str, Any]) -> dict[str, Any]:
+        if given.keys() >= TableOptions.model_fields.keys():
+            return {}
+        return suggested(self.facts, options, given)
+
+    def settle(self) -> None:
+        for name in ("modalities", "_front_end"):  # made anew when they are asked for
+            vars(self).pop(name, None)
+
+    def defaults(self, method: str) -> dict[str, Any]:
+        """Encoders by the size of their input, a schedule by the number of samples: `igmsweep.data.table_options.defaults`."""
+        encoders = {name: modality.encoder for name, modality in self.modalities.items()}
+        return defaults(encoders, sum(self._part(row) == "train" for _, row in self._rows))
+
+    def reading(self) -> dict[str, str]:
+        return {column: self._reading(kind, self.modalities[column].shape) for column, kind in self._kinds.items()}
+
+    def _reading(self, kind: str, shape: tuple[int, ...]) -> str:
+        o = self.options
+        if kind == "audio":
+            bands = f"{o.bands} bands" if o.bands is not None else f"{shape[1]} bins"
+            return f"{o.seconds:g} s at {o.rate} Hz, {o.frontend} of {bands} x {shape[-1]}"
+        if kind == "text":
+            return f"{o.tokens} tokens" + (f" of {o.vocabulary} hashed words" if o.tokenizer == text.WORDS else "")
+        if kind == "array":
+            return f"arrays of {' x '.join(map(str, shape))}"
+        crop = "whole" if o.area == 1 else f"crops of {o.area:g} or more"
+        frame = (
+            f"{o.crop} x {o.crop} {'grey' if o.colour == 'grey' else 'colour'}, {crop}, {'' if o.flip else 'no '}flip"
+        )
+        return frame if kind == "image" else f"{o.frames} frame{'s' * (o.frames > 1)} of {frame}"
+
+    @property
+    def _channels(self) -> int:
+        return 1 if self.options.colour == "grey" else 3
+
+    def _part(self, row: Mapping[str, str]) -> Part:
+        return "train" if self.options.split == "none" else SPLITS[row.get("split") or "train"]
 
     def index(self, root: Path, part: Part) -> list[Sample]:
         samples = []
         for number, row in self._rows:
-            if SPLITS[row.get("split") or "train"] != part:
+            if self._part(row) != part:
                 continue
             samples.append(
                 Sample(
@@ -111,20 +157,19 @@ class Table(DataSet):
         return {name: self.read_modality(sample, name) for name in self._kinds}
 
     def read_modality(self, sample: Sample, name: str) -> np.ndarray:
-        """float32 (bins, frames), uint8 (frames, 3, size, size), the array itself, or int32 (3, tokens)."""
+        """float32 (bins, frames), uint8 (frames, 3 or 1, size, size), the array itself, or int32 (3, tokens)."""
         kind, size = self._kinds[name], (self.options.size, self.options.size)
         if kind == "text":
             return self._tokens(sample.text[name])
         path = sample.files[name]
         if kind == "audio":
-            front_end = FRONT_ENDS[self.options.frontend]
-            wave = audio.read_sound(path, front_end.rate)
+            wave = audio.read_sound(path, self.options.rate)
             audio.refuse_silence(wave, path)
-            return front_end(wave)
+            return self._front_end(wave)
         if kind == "image":
-            return frames.read_picture(path, size, 3)[None]
+            return frames.read_picture(path, size, self._channels)[None]
         if kind == "video":
-            return frames.read_clip(path, size, self.options.frames, "uniform")
+            return frames.read_clip(path, size, self.options.frames, "uniform", channels=self._channels)
         return _read_array(path)
 
     def check(self) -> None:
@@ -134,40 +179,44 @@ class Table(DataSet):
     def blank(self, name: str) -> np.ndarray | None:
         kind = self._kinds[name]
         if kind == "audio":
-            front_end = FRONT_ENDS[self.options.frontend]
-            return front_end(np.zeros(front_end.rate, np.float32))
+            return self._front_end(np.zeros(self.options.rate, np.float32))
         if kind in ("image", "video"):
             count = self.options.frames if kind == "video" else 1
-            return np.full((count, 3, self.options.size, self.options.size), frames.GREY, np.uint8)
+            return np.full((count, self._channels, self.options.size, self.options.size), frames.GREY, np.uint8)
         return None
 
     def recipe(self) -> dict[str, Any]:
         kinds = set(self._kinds.values())
         recipe: dict[str, Any] = {"columns": self._kinds, "classes": list(self.classes)}
         if "audio" in kinds:
-            recipe["audio"] = FRONT_ENDS[self.options.frontend].recipe()
+            recipe["audio"] = self._front_end.recipe()
         if kinds & {"image", "video"}:
-            recipe["frames"] = [self.options.frames, self.options.size, frames.backend()]
+            recipe["frames"] = [self.options.frames, self.options.size, self.options.colour, frames.backend()]
         if kinds & {"audio", "video"}:
             recipe["video"] = video.backend()
         if "text" in kinds:
-            recipe["text"] = [self.options.tokenizer, self.options.tokens, self.options.vocabulary]
+            words = self.options.tokenizer == text.WORDS
+            numbers = self.options.vocabulary if words else text.find(self.options.tokenizer).digest
+            recipe["text"] = [words, self.options.tokens, numbers]
         return recipe
 
     def transform(
         self, inputs: dict[str, torch.Tensor], training: bool, generator: torch.Generator
     ) -> dict[str, torch.Tensor]:
-        """Pictures cropped and flipped in training, less the mean of ImageNet or CLIP; sounds as the front end; the rest as it is."""
+        """Pictures cropped and flipped in training, less the mean of ImageNet or CLIP; spectrograms moved in training,
+        normalised as the front end says; the rest as it is."""
         batch = {}
         for name, x in inputs.items():
             kind, count, crop = self._kinds[name], x.shape[1], self.options.crop
             if kind == "audio":
-                front_end = FRONT_ENDS[self.options.frontend]
-                batch[name] = ((x.float() - front_end.mean) / front_end.std).unsqueeze(1)
+                x = self._front_end.normalised(x)
+                most = round(self.options.shift * x.shape[2]), round(self.options.shift * x.shape[3])
+                batch[name] = augment.shift(x, most, generator) if training and any(most) else x
             elif kind in ("image", "video"):
                 flat = x.flatten(0, 1)
-                if training:
-                    flat = augment.random_crop_and_flip(flat, crop, generator, per_clip=count, flip=self.options.flip)
+                if training and (self.options.area < 1 or self.options.flip):
+                    scale = (self.options.area, 1.0)
+                    flat = augment.random_crop_and_flip(flat, crop, generator, count, scale, self.options.flip)
                 else:
                     flat = augment.resize(flat, crop)
                 clip = augment.normalise(flat, *augment.STATISTICS[self.options.normalise]).unflatten(0, (-1, count))
@@ -178,8 +227,8 @@ class Table(DataSet):
 
     def inspect(self, sample: Sample, decode: bool = False) -> list[Remark]:
         remarks = super().inspect(sample, decode)
-        for name, text in sample.text.items():
-            if not text.strip():
+        for name, words in sample.text.items():
+            if not words.strip():
                 remarks.append(Remark("empty", sample.id, name, f"{self.path}: {sample.id}: its {name} is empty"))
         return remarks
 
@@ -188,59 +237,48 @@ class Table(DataSet):
 
     def _kind(self, column: str, field: str) -> str:
         """The kind of a column, from its first field that is not empty."""
-        suffix = Path(field).suffix.lower()
-        if suffix in audio.SOUNDS:
+        kind = media(field)
+        if kind == "video" and column.lower() in ("audio", "sound"):
             return "audio"
-        if suffix in frames.SUFFIXES:
-            return "image"
-        if suffix in audio.CONTAINERS:
-            return "audio" if column.lower() in ("audio", "sound") else "video"
-        if suffix == ".npy":
-            return "array"
-        return "video" if field and (self.path.parent / field).is_dir() else "text"
+        return kind or ("video" if field and (self.home / field).is_dir() else "text")
 
     def _shape(self, column: str) -> tuple[int, ...]:
         kind, o = self._kinds[column], self.options
         if kind == "audio":
-            return (1, *FRONT_ENDS[o.frontend].shape)
+            return (1, *self._front_end.shape)
         if kind == "text":
             return (3, o.tokens)
         if kind == "array":
-            return _array_shape(self.path.parent, [row[column] for _, row in self._rows])
+            return _array_shape(self.home, [row[column] for _, row in self._rows])
         count = o.frames if kind == "video" else 1
-        return (3, o.crop, o.crop) if count == 1 else (3, count, o.crop, o.crop)
+        return (self._channels, *([count] if count > 1 else []), o.crop, o.crop)
 
-    def _tokens(self, text: str) -> np.ndarray:
+    def _tokens(self, words: str) -> np.ndarray:
         """Token ids, attention mask and segment ids, (3, tokens) int32."""
-        if self.options.tokenizer == "words":
-            words = re.findall(r"\w+|[^\w\s]", text.lower())[: self.options.tokens]
-            ids = [1 + zlib.crc32(word.encode()) % (self.options.vocabulary - 1) for word in words] or [0]
-            out = np.zeros((3, self.options.tokens), np.int32)
-            out[0, : len(ids)] = ids
-            out[1, : len(ids)] = 1
-            return out
-        encoded = _tokenizer(self.options.tokenizer)(
-            text, truncation=True, max_length=self.options.tokens, padding="max_length", return_token_type_ids=True
-        )
-        return np.asarray([encoded[key] for key in ("input_ids", "attention_mask", "token_type_ids")], np.int32)
+        o = self.options
+        if o.tokenizer == text.WORDS:
+            return text.hashed(words, o.tokens, o.vocabulary)
+        return text.find(o.tokenizer).encode(words, None, o.tokens)
 
 
-_tables: dict[Path, tuple[tuple[tuple[int, int, int], ...], Table]] = {}
-"""By file: kind, size and time of it and of its examples, and the table they made."""
+_tables: dict[tuple[tuple[Path, ...], Path | None], tuple[tuple[tuple[int, int, int], ...], Table]] = {}
+"""By files and root: kind, size and time of the files and of their examples, and the table they made."""
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path, root: Path | None = None) -> Table:
     """The table at a path, which is read again only when it has changed since, or a file that a column's kind or shape is from.
 
     Raises:
         UserError, DataError: as Table and `read_rows` say.
     """
-    file = csv_file(path.expanduser().resolve())
-    now = _status(file)  # before it is read: what is written meanwhile is read the next time
-    kept = _tables.get(file)
-    if kept is None or kept[0] != (now, *map(_status, kept[1].examples)):
-        found = Table(file)
-        _tables[file] = kept = ((now, *map(_status, found.examples)), found)
+    place = path.expanduser().resolve()
+    home = None if root is None else root.expanduser().resolve()
+    files = sources(place)
+    now = tuple(map(_status, files))  # before they are read: what is written meanwhile is read the next time
+    kept = _tables.get((files, home))
+    if kept is None or kept[0] != (*now, *map(_status, kept[1].examples)):
+        found = Table(place, home)
+        _tables[files, home] = kept = ((*now, *map(_status, found.examples)), found)
     return kept[1]
 
 
@@ -251,27 +289,6 @@ def _status(path: Path) -> tuple[int, int, int]:
     except (OSError, ValueError):  # a text is no path
         return (0, 0, 0)
     return (status.st_mode, status.st_size, status.st_mtime_ns)
-
-
-_tokenizers: dict[str, Any] = {}
-
-
-def _tokenizer(name: str) -> Any:
-    """A tokenizer of transformers from this machine alone."""
-    if name not in _tokenizers:
-        try:
-            from transformers import AutoTokenizer
-        except ImportError:
-            raise UserError(
-                f"data.options.tokenizer: '{name}' needs transformers (pip install 'igmsweep[text]'); `words` does not"
-            ) from None
-        try:
-            _tokenizers[name] = AutoTokenizer.from_pretrained(name, local_files_only=True, trust_remote_code=False)
-        except Exception as error:
-            raise UserError(
-                f"data.options.tokenizer: '{name}' is neither a folder nor in this machine's cache ({reason(error)[:120]})"
-            ) from None
-    return _tokenizers[name]
 
 
 def _read_array(path: Path) -> np.ndarray:

@@ -1,17 +1,25 @@
-"""The CSV file of a table: its columns and rows, checked, with one line for whatever is wrong."""
+"""The CSV file of a table: its columns and rows, checked, with one line for whatever is wrong.
+
+A folder in the form of Hugging Face's `imagefolder` and `audiofolder` is read the same way: `metadata.csv` with a column
+`file_name` (and `NAME_file_name` for more files a row), in the folder or in each of `train/`, `validation/` and `test/`.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 
+from igmsweep.data import audio, frames
 from igmsweep.data.base import Part
 from igmsweep.data.files import read_text
 from igmsweep.errors import DataError, UserError, nearest
 
 RESERVED = ("id", "label", "group", "split")
+METADATA = "metadata.csv"
+FILE_NAME = "file_name"
 SPLITS: dict[str, Part] = {
     "train": "train",
     "training": "train",
@@ -24,68 +32,152 @@ SPLITS: dict[str, Part] = {
 }
 
 
-def csv_file(path: Path) -> Path:
-    """The file itself, or the one CSV file of a folder. Raises UserError where there is none, or more than one."""
+Row = tuple[int, dict[str, str]]
+"""The number of a row's line, and its fields by column."""
+
+
+def sources(path: Path) -> tuple[Path, ...]:
+    """The file itself, the one CSV file of a folder, or the `metadata.csv` of each part's folder in it.
+
+    Raises:
+        UserError: there is none, or more than one CSV file.
+    """
     if not path.is_dir():
         if not path.is_file():
             raise UserError(f"data: no such file or folder {path}")
-        return path
+        return (path,)
     found = sorted(path.glob("*.csv"))
-    if len(found) != 1:
+    if len(found) == 1:
+        return (found[0],)
+    parts = [each for folder in (path, path / "data") for each in sorted(folder.glob(f"*/{METADATA}"))]
+    parts = [each for each in parts if each.parent.name.lower() in SPLITS]
+    if found or not parts:
         names = f": {', '.join(file.name for file in found[:5])}" if found else ""
-        raise UserError(f"data: {path} holds {len(found)} CSV files{names}; expected one, or name the file itself")
-    return found[0]
+        raise UserError(
+            f"data: {path} holds {len(found)} CSV files{names}; expected one, or {METADATA} in train/, validation/ and "
+            "test/, or name the file itself"
+        )
+    order = list(dict.fromkeys(SPLITS.values()))
+    return tuple(sorted(parts, key=lambda each: order.index(SPLITS[each.parent.name.lower()])))
 
 
-def read_rows(path: Path) -> tuple[list[tuple[int, dict[str, str]]], list[str]]:
+def read_rows(files: Sequence[Path], home: Path) -> tuple[list[Row], list[str]]:
     """Rows by column with the numbers of their lines, and the modality columns.
 
+    Args:
+        files: from `sources`.
+        home: what the paths in the rows are made relative to, where the files lie in folders of their own.
+
     Raises:
-        UserError: a column is missing, unnamed, there twice or of an odd name; fewer than two labels.
-        DataError: a row has too few fields, no label, an unknown split, none where others have one, or an id that stands there before.
+        UserError: a column is missing, unnamed, there twice or of an odd name, or differs between files; fewer than two
+            labels.
+        DataError: a row has too few fields, no label, an unknown split, none where others have one, or an id that stands
+            there before.
     """
+    rows: list[Row] = []
+    columns: list[str] = []
+    seen: set[str] = set()
+    for path in files:
+        header, found = _fields(path)
+        if path.name.lower() == METADATA:
+            header, found = _of_folder(path, home, header, found)
+        own = _columns(path, header)
+        if columns and set(own) != set(columns):
+            raise UserError(
+                f"{path}: found the columns {', '.join(own)}, expected {', '.join(columns)} as in {files[0]}"
+            )
+        columns = columns or own
+        for number, row in found:
+            _check(f"{path}: line {number}", row, seen)
+        unsplit = [number for number, row in found if not row.get("split")]
+        if 0 < len(unsplit) < len(found):
+            more = f", as are those of {len(unsplit) - 1} more rows" if len(unsplit) > 1 else ""
+            raise DataError(f"{path}: line {unsplit[0]}: its split is empty{more}; expected train, val or test")
+        rows += found
+    if len({row["label"] for _, row in rows}) < 2:
+        raise UserError(f"{files[0]}: holds {len(rows)} rows of fewer than two labels")
+    return rows, columns
+
+
+def _fields(path: Path) -> tuple[list[str], list[Row]]:
+    """The names of the columns, and the rows that are not empty."""
     reader = csv.reader(io.StringIO(read_text(path)))
     header = [name.strip() for name in next(reader, [])]
-    lowered = [name.lower() if name.lower() in RESERVED else name for name in header]
-    if "label" not in lowered:
+    lowered = [name.lower() if name.lower() in (*RESERVED, FILE_NAME) else name for name in header]
+    if len(set(lowered)) < len(lowered) or not all(lowered):
+        raise UserError(f"{path}: found the columns {', '.join(header)}, expected every name once and none empty")
+    rows: list[Row] = []
+    for fields in reader:
+        if not any(field.strip() for field in fields):
+            continue
+        if len(fields) != len(header):
+            raise DataError(f"{path}: line {reader.line_num}: found {len(fields)} fields, expected {len(header)}")
+        row = {name: field.strip() for name, field in zip(lowered, fields, strict=True)}
+        rows.append((reader.line_num, row))
+    return lowered, rows
+
+
+def _columns(path: Path, header: Sequence[str]) -> list[str]:
+    """The columns that are modalities."""
+    if "label" not in header:
         raise UserError(
             f"{path}: found the columns {', '.join(header)}, expected `label` among them{nearest('label', header)}"
         )
-    if len(set(lowered)) < len(lowered) or not all(lowered):
-        raise UserError(f"{path}: found the columns {', '.join(header)}, expected every name once and none empty")
-    columns = [name for name in lowered if name not in RESERVED]
+    columns = [name for name in header if name not in RESERVED]
     if not columns:
         raise UserError(f"{path}: has no column besides {', '.join(header)}; expected one a modality")
     for name in columns:
         if not re.fullmatch(r"[A-Za-z_]\w*", name):
             raise UserError(f"{path}: found the column '{name}', expected a name of letters, digits and _")
-    rows: list[tuple[int, dict[str, str]]] = []
-    seen: set[str] = set()
-    for fields in reader:
-        number = reader.line_num
-        if not any(field.strip() for field in fields):
-            continue
-        if len(fields) != len(header):
-            raise DataError(f"{path}: line {number}: found {len(fields)} fields, expected {len(header)}")
-        row = {name: field.strip() for name, field in zip(lowered, fields, strict=True)}
-        if not row["label"]:
-            raise DataError(f"{path}: line {number}: its label is empty")
-        if row.get("split", "").lower() not in {"", *SPLITS}:
-            raise DataError(
-                f"{path}: line {number}: found the split '{row['split']}', expected train, val or test"
-                f"{nearest(row['split'], SPLITS)}"
-            )
-        if row.get("split"):
-            row["split"] = row["split"].lower()
-        if row.get("id"):
-            if row["id"] in seen:
-                raise DataError(f"{path}: line {number}: the id {row['id']} stands in the file twice")
-            seen.add(row["id"])
-        rows.append((number, row))
-    unsplit = [number for number, row in rows if not row.get("split")]
-    if "split" in lowered and 0 < len(unsplit) < len(rows):
-        more = f", as are those of {len(unsplit) - 1} more rows" if len(unsplit) > 1 else ""
-        raise DataError(f"{path}: line {unsplit[0]}: its split is empty{more}; expected train, val or test")
-    if len({row["label"] for _, row in rows}) < 2:
-        raise UserError(f"{path}: holds {len(rows)} rows of fewer than two labels")
-    return rows, columns
+    return columns
+
+
+def _check(where: str, row: dict[str, str], seen: set[str]) -> None:
+    """Raise DataError for a row that cannot be used; its split is put in lower case, its id remembered."""
+    if not row["label"]:
+        raise DataError(f"{where}: its label is empty")
+    if row.get("split", "").lower() not in {"", *SPLITS}:
+        raise DataError(
+            f"{where}: found the split '{row['split']}', expected train, val or test{nearest(row['split'], SPLITS)}"
+        )
+    if row.get("split"):
+        row["split"] = row["split"].lower()
+    if row.get("id"):
+        if row["id"] in seen:
+            raise DataError(f"{where}: the id {row['id']} stands in the file twice")
+        seen.add(row["id"])
+
+
+def _of_folder(path: Path, home: Path, header: list[str], rows: list[Row]) -> tuple[list[str], list[Row]]:
+    """Columns and rows of a `metadata.csv` in the words of a table.
+
+    `file_name` becomes a column named by its kind, `NAME_file_name` one called NAME; a part is known by the folder
+    train/, validation/ or test/, an id by the file. Where there is no `label`, the folder that a file stands in is.
+    """
+    named = {name: name.removesuffix(f"_{FILE_NAME}") for name in header if name.endswith(f"_{FILE_NAME}")}
+    if FILE_NAME in header:
+        named[FILE_NAME] = media(next((row[FILE_NAME] for _, row in rows if row[FILE_NAME]), "")) or "file"
+    if not named:
+        return header, rows  # a table that is only called so
+    prefix = path.parent.relative_to(home).as_posix() if path.parent.is_relative_to(home) else ""
+    out: list[Row] = []
+    for number, row in rows:
+        files = {new: PurePosixPath(prefix, row[old]) for old, new in named.items() if row[old]}
+        first = next(iter(files.values()), PurePosixPath())
+        part = next((folder for folder in first.parts[:-1] if folder.lower() in SPLITS), "")
+        label = first.parent.name if first.parent.name.lower() not in SPLITS else ""
+        filled = {named.get(name, name): "" if name in named else row[name] for name in header}
+        filled |= {"id": str(first), **{name: str(file) for name, file in files.items()}}
+        out.append((number, {"split": part, "label": label, **filled}))
+    labelled = "label" in header or any(row["label"] for _, row in out)
+    return [
+        *(["label"] if labelled and "label" not in header else []),
+        *(named.get(name, name) for name in header),
+    ], out
+
+
+def media(field: str) -> str | None:
+    """What a path's suffix says that a file is: `audio`, `image`, `video` or `array`."""
+    suffix = PurePosixPath(field).suffix.lower()
+    kinds = {"audio": audio.SOUNDS, "image": frames.SUFFIXES, "video": audio.CONTAINERS, "array": (".npy",)}
+    return next((kind for kind, suffixes in kinds.items() if suffix in suffixes), None)

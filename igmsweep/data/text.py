@@ -1,6 +1,6 @@
-"""Texts as arrays of token ids, by a tokenizer from the user's own disk.
+"""Texts as arrays of token ids: words numbered by their hash, or a tokenizer from the user's own disk.
 
-A tokenizer is a folder with `tokenizer.json` or `vocab.txt` (WordPiece), one of these files itself, or a name in the
+`words` needs no vocabulary. Any other tokenizer is a folder with `tokenizer.json` or `vocab.txt` (WordPiece), one of these files itself, or a name in the
 user's Hugging Face cache. Nothing is downloaded, and the cache of a data set is named after the tokenizer's bytes.
 """
 
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +22,25 @@ from igmsweep.errors import UserError
 
 KEY = "data.options.tokenizer"
 FILES = ("tokenizer.json", "vocab.txt")
+WORDS = "words"
+
+
+def words(text: str) -> list[str]:
+    """Words and signs of a text in lower case.
+
+    >>> words("A quiet, even sound")
+    ['a', 'quiet', ',', 'even', 'sound']
+    """
+    return re.findall(r"\w+|[^\w\s]", text.lower())
+
+
+def hashed(text: str, length: int, vocabulary: int) -> NDArray[np.int32]:
+    """A text as (3, length): words numbered from 1 to vocabulary - 1 by their hash, attention mask, segment ids (all 0)."""
+    ids = [1 + zlib.crc32(word.encode()) % (vocabulary - 1) for word in words(text)[:length]] or [0]
+    out = np.zeros((3, length), np.int32)
+    out[0, : len(ids)] = ids
+    out[1, : len(ids)] = 1
+    return out
 
 
 @dataclass(frozen=True)

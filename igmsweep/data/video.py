@@ -101,6 +101,35 @@ def read_track(path: Path) -> tuple[NDArray[np.float32], int]:
     return wave, rate
 
 
+def header(path: Path) -> tuple[int, int, float]:
+    """Width, height and seconds of a video's pictures as the header says.
+
+    Raises:
+        BadFile: the file is missing, no video, has no pictures or does not say how long it is.
+    """
+    with opened(path) as container:
+        if not container.streams.video:
+            raise BadFile("empty", path, "has no video stream")
+        if not container.duration:
+            raise BadFile("unreadable", path, "does not say how long it is")
+        codec = container.streams.video[0].codec_context
+        return int(codec.width), int(codec.height), container.duration / 1e6
+
+
+def sound_header(path: Path) -> tuple[int, float]:
+    """Rate in Hz and seconds of a video's first sound track as the header says.
+
+    Raises:
+        BadFile: the file is missing, no video, has no sound or does not say how long it is.
+    """
+    with opened(path) as container:
+        if not container.streams.audio:
+            raise BadFile("no audio", path, "has no audio stream")
+        if not container.duration:
+            raise BadFile("unreadable", path, "does not say how long it is")
+        return int(container.streams.audio[0].rate), container.duration / 1e6
+
+
 @dataclass(frozen=True)
 class Contents:
     """`frames` are pictures of the first video stream, `step` of them make one of the field's "1 fps"; `sound`: the first

@@ -16,6 +16,7 @@ from igmsweep.models.weights import NONE, Wanted
 
 ENCODERS = {
     "resnet_mini": "igmsweep.models.small:resnet_mini",
+    "text_mini": "igmsweep.models.small:text_mini",
     "resnet18": "igmsweep.models.resnet:resnet18",
     "resnet50": "igmsweep.models.resnet:resnet50",
     "resnet50_logits": "igmsweep.models.resnet:resnet50_logits",

@@ -64,6 +64,47 @@ def pool_frames(features: Tensor, frames: int) -> Tensor:
     return features if frames == 1 else features.unflatten(0, (-1, frames)).mean(dim=1)
 
 
+class TextMini(nn.Module):
+    """Words' vectors, two convolutions over three words each, and the largest answer of every filter over the text (after
+    Kim 2014); 4 x `width` features, 64 by default.
+
+    Texts are (n, 3, tokens) integers: token ids, attention mask, segment ids. What is not attended to counts for nothing.
+
+    Args:
+        vocabulary: token ids are below it.
+        width: a quarter of the size of the vectors and of the filters' number.
+    """
+
+    def __init__(self, vocabulary: int, width: int = 16) -> None:
+        super().__init__()
+        self.vocabulary = vocabulary
+        self.features = 4 * width
+        self.embedding = nn.Embedding(vocabulary, self.features)
+        self.conv1 = nn.Conv1d(self.features, self.features, 3, padding=1)
+        self.conv2 = nn.Conv1d(self.features, self.features, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        ids, mask, _ = x.long().unbind(dim=1)
+        there = mask.unsqueeze(1).to(self.embedding.weight.dtype)
+        y = self.embedding(ids).transpose(1, 2) * there
+        y = y + F.relu(self.conv1(y)) * there
+        y = F.relu(self.conv2(y)) * there
+        return y.amax(dim=2)  # no answer is below the 0 of what is not attended to
+
+
+def text_mini(wanted: Wanted) -> TextMini:
+    """The small text encoder that `wanted` describes, `text_mini:N` for N token ids; 32,768 without one.
+
+    Raises:
+        UserError: weights, of which it has none, or a variant that is no number.
+    """
+    if wanted.weights != NONE:
+        raise UserError(f"{wanted.key}: found '{wanted.weights}', but text_mini has no pretrained weights; use 'none'")
+    if wanted.variant is not None and not (wanted.variant.isdecimal() and int(wanted.variant) > 1):
+        raise UserError(f"{wanted.encoder_key}: found 'text_mini:{wanted.variant}', expected a number of token ids")
+    return TextMini(32768 if wanted.variant is None else int(wanted.variant), wanted.width)
+
+
 def resnet_mini(wanted: Wanted) -> ResNetMini:
     """The small ResNet that `wanted` describes. Raises UserError for weights: it has none."""
     wanted.refuse_variant("resnet_mini")

@@ -33,7 +33,8 @@ class DataConfig(Section):
     cache: Path | None = None
     """Folder of the decoded arrays that all trials of a node share; None: `$IGMSWEEP_CACHE`, else the user's cache."""
     group: str = "none"
-    """What stands on one side of a split only: `none`, or the data set's own word, such as `speaker`, `image`, `video`."""
+    """What stands on one side of a split only: `none`, or `group`, which becomes the data set's own word for its groups, such
+    as `speaker`, `image`, `video`."""
     folds: int | None = Field(None, ge=2)
     fold: int | None = Field(None, ge=0)
     val_fraction: float | None = Field(None, gt=0, lt=1)

@@ -50,7 +50,7 @@ class StudyRequest:
     def __post_init__(self) -> None:
         """A file is named in full: the study may be gone on with from elsewhere."""
         name, colon, attribute = self.data.partition(":")
-        if Path(name).suffix:
+        if Path(name).suffix or "/" in name:
             object.__setattr__(self, "data", str(Path(name).expanduser().resolve()) + colon + attribute)
 
     def trainings(self, study: Study) -> int:
@@ -153,7 +153,7 @@ def resumed(
         told["seeds"] if seeds is None else seeds,
         int(told["seed"]),
         place.parent,
-        {**told["overrides"], **({} if root is None else {"data.root": str(root.resolve())})},
+        {**told["overrides"], **({} if root is None else {"data.root": str(root.expanduser().resolve())})},
         {**dict(told["options"]), **(options or {})},
         int(told.get("trials", 16)) if trials is None else trials,
         tuple(told.get("methods", ())),

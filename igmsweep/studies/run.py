@@ -36,6 +36,7 @@ from igmsweep.studies.found import read_found, unfinished
 from igmsweep.studies.render import write_study
 from igmsweep.studies.request import StudyRequest, check_remembered, remember, setting_of
 from igmsweep.sweep import SweepRequest, run_sweeps
+from igmsweep.sweep.announce import data_read
 from igmsweep.sweep.check import check_sweeps
 from igmsweep.sweep.controller import Controller
 from igmsweep.sweep.estimate import DECODING, WITHIN, estimate, few_samples
@@ -66,8 +67,10 @@ def run_study(request: StudyRequest) -> Made:
     check_overrides(request, arms)
     requests = [arm_request(request, study, arm) for arm in arms]
     check_remembered(request)
+    first = make_plan(requests[0])
     if request.confirm_test:
-        check_test(make_plan(requests[0]).base.data)
+        check_test(first.base.data)
+    data_read(first, quiet=False)
     started = time.monotonic()
     before: int | None = None
     budget = request.options.get("time_budget_s")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from igmsweep.config import reading
 from igmsweep.errors import Diverged, UserError
 from igmsweep.lines import BARE, CLOSING
 from igmsweep.record.bad_samples import told_of_data
@@ -20,6 +21,13 @@ from igmsweep.sweep.resources import Allotment, amount
 from igmsweep.sweep.result import SweepResult
 
 logger = logging.getLogger(__name__)
+
+
+def data_read(plan: Plan, quiet: bool) -> None:
+    """What was derived from the data, before anything is decoded."""
+    line = None if quiet else reading(plan.base)
+    if line is not None:
+        logger.info(line)
 
 
 def opening(sweep: Controller, plan: Plan, resumed: bool) -> None:

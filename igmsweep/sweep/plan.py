@@ -16,7 +16,7 @@ import yaml
 from pydantic import ValidationError
 
 from igmsweep import data as datasets
-from igmsweep.config import TrainConfig, preset, presets, with_absolute_paths
+from igmsweep.config import TrainConfig, named_data, preset, presets, with_absolute_paths
 from igmsweep.data.base import SearchData
 from igmsweep.errors import UserError, nearest
 from igmsweep.plugin import Trust
@@ -69,10 +69,10 @@ def make_plan(request: SweepRequest) -> Plan:
         UserError: anything in the request that cannot work; one line that names the option or key.
     """
     request.check()
-    base = TrainConfig(data=request.data, method=request.method)
+    base = TrainConfig(data=named_data(request.data, request.overrides), method=request.method)
     space = load_space(request.space or None, base)
     space.check(base)
-    base = base.override({**space.fixed, **request.overrides})
+    base = TrainConfig.new(request.data, request.method, {**space.fixed, **request.overrides})
     for path in request.overrides:
         for param in space.params:
             if overlap(path, param.path):
@@ -207,7 +207,7 @@ def _with_folds(base: TrainConfig, request: SweepRequest) -> TrainConfig:
 
 def _enqueued(space: SearchSpace, base: TrainConfig, request: SweepRequest) -> tuple[list[Enqueued], dict[str, Any]]:
     """The configurations that run first, and the paper's value of every searched path."""
-    complete = presets(request.method, request.data)
+    complete = presets(request.method, named_data(request.data, request.overrides))
     searched = [param.path for param in space.params]
     entries = []
     chosen = base.method.preset

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from typing import Any
 
-from igmsweep.config import TrainConfig
+from igmsweep.config import TrainConfig, reading
 from igmsweep.record.wording import duration, number, shown_params
 from igmsweep.spaces.catalogue import searched
 from igmsweep.spaces.conditions import in_words
@@ -28,6 +28,7 @@ def preview(plan: Plan, request: SweepRequest, allotment: Allotment) -> list[str
     varied = {param.path for param in plan.space.params}
     rest = {path: value for path, value in here.items() if path not in varied}
     changed = {path: value for path, value in rest.items() if path not in PLACES and value != paper.get(path)}
+    derived = reading(plan.base)
     sections = [
         [
             f"{request.trials} trials of {request.method} on {request.data}{_budget(request)}",
@@ -35,6 +36,7 @@ def preview(plan: Plan, request: SweepRequest, allotment: Allotment) -> list[str
             f"space {plan.space.source}, sampler {request.sampler}, for the "
             f"{'highest' if plan.space.mode == 'max' else 'lowest'} {plan.space.metric}",
         ],
+        [] if derived is None else [derived],
         _table(
             ("searched", "range", "paper"),
             [
@@ -51,7 +53,8 @@ def preview(plan: Plan, request: SweepRequest, allotment: Allotment) -> list[str
 
 def _paper(plan: Plan) -> dict[str, Any]:
     """The configuration of the paper's preset on the plan's data set."""
-    return TrainConfig(data=plan.base.data.name, method=plan.base.method.name).paths()
+    data = plan.base.data
+    return TrainConfig(data={"name": data.name, "root": data.root}, method=plan.base.method.name).paths()
 
 
 def _budget(request: SweepRequest) -> str:
@@ -93,8 +96,10 @@ def _reason(path: str, plan: Plan, request: SweepRequest) -> str:
         return options.get(path, "--set")
     if any(overlap(path, other) for other in plan.space.fixed):
         return f"fixed in {plan.space.source}"
-    if path in options or plan.base.method.preset == "paper":
-        return options.get(path, "the metric")  # what the stages hand over by
+    if path in options:
+        return options[path]
+    if plan.base.method.preset == "paper":
+        return "the metric" if path == "stages.handover_by" else "data.options"  # which decide about it on a CSV file
     return f"preset {plan.base.method.preset}"
 
 

@@ -63,6 +63,7 @@ class ResumeRequest:
         folder: the sweep's.
         retry_failed: train failed trials again, too.
         trust: which Python files the folder may have run; None: none.
+        root: folder of the data set, where it has moved.
         given: options of `SweepOptions` that are to be other than before, such as `trials`, the new total. One that is
             left out, or None, stays as it was.
 
@@ -70,8 +71,17 @@ class ResumeRequest:
         UserError: an option that a resumed sweep cannot be given.
     """
 
-    def __init__(self, folder: Path, *, retry_failed: bool = False, trust: Trust | None = None, **given: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        retry_failed: bool = False,
+        trust: Trust | None = None,
+        root: Path | None = None,
+        **given: Any,
+    ) -> None:
         self.folder, self.retry_failed, self.trust = Path(folder), retry_failed, trust or Trust()
+        self.root = root
         for name in given:
             if name not in on_resume():
                 raise UserError(f"ResumeRequest: unknown option '{name}'{nearest(name, on_resume())}")

@@ -107,7 +107,10 @@ def prepare(requests: Sequence[SweepRequest | ResumeRequest], stack: ExitStack) 
 
 def _planned(request: SweepRequest | ResumeRequest) -> Plan:
     if isinstance(request, ResumeRequest):
-        return read_plan(request.folder.expanduser().resolve(), request.trust)
+        plan = read_plan(request.folder.expanduser().resolve(), request.trust)
+        if request.root is None:
+            return plan
+        return replace(plan, base=plan.base.override({"data.root": str(request.root.expanduser().resolve())}))
     return make_plan(request)
 
 
@@ -116,6 +119,7 @@ def _started(request: SweepRequest, plan: Plan, stack: ExitStack) -> Prepared:
     _loggers(request)
     folder = place_of(request)
     machine, allotment = allotted(request, plan)
+    announce.data_read(plan, request.quiet)
     found = datasets.load_search(probe_data(plan.base, request.folds))
     plan.spec["data"] = described_data(found, plan.base, request.folds)
     plan.spec["name"] = folder.name

@@ -116,6 +116,23 @@ def test_train_writes_a_folder_and_goes_on_from_its_checkpoint(tmp_path, small_a
     assert json.loads(again.stdout)["metrics"] == summary["metrics"]
 
 
+def test_a_data_set_that_is_named_may_have_its_folder_named_too(tmp_path, small_avdigits, monkeypatch, capfd):
+    from igmsweep.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    root = ["--root", str(small_avdigits)]
+    for arguments in (
+        ["train", "avdigits", *root, *TINY, "--quiet"],
+        ["data", "sample", "avdigits", *root, "--each", "1"],
+    ):
+        monkeypatch.setattr(sys, "argv", ["igmsweep", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 0, capfd.readouterr().err
+    assert capfd.readouterr().out.strip() == "avdigits-samples.png"
+    assert (tmp_path / "avdigits-samples.png").stat().st_size > 20_000
+
+
 @pytest.mark.slow
 def test_tune_analyze_and_train_the_best_again(tmp_path, small_avdigits):
     """The whole way of a new user, without Ray and then from the best configuration."""

@@ -72,3 +72,19 @@ def test_training_draws_by_seed_and_evaluation_does_not_draw() -> None:
     assert (one["video"][:, 0, 0] < one["video"][:, 0, 1]).all()  # different frames, in their order
     plain = [dataset.transform(inputs, False, generator(s))["video"] for s in (1, 2)]
     assert torch.equal(plain[0], plain[1])
+
+
+def test_grey_pictures_take_the_mean_of_three_colours_numbers():
+    x = torch.full((1, 1, 2, 2), 255.0)
+    mean, std = sum(augment.IMAGENET[0]) / 3, sum(augment.IMAGENET[1]) / 3
+    torch.testing.assert_close(augment.normalise(x, *augment.IMAGENET), torch.full_like(x, (1 - mean) / std))
+
+
+def test_a_shift_moves_whole_rows_and_columns_within_bounds_and_repeats_the_edge():
+    x = ramp(200, 8)
+    moved = augment.shift(x, (1, 3), generator())
+    middle = moved[:, 0, 4, 4] - x[:, 0, 4, 4]
+    rows, columns = (middle / 8).round(), middle - 8 * (middle / 8).round()
+    assert set(rows.tolist()) == {-1, 0, 1} and set(columns.tolist()) == {-3, -2, -1, 0, 1, 2, 3}
+    assert moved.min() >= x.min() and moved.max() <= x.max()
+    assert torch.equal(augment.shift(x, (0, 0), generator()), x)

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from igmsweep.data import audio
 from igmsweep.data.base import Sample
 from igmsweep.data.cremad import CREMAD
-from igmsweep.data.front_ends import FRONT_ENDS, fbank
+from igmsweep.data.front_ends import FRONT_ENDS, fbank, front_end
 from igmsweep.errors import DataError
 
 
@@ -99,3 +100,34 @@ def test_a_silent_sound_and_a_cut_one_are_named(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:20_000])
     with pytest.raises(DataError, match=r"a\.wav: is truncated: \d+ bytes"):
         audio.read_wav(path, 16000)
+
+
+@pytest.mark.parametrize(
+    ("rate", "seconds", "bands"), [(8000, 0.7, 40), (16000, 10.0, 64), (22050, 1.3, 128), (1000, 0.1, 40)]
+)
+def test_mel_bands_of_any_rate_and_length_all_hear_something(rate: int, seconds: float, bands: int) -> None:
+    found = front_end("mel", rate, seconds, bands)
+    assert found.shape[0] == bands
+    assert audio.mel_filters(rate, found.n_fft, bands).any(axis=1).all()
+    assert found.n_fft >= rate // 40 and found.hop == found.n_fft // 2
+    assert found(np.full(77, 0.1, np.float32)).shape == found.shape
+
+
+def test_a_preset_keeps_its_frames_at_another_length_and_normalises_as_it_says() -> None:
+    assert front_end("stft22k", 22050, 3.0, None) == FRONT_ENDS["stft22k"]
+    assert front_end("mel8k", 8000, 0.6, 40) == FRONT_ENDS["mel8k"]
+    assert front_end("fbank128", 16000, 10.24, 128) == FRONT_ENDS["fbank128"]
+    assert front_end("stft16k", 16000, 1.0, None).shape == (129, 126)
+    x = torch.randn(3, 40, 19)
+    torch.testing.assert_close(FRONT_ENDS["mel8k"].normalised(x), x.unsqueeze(1) / 1.3)
+    own = front_end("mel", 8000, 0.7, 40).normalised(5 + 3 * x)
+    torch.testing.assert_close(own.mean(dim=(1, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(own.square().mean(dim=(1, 2, 3)), torch.ones(3))
+    assert not front_end("mel", 8000, 0.7, 40).normalised(torch.zeros(1, 40, 19)).any()  # silence
+
+
+def test_a_short_sound_is_followed_by_silence_and_by_itself_where_the_field_repeats_it() -> None:
+    wave = np.full(800, 0.5, np.float32) * np.sin(np.arange(800)).astype(np.float32)
+    padded, repeated = front_end("mel", 8000, 0.7, 40)(wave), front_end("mel8k", 8000, 0.7, 40)(wave)
+    assert np.allclose(padded[:, 10:], np.log(1e-6)) and padded[:, :5].max() > -5
+    assert repeated[:, -3:].max() > -5

@@ -246,3 +246,24 @@ def test_the_trainer_imports_without_transformers():
         "import sys, igmsweep.train, igmsweep.models.text, igmsweep.models.clip; print('transformers' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
+
+
+def test_text_mini_sees_order_and_nothing_that_is_not_attended_to():
+    torch.manual_seed(0)
+    module = encoder("text_mini:50", (3, 8)).eval()
+    assert (count(module), feature_size(module), module.vocabulary) == (50 * 64 + 24_704, 64, 50)
+    text = torch.zeros(4, 3, 8, dtype=torch.int32)
+    text[0, 0, :3], text[1, 0, :3] = torch.tensor([5, 6, 7]), torch.tensor([7, 5, 6])
+    text[2], text[3] = text[0], text[0]
+    text[:, 1, :3] = 1
+    text[2, 0, 3:] = 9  # past the end
+    text[3, 1] = 0  # no word at all
+    with torch.no_grad():
+        first, other, padded, empty = module(text)
+        short = module(text[:1, :, :4])[0]
+    assert torch.equal(first, padded) and torch.allclose(first, short, atol=1e-6)
+    assert not torch.allclose(first, other) and not empty.any()
+    with pytest.raises(UserError, match=r"model\.weights\.note: found 'pretrained', but text_mini has no"):
+        encoder("text_mini:50", (3, 8), weights="pretrained", modality="note")
+    with pytest.raises(UserError, match="expected a number of token ids"):
+        encoder("text_mini:many", (3, 8))

@@ -531,6 +531,7 @@ def test_a_study_is_remembered_when_it_can_be_made_and_goes_on_from_elsewhere(
     assert [len(row[1]) for row in made.outcome.tables[0].rows] == [3] * 5
     monkeypatch.chdir(tmp_path)
     assert StudyRequest("table4", "here/samples.csv").data == str(tmp_path / "here" / "samples.csv")
+    assert StudyRequest("table4", "./pets").data == str(tmp_path / "pets")
 
 
 @pytest.mark.slow

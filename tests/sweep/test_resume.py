@@ -22,7 +22,7 @@ from igmsweep.record.lock import Lock, holder_of, identity
 from igmsweep.record.states import State
 from igmsweep.record.status import lines, status
 from igmsweep.record.stopping import Asha, Median
-from igmsweep.sweep import ResumeRequest, resume_sweep, run_sweep
+from igmsweep.sweep import ResumeRequest, SweepRequest, resume_sweep, run_sweep
 from igmsweep.sweep.controller import Controller
 from igmsweep.sweep.stopping import make_stopping
 
@@ -132,6 +132,30 @@ def test_changed_data_is_refused_with_the_reason(request_of, small_avdigits):
     train.write_text("\n".join(lines_of[:-1]) + "\n")
     with pytest.raises(UserError, match=r"data_hash was \w+ and is now \w+: the data of avdigits has changed"):
         resume_sweep(ResumeRequest(sweep.dir, quiet=True))
+
+
+def test_a_sweep_goes_on_where_its_data_has_moved_to(request_of, small_avdigits, tmp_path):
+    sweep = run_sweep(request_of(trials=2))
+    moved = small_avdigits.rename(tmp_path / "moved")
+    longer = resume_sweep(ResumeRequest(sweep.dir, trials=3, root=moved, quiet=True))
+    assert [row["state"] for row in longer.rows.values()] == ["complete"] * 3
+
+
+def test_a_csv_sweep_says_what_it_derived_once_and_goes_on_by_what_it_wrote(trained_by, tmp_path, caplog):
+    trained_by("cycles")
+    rows = [f"{n % 2},{'train' if n < 30 else 'val'},a word {n}" for n in range(40)]
+    (tmp_path / "notes.csv").write_text("label,split,note\n" + "\n".join(rows) + "\n")
+    given = {"data": str(tmp_path / "notes.csv"), "method": "unimodal", "name": "s", "out": tmp_path, "local": True}
+    with caplog.at_level("INFO"):
+        sweep = run_sweep(SweepRequest(**given, trials=1, overrides={"data.cache": str(tmp_path / "cache")}))
+    assert caplog.text.count("8 tokens of 1024 hashed words (text_mini)") == 1
+    spec = yaml.safe_load((sweep.dir / "sweep.yaml").read_text())
+    assert spec["base_config"]["data"]["options"]["tokens"] == 8
+    assert spec["base_config"]["model"]["encoder"] == {"note": "text_mini:1024"}
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        resume_sweep(ResumeRequest(sweep.dir, trials=2))
+    assert "hashed words" not in caplog.text
 
 
 def test_a_second_driver_is_refused_and_a_dead_ones_lock_is_taken_over(request_of):
