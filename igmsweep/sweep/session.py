@@ -108,12 +108,14 @@ def prepare(requests: Sequence[SweepRequest | ResumeRequest], stack: ExitStack) 
 def _planned(request: SweepRequest | ResumeRequest) -> Plan:
     if isinstance(request, ResumeRequest):
         return read_plan(request.folder.expanduser().resolve(), request.trust)
-    return make_plan(request)
+    _loggers(request)  # this and what is never granted: before avdigits is made for a sweep that cannot begin
+    plan = make_plan(request)
+    allotted(request, plan, probe=False)
+    return plan
 
 
 def _started(request: SweepRequest, plan: Plan, stack: ExitStack) -> Prepared:
     """`prepare` for a new sweep, or one that goes on under its name."""
-    _loggers(request)
     folder = place_of(request)
     machine, allotment = allotted(request, plan)
     found = datasets.load_search(probe_data(plan.base, request.folds))
