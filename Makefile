@@ -22,7 +22,7 @@ help:
 	@echo "make docs    the documentation as a site, in site/"
 	@echo "make recording  the README's terminal anew"
 	@echo "make bench   the benchmarks, as ratios"
-	@echo "make lock    uv.lock anew, and constraints.txt from it (needs uv)"
+	@echo "make lock    constraints.txt anew, with the newest versions (needs uv)"
 	@echo "make clean   remove .venv and caches"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -75,11 +75,11 @@ bench: $(DEV)
 	for script in flat_matrix step_cost cli_startup sweep_overhead cache_epoch cache_memory analyze_10k; do $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 lock:
-	uv lock --upgrade
-	@$(MAKE) --no-print-directory constraints
+	@$(MAKE) --no-print-directory constraints NEWEST=--upgrade
 
+# keeps the versions that are there, as far as pyproject.toml allows them
 constraints:
-	uv export --quiet --frozen --all-extras --all-groups --no-hashes --no-emit-project --no-annotate --no-header -o constraints.txt >/dev/null
+	uv pip compile --quiet $(NEWEST) --universal --all-extras --group dev --no-annotate --no-header --no-emit-index-url -o constraints.txt pyproject.toml
 
 clean:
 	rm -rf $(VENV) .coverage coverage.xml .mypy_cache .ruff_cache .pytest_cache dist site

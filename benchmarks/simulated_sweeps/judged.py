@@ -8,18 +8,16 @@ A cell is a response, a sampler, a number of trials, of validation samples, and 
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.stats import kruskal, spearmanr
 
+from benchmarks import outcomes
 from benchmarks.simulated_sweeps.design import MATTERS, NOISE, RESPONSES, Simulated, simulate
 from igmsweep.analysis.expectation import expectation
 from igmsweep.analysis.importance import importance_data, total_effects
@@ -207,29 +205,26 @@ def cells(
 def table(found: dict[str, list[dict[str, float]]]) -> str:
     """One Markdown list a cell: means over its sweeps."""
     lines = []
-    for name, outcomes in found.items():
-        if not outcomes:
+    for name, sweeps in found.items():
+        if not sweeps:
             continue
-        lines.append(f"\n### {name}, {len(outcomes)} sweeps")
-        for key in dict.fromkeys(key for each in outcomes for key in each):
-            values = [each[key] for each in outcomes if key in each]
-            lines.append(f"- {key}: {np.mean(values):.3g}" + (f" (of {len(values)})" if len(values) < len(outcomes) else ""))  # fmt: skip
+        lines.append(f"\n### {name}, {len(sweeps)} sweeps")
+        for key in dict.fromkeys(key for each in sweeps for key in each):
+            values = [each[key] for each in sweeps if key in each]
+            lines.append(f"- {key}: {np.mean(values):.3g}" + (f" (of {len(values)})" if len(values) < len(sweeps) else ""))  # fmt: skip
     return "\n".join(lines)
 
 
 def main() -> None:
     """Run what the file of outcomes does not hold yet, or show it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sweeps", type=int, default=200)
-    parser.add_argument("--out", type=Path, default=Path("judged.json"))
+    parser = outcomes.arguments(__doc__, "sweeps", 200, "judged.json")
     parser.add_argument("--kind", choices=KINDS, action="append", help="default: both")
-    parser.add_argument("--show", action="store_true")
     given = parser.parse_args()
-    found = json.loads(given.out.read_text()) if given.out.exists() else {}
+    found = outcomes.read(given.out)
     started = saved = time.monotonic()
     for name, done in cells(given.sweeps, found, given.kind or KINDS) if not given.show else ():
         if time.monotonic() - saved > 20 or len(done) == given.sweeps:
-            given.out.write_text(json.dumps(found))
+            outcomes.write(given.out, found)
             saved = time.monotonic()
         if len(done) == given.sweeps:
             print(f"{name}: {len(done)} sweeps after {saved - started:.0f} s", flush=True)

@@ -9,14 +9,12 @@ rule: the best and the worst of each draw, where the report values those of the 
 
 from __future__ import annotations
 
-import argparse
-import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from scipy.stats import spearmanr
 
+from benchmarks import outcomes
 from benchmarks.simulated_sweeps.design import MATTERS, Simulated, simulate
 from benchmarks.simulated_sweeps.judged import METRIC, Truth, table
 from igmsweep.analysis.hybrids import Hybrids
@@ -96,18 +94,14 @@ def own(found: Surrogate, hybrids: Hybrids, best: np.ndarray) -> np.ndarray:
 
 def main() -> None:
     """Run what the file of outcomes does not hold yet, or show it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sweeps", type=int, default=60)
-    parser.add_argument("--out", type=Path, default=Path("tuning.json"))
-    parser.add_argument("--show", action="store_true")
-    given = parser.parse_args()
-    found: dict[str, list[dict[str, float]]] = json.loads(given.out.read_text()) if given.out.exists() else {}
+    given = outcomes.arguments(__doc__, "sweeps", 60, "tuning.json").parse_args()
+    found = outcomes.read(given.out)
     for seed in range(0 if given.show else given.sweeps):
         for response, sampler in CELLS:
             done = found.setdefault(f"{response}/{sampler}/64/360", [])
             if seed >= len(done):
                 done.append(judge(simulate(response, sampler, 64, 360, seed, keep=False, paper=PAPER), response))
-        given.out.write_text(json.dumps(found))
+        outcomes.write(given.out, found)
     print(table(found))
 
 

@@ -9,20 +9,16 @@ configuration is the mean of its seeds on all other samples, which is itself kno
 
 from __future__ import annotations
 
-import argparse
-import json
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 
+from benchmarks import outcomes
 from benchmarks.simulated_sweeps.design import Simulated, as_sweep
-from benchmarks.simulated_sweeps.judged import of_winner, table
+from benchmarks.simulated_sweeps.judged import METRIC, of_winner, table
 from benchmarks.tabulated.table import Table
 from igmsweep.analysis.sensitivity import sensitivity_data
-from igmsweep.disk import replacing
 
-METRIC = "val/acc"
 CELLS = [*product((64,), (180, 540))]
 
 
@@ -49,20 +45,15 @@ def of_parameters(sweep: Simulated) -> dict[str, float]:
 
 def main() -> None:
     """Judge what the file does not hold yet; print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sweeps", type=int, default=200)
-    parser.add_argument("--out", type=Path, default=Path("claims.json"))
-    parser.add_argument("--show", action="store_true")
-    given = parser.parse_args()
-    found: dict[str, list[dict[str, float]]] = json.loads(given.out.read_text()) if given.out.exists() else {}
+    given = outcomes.arguments(__doc__, "sweeps", 200, "claims.json").parse_args()
+    found = outcomes.read(given.out)
     of = Table.read()
     for seed, (trials, samples) in product(range(0 if given.show else given.sweeps), CELLS):
         done = found.setdefault(f"{trials} trials, {samples} samples", [])
         if len(done) <= seed:
             sweep = drawn(of, trials, samples, seed)
             done.append(of_winner(sweep) | of_parameters(sweep))
-            with replacing(given.out) as partial:
-                partial.write_text(json.dumps(found))
+            outcomes.write(given.out, found)
     every = drawn(of, len(of), 540, 0)
     print(table(found))
     print(f"\n### All {len(of)} configurations, 540 samples\n")

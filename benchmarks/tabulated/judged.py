@@ -11,24 +11,21 @@ points of unseen accuracy the configuration that validation prefers lies below t
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import json
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import optuna
 
+from benchmarks import outcomes
 from benchmarks.simulated_sweeps.design import RESPONSES
 from benchmarks.simulated_sweeps.searched import Response
 from benchmarks.tabulated.prior import Believing, Prior
 from benchmarks.tabulated.table import Table
-from igmsweep.disk import replacing
 from igmsweep.spaces.design import sobol_design
 from igmsweep.spaces.space import SearchSpace
 from igmsweep.sweep.search import make_sampler, startup_trials
@@ -176,16 +173,13 @@ def shown(found: dict[str, list[list[tuple[float, float]]]]) -> str:
 
 def main() -> None:
     """Run what the file does not hold yet, all arms in turn; print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=100)
-    parser.add_argument("--out", type=Path, default=Path("judged.json"))
+    parser = outcomes.arguments(__doc__, "seeds", 100, "judged.json")
     parser.add_argument("--arm", choices=list(ARMS), action="append")
     parser.add_argument("--on", choices=["table", *RESPONSES], default="table")
-    parser.add_argument("--show", action="store_true")
     given = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-    found = json.loads(given.out.read_text()) if given.out.exists() else {}
+    found = outcomes.read(given.out)
     if not given.show:
         problem: Problem = Table.read() if given.on == "table" else Response(given.on)
         saved = time.monotonic()
@@ -196,8 +190,7 @@ def main() -> None:
                 continue
             runs.append(search(problem, ARMS[name], seed))
             if time.monotonic() - saved > 20 or seed == given.seeds - 1:
-                with replacing(given.out) as partial:
-                    partial.write_text(json.dumps(found))
+                outcomes.write(given.out, found)
                 saved = time.monotonic()
     print(shown(found))
 

@@ -10,6 +10,7 @@ import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
 
+from benchmarks.tabulated.table import place
 from igmsweep.spaces.conditions import holds
 from igmsweep.spaces.space import SearchSpace
 
@@ -40,8 +41,7 @@ class Prior:
             if param.type == "categorical":
                 centre[param.path] = next(choice for choice in param.choices if choice != values.get(param.path))
             elif param.path in values:
-                share = np.log(values[param.path] / param.low) / np.log(param.high / param.low)
-                centre[param.path] = param.at(0.999 if share < 0.5 else 0.0)
+                centre[param.path] = param.at(0.999 if place(param, values[param.path]) < 0.5 else 0.0)
         return cls(space, centre)
 
     def log(self, params: Mapping[str, Any]) -> float:
@@ -54,8 +54,7 @@ class Prior:
             if param.type == "categorical":
                 total += 0.0 if value == centre else np.log(ELSEWHERE)
             else:
-                gap = np.log(value / centre) / np.log(param.high / param.low)
-                total -= 0.5 * (gap / WIDTH) ** 2
+                total -= 0.5 * ((place(param, value) - place(param, centre)) / WIDTH) ** 2
         return float(total)
 
 

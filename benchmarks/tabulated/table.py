@@ -12,11 +12,18 @@ import numpy as np
 
 from igmsweep.config import TrainConfig
 from igmsweep.spaces.choose import load_space
+from igmsweep.spaces.param import Param
 from igmsweep.spaces.space import SearchSpace
 
 HERE = Path(__file__).parent
 CYCLE = 6
 """Epochs of a cycle: three of each modality."""
+
+
+def place(param: Param, value: float) -> float:
+    """Where a number lies in its logarithmic range, from 0 to 1."""
+    assert param.low is not None and param.high is not None
+    return float(np.log(value / param.low) / np.log(param.high / param.low))
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +57,7 @@ class Table:
             elif param.type == "categorical":
                 found.append(float(param.choices.index(value)))
             else:
-                found.append(float(np.log(value / param.low) / np.log(param.high / param.low)))
+                found.append(place(param, value))
         return np.array(found)
 
     @cached_property

@@ -11,6 +11,7 @@ from typing import Any
 from igmsweep.data.base import PARTS, DataSet, Part, Remark, Sample
 from igmsweep.data.digests import duplicates
 from igmsweep.data.files import USABLE, absent
+from igmsweep.data.policies import by_kind
 from igmsweep.data.progress import ProgressLine
 from igmsweep.data.published import departures
 from igmsweep.data.remarks import SHOWN, folders_of, told
@@ -120,10 +121,7 @@ class Report:
             out.append(f"{'duplicate':10s} {'; '.join(f'{remark.sample}  {remark.text}' for remark in group)}")
         if len(self.duplicates) > SHOWN and not every:
             out.append(f"{'duplicate':10s} and {len(self.duplicates) - SHOWN:,} more groups of equal files")
-        counted: dict[str, int] = {}
-        for part in self.parts.values():
-            for remark in part.remarks:
-                counted[remark.kind] = counted.get(remark.kind, 0) + 1
+        counted = by_kind(remark for part in self.parts.values() for remark in part.remarks)
         if self.duplicates:
             counted["duplicate"] = len(self.duplicates)
         if counted:

@@ -97,28 +97,36 @@ def prepare(requests: Sequence[SweepRequest | ResumeRequest], stack: ExitStack) 
     Raises:
         UserError, ResourceError: as `run_sweep` or `resume_sweep`.
     """
-    plans = [_planned(request) for request in requests]
-    check_sweeps(plans)
+    planned = [_planned(request) for request in requests]
+    check_sweeps([plan for plan, _ in planned])
     return [
-        _taken_up(request, plan, stack) if isinstance(request, ResumeRequest) else _started(request, plan, stack)
-        for request, plan in zip(requests, plans, strict=True)
+        _taken_up(request, plan, stack)
+        if isinstance(request, ResumeRequest)
+        else _started(request, plan, granted, stack)
+        for request, (plan, granted) in zip(requests, planned, strict=True)
     ]
 
 
-def _planned(request: SweepRequest | ResumeRequest) -> Plan:
+def _planned(request: SweepRequest | ResumeRequest) -> tuple[Plan, tuple[Machine, Allotment] | None]:
+    """The plan of a request, and what a new sweep's trials get here, unless that must be measured: what cannot begin is refused before
+    avdigits is made for it."""
     if isinstance(request, ResumeRequest):
         plan = read_plan(request.folder.expanduser().resolve(), request.trust)
-        if request.root is None:
-            return plan
-        return replace(plan, base=plan.base.override({"data.root": str(request.root.expanduser().resolve())}))
-    return make_plan(request)
-
-
-def _started(request: SweepRequest, plan: Plan, stack: ExitStack) -> Prepared:
-    """`prepare` for a new sweep, or one that goes on under its name."""
+        if request.root is not None:
+            plan = replace(plan, base=plan.base.override({"data.root": str(request.root.expanduser().resolve())}))
+        return plan, None
+    plan = make_plan(request)
     _loggers(request)
+    granted = allotted(request, plan, probe=False)
+    return plan, None if request.gpus_per_trial == "auto" else granted
+
+
+def _started(
+    request: SweepRequest, plan: Plan, granted: tuple[Machine, Allotment] | None, stack: ExitStack
+) -> Prepared:
+    """`prepare` for a new sweep, or one that goes on under its name."""
     folder = place_of(request)
-    machine, allotment = allotted(request, plan)
+    machine, allotment = allotted(request, plan) if granted is None else granted
     announce.data_read(plan, request.quiet)
     found = datasets.load_search(probe_data(plan.base, request.folds))
     plan.spec["data"] = described_data(found, plan.base, request.folds)

@@ -19,6 +19,6 @@ def test_a_method_of_your_own():
 
 def test_every_page_that_is_linked_exists():
     root = EXAMPLES.parent.parent
-    for page in [root / "README.md", root / "results" / "README.md", *sorted(root.glob("docs/**/*.md"))]:
+    for page in [*sorted(root.glob("*.md")), root / "results" / "README.md", *sorted(root.glob("docs/**/*.md"))]:
         for target in re.findall(r"\]\(((?!https?:)[^)#]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links {target}"

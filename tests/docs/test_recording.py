@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -27,8 +26,8 @@ def events(cast: Path) -> list[tuple[float, str, str]]:
 
 def test_the_picture_is_drawn_from_the_recording(tmp_path: Path):
     pytest.importorskip("pyte")
-    script("render.py", str(CAST), str(tmp_path / "again.svg"))
-    assert (tmp_path / "again.svg").read_text("utf-8").replace("again", "first-sweep") == PICTURE.read_text("utf-8")
+    script("render.py", str(CAST), str(tmp_path / PICTURE.name))
+    assert (tmp_path / PICTURE.name).read_text("utf-8") == PICTURE.read_text("utf-8")
 
 
 def test_the_recording_is_of_the_commands_and_small():
@@ -62,8 +61,8 @@ def test_what_a_command_shows_is_recorded_with_its_time_and_size_of_terminal(tmp
     assert "9 50\r\n" in shown and "\r\nücht\r\n" in shown
     times = [seconds for seconds, _, _ in found]
     assert times == sorted(times)
-    size, word = (next(at for at, _, text in found if re.search(wanted, text)) for wanted in ("9 50", "ücht"))
-    assert word - size >= 0.3
+    started, word = (next(at for at, _, text in found if wanted in text) for wanted in ("\r\n", "ücht\r\n"))
+    assert word - started > 0.38  # rounded to hundredths; a busy machine may show all lines at once, but not sooner
 
 
 def test_a_picture_has_every_colour_and_skips_long_pauses(tmp_path: Path):

@@ -27,7 +27,7 @@ def sweep(name: str, root: Path, out: Path, settings: dict[str, object]) -> list
     ]
     checked = igmsweep("data", "check", name, "--root", str(root), "--json", *options)
     report = json.loads(checked.stdout)
-    assert checked.returncode == (1 if report["unusable"] else 0), checked.stderr
+    assert checked.returncode == 1, checked.stderr  # a few samples are not the published set
     assert {part["samples"] > 0 for part in report["parts"].values()} == {True}
     assert all(part["expected"] > part["samples"] for part in report["parts"].values())
     prepared = igmsweep("data", "prepare", name, "--root", str(root), *options)
@@ -55,6 +55,7 @@ def test_text_and_pictures(tmp_path, name):
     settings = {
         "model.encoder.text": f"bert:{bert}",
         "model.encoder.image": "resnet_mini",
+        "data.bad_share": 0.1,
         "data.options.tokenizer": bert,
         "data.options.tokens": 16,
         "data.options.size": 16,
