@@ -123,7 +123,7 @@ def tune(
         seed=seed,
         name=name,
         out=out,
-        overrides=parse_overrides(set_, root),
+        overrides=overrides,
         dry_run=dry_run,
         verbose=verbose,
         **given(options),

@@ -297,7 +297,7 @@ class SearchData:
     data_hash: str
     split_hash: str
     split: str
-    """Where validation came from: `official`, `the copy's own list`, `carved 1/10`, `fold 1 of 5`, with the grouping."""
+    """Where validation came from: `official`, `the copy's own list`, `your own list`, `carved 1/10`, `fold 1 of 5`, with the grouping."""
     skipped: tuple[Remark, ...] = ()
     """Samples that `data.bad_files` and `data.silent_files` left out of train and validation."""
     replaced: tuple[Remark, ...] = ()

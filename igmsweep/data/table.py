@@ -233,7 +233,7 @@ class Table(DataSet):
         return remarks
 
     def validation(self, root: Path) -> str:
-        return "the file's column split"
+        return "your own list"
 
     def _kind(self, column: str, field: str) -> str:
         """The kind of a column, from its first field that is not empty."""

@@ -76,7 +76,7 @@ def find(name: str) -> Tokenizer:
         if file is None:
             raise UserError(f"{KEY}: {path} has neither tokenizer.json nor vocab.txt")
     elif name.startswith((".", "/", "~")):
-        raise UserError(f"{KEY}: {name} does not exist")
+        raise UserError(f"{KEY}: '{name}' does not exist")
     else:
         file = _cached(name)
         if file is None:

@@ -128,7 +128,7 @@ def test_a_data_set_that_is_named_may_have_its_folder_named_too(tmp_path, small_
         monkeypatch.setattr(sys, "argv", ["igmsweep", *arguments])
         with pytest.raises(SystemExit) as ended:
             main()
-        assert ended.value.code == 0, capfd.readouterr().err
+        assert not ended.value.code, capfd.readouterr().err
     assert capfd.readouterr().out.strip() == "avdigits-samples.png"
     assert (tmp_path / "avdigits-samples.png").stat().st_size > 20_000
 

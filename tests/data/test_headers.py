@@ -119,7 +119,7 @@ def test_sound_files_of_data_sets_are_not_decoded(tmp_path: Path, monkeypatch: p
     def decoded(*_: object) -> None:
         raise AssertionError("decoded")
 
-    monkeypatch.setattr("igmsweep.data.audio.read_track", decoded)
+    monkeypatch.setattr("igmsweep.data.video.read_track", decoded)
     monkeypatch.setattr("igmsweep.data.frames.read_frames", decoded)
     assert check(KINETICS_SOUNDS.at(root), root).sound
 

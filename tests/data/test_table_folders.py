@@ -44,7 +44,7 @@ def test_a_metadata_file_in_each_part(tmp_path: Path, inside: str) -> None:
     sample = dataset.index(root, "val")[1]
     assert sample.files["image"] == tmp_path / "pets" / inside / "validation" / "dog" / "1.jpg"
     found = data.load_search(config.data)
-    assert (len(found.train), len(found.val), found.split) == (8, 4, "official")
+    assert (len(found.train), len(found.val), found.split) == (8, 4, "your own list")
 
 
 def test_one_metadata_file_for_all_parts_and_the_folder_as_label(tmp_path: Path) -> None:

@@ -230,7 +230,7 @@ def test_a_tokenizer_that_is_not_there_is_told_before_pictures_are_decoded(
     trees.twitter2015(tmp_path / "tweets")
     undecoded("twitter2015")
     settings = {"data.root": str(tmp_path / "tweets"), "data.options.tokenizer": str(tmp_path / "nowhere")}
-    with pytest.raises(UserError, match=r"^data\.options\.tokenizer: .*nowhere does not exist$"):
+    with pytest.raises(UserError, match=r"^data\.options\.tokenizer: .*nowhere' does not exist$"):
         tuned("twitter2015", settings | {"model.weights": "none"}, name="s", out=tmp_path / "out")
 
 
