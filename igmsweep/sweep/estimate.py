@@ -99,10 +99,9 @@ def estimate(
         warnings.simplefilter("ignore")  # a few samples lack classes
         short = config.override({**changes, "data.cache": scratch})
         reset_memory(device)
-        start, training = timed_start(
-            short.override({"optim.batch_size": min(batch, TINY)}), _filled(whole, TINY, TINY)
-        )
-        forward = {name: forward_of(training, whole.val, name) for name in training.config.modalities}
+        tiny = _filled(whole, TINY, TINY)
+        start, training = timed_start(short.override({"optim.batch_size": min(batch, TINY)}), tiny)
+        forward = {name: forward_of(training, tiny.val, name) for name in training.config.modalities}
         resting = {name: seconds for name, seconds in forward.items() if config.model.frozen[name]}
         forward |= dict.fromkeys(resting, 0.0)  # features are there when a step begins
         encoding = sum(resting.values())
