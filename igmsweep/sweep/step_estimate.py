@@ -80,7 +80,7 @@ class StepEstimate:
         if self.few is not None:
             lines.append(
                 f"decoding all {self.few.train + self.few.val:,} samples once, where the cache does not hold them: about "
-                f"{clock(self.few.all_seconds())}, {self.few.all_bytes() / 2**30:.2g} GiB"
+                f"{clock(self.few.all_seconds())}, {_size(self.few.all_bytes())}"
             )
         lines.append(f"a trial: about {clock(self.trial)} ({sum(self.steps.values())} steps)")
         if trials is not None:
@@ -95,3 +95,7 @@ class StepEstimate:
 
 def _each(seconds: float) -> str:
     return f"{seconds * 1000:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**20:.0f} MiB" if count < 2**30 else f"{count / 2**30:.1f} GiB"
