@@ -1,7 +1,7 @@
 """How long `igmsweep tune NAME --dry-run` takes and how much it leaves in an empty cache, on trees of the published sizes.
 
-Sounds, pictures and videos have the real lengths and sizes; a few of each are written and linked under all other names, so that
-a tree is made in seconds. Texts stand for themselves. Any number of other data sets, such as CSV files, are measured as they are.
+Sounds, pictures and videos have the real lengths and sizes, but for the small pictures of posts; a few of each are written and
+linked under all other names, so that a tree is made in seconds. Any number of other data sets, such as CSV files, are measured as they are.
 No pretrained weights are needed. `--code` names another checkout, to set two versions side by side.
 """
 
