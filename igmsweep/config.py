@@ -20,6 +20,9 @@ from igmsweep import data as datasets
 from igmsweep import methods
 from igmsweep.data.base import DataSet
 from igmsweep.errors import UserError, nearest
+from igmsweep.gate.paths import full
+from igmsweep.gate.yaml_text import read_yaml
+from igmsweep.legible import quoted
 from igmsweep.schema.messages import one_line
 from igmsweep.schema.paths import RENAMED, bound, current, known, leaves, merge, nest, plain
 from igmsweep.schema.sections import (
@@ -32,7 +35,6 @@ from igmsweep.schema.sections import (
     Section,
     StagesConfig,
 )
-from igmsweep.schema.yaml_file import read_yaml
 
 
 class TrainConfig(Section):
@@ -78,14 +80,14 @@ class TrainConfig(Section):
         method = _named(given, "method", "igm")
         options = data.get("options") or {}
         if not isinstance(options, Mapping):
-            raise UserError(f"data.options: expected a mapping of keys to values, found {options!r}")
+            raise UserError(f"data.options: expected a mapping of keys to values, found {quoted(options)}")
         dataset = datasets.get(data["name"], data.get("root"))
         method_class = methods.get(method["name"])
         params = method_class.Params
         preset = method.get("preset", "paper")
         if preset not in params.presets:
             raise UserError(
-                f"method.preset: found {preset!r}, expected one of {', '.join(params.presets)}"
+                f"method.preset: found {quoted(preset)}, expected one of {', '.join(params.presets)}"
                 f"{nearest(str(preset), params.presets)}"
             )
         set_by_preset = _preset(params, dataset, method["name"], preset)
@@ -115,7 +117,7 @@ class TrainConfig(Section):
             group = filled["data"]["group"] = dataset.grouping
         if group not in ("none", dataset.grouping):
             raise UserError(
-                f"data.group: found {group!r}, expected none or {dataset.grouping}"
+                f"data.group: found {quoted(group)}, expected none or {dataset.grouping}"
                 f"{nearest(str(group), ['none', dataset.grouping])}"
             )
         known(filled["method"], params.model_fields, "method")
@@ -198,7 +200,9 @@ class TrainConfig(Section):
             if path not in present and path not in per_modality and path != f"optim.lr.{SHARED}":
                 raise UserError(f"unknown key '{path}'{nearest(path, [*present, *per_modality])}")
             if path in ("data.name", "method.name") and values[path] != present[path]:
-                raise UserError(f"{path}: cannot be overridden (found {values[path]!r}); choose it when the run starts")
+                raise UserError(
+                    f"{path}: cannot be overridden (found {quoted(values[path])}); choose it when the run starts"
+                )
         layers: list[Mapping[str, Any]] = [values]
         preset = values.get("method.preset")
         if preset is not None and preset != self.method.preset:
@@ -234,13 +238,13 @@ def with_absolute_paths(config: TrainConfig) -> TrainConfig:
         if not isinstance(value, str):
             continue
         if path in ("data.root", "data.cache") or (
-            path.startswith(("model.weights.", "data.options.")) and Path(value).expanduser().exists()
+            path.startswith(("model.weights.", "data.options.")) and full(value, path).exists()
         ):
-            changes[path] = str(Path(value).expanduser().resolve())
+            changes[path] = str(full(value, path))
         elif path.startswith("model.encoder.") and ":" in value:
             kind, _, variant = value.partition(":")
-            if Path(variant).expanduser().exists():
-                changes[path] = f"{kind}:{Path(variant).expanduser().resolve()}"
+            if full(variant, path).exists():
+                changes[path] = f"{kind}:{full(variant, path)}"
     return config.override(changes) if changes else config
 
 
@@ -292,7 +296,7 @@ def _named(values: dict[str, Any], section: str, default: str | None) -> dict[st
     if isinstance(found, str):
         return {"name": found}
     if not isinstance(found, dict) or not isinstance(found.get("name", default), str):
-        raise UserError(f"{section}.name: expected a name, found {found!r}")
+        raise UserError(f"{section}.name: expected a name, found {quoted(found)}")
     return {"name": found.get("name", default), **found}
 
 

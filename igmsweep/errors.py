@@ -6,11 +6,19 @@ import difflib
 import re
 from collections.abc import Iterable
 
+from igmsweep.legible import MESSAGE, clean, shortened
+
 
 class UserError(Exception):
-    """Bad usage, search space or configuration. The command line prints it as one line and exits with `exit_code`."""
+    """Bad usage, search space or configuration. The command line prints it as one line and exits with `exit_code`.
+
+    A message may quote what was found, whatever that is: control codes are spelt out, and a long one is cut in its middle.
+    """
 
     exit_code: int = 2
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(shortened(clean(str(message)), MESSAGE))
 
 
 class DataError(UserError):

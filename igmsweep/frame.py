@@ -10,12 +10,13 @@ from typing import Any
 
 import pandas as pd
 
+from igmsweep.gate.numbers import whole
 from igmsweep.record.bad_samples import told_of_data
 from igmsweep.record.folder import SweepFolder, find_sweeps
 from igmsweep.record.json_files import read_lines
 from igmsweep.record.paths import METRICS, trial_folder
 from igmsweep.record.predictions import Predictions, joined, read_predictions
-from igmsweep.record.rows import TrialRow, whole
+from igmsweep.record.rows import TrialRow
 from igmsweep.record.states import State
 from igmsweep.record.wording import said
 

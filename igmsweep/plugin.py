@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from igmsweep.errors import UserError, nearest
+from igmsweep.gate.paths import full
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,11 @@ def _same(one: str, other: str) -> bool:
     if not (names_code(one) and names_code(other)):  # a CSV file or its folder, or a name
         return all("/" in name or name.endswith(".csv") for name in (one, other)) and _place(one) == _place(other)
     (path, _, attribute), (path_, _, attribute_) = (re.split(r"\.py(:|$)", name, maxsplit=1) for name in (one, other))
-    return attribute == attribute_ and Path(f"{path}.py").resolve() == Path(f"{path_}.py").resolve()
+    return attribute == attribute_ and full(f"{path}.py") == full(f"{path_}.py")
 
 
 def _place(name: str) -> Path:
-    return Path(name).expanduser().resolve()
+    return full(name)
 
 
 def load_module(path: Path, key: str) -> ModuleType:

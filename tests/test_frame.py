@@ -39,7 +39,7 @@ def test_a_cut_last_line_costs_only_that_line(tmp_path: Path) -> None:
     ledger.write_text(ledger.read_text()[:-40])
     sweep = read_sweep(folder)
     assert (sweep.trials["state"] == "complete").all()  # the last trial comes from its result.json
-    assert any("1 unreadable line" in note for note in sweep.notes)
+    assert any("1 line makes no sense and is set aside" in note for note in sweep.notes)
 
 
 def test_a_finished_trial_that_the_ledger_missed_is_read_from_its_folder(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from igmsweep.cli.layout import Command, Group
 from igmsweep.cli.options import AsJson, DataSet, parse_overrides
 from igmsweep.cli.terminal import quiet_libraries, say
 from igmsweep.errors import UserError
+from igmsweep.gate.paths import full
 
 if TYPE_CHECKING:
     from igmsweep.config import TrainConfig
@@ -248,5 +249,5 @@ def _remember(name: str, root: Path | None) -> None:
     from igmsweep import data
     from igmsweep.data import places
 
-    if root is not None and name in data.names() and places.remember(name, root.expanduser().resolve()):
+    if root is not None and name in data.names() and places.remember(name, full(root, "--root")):
         say(f"igmsweep: remembered where {name} is; later commands need no --root")

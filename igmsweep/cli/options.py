@@ -15,6 +15,7 @@ from igmsweep.cli import complete
 from igmsweep.cli.layout import BUDGET, DATA, OTHER, OUTPUT, PAGE, RESOURCES, SEARCH, TRAINING, TRUST
 from igmsweep.cli.terminal import quieten
 from igmsweep.errors import UserError
+from igmsweep.gate.paths import full
 from igmsweep.lines import either
 from igmsweep.sweep.options import Option, SweepOptions, declared
 
@@ -340,9 +341,7 @@ def listed(text: str) -> tuple[str, ...]:
 
 def parse_overrides(pairs: list[str] | None, root: Path | None = None) -> dict[str, Any]:
     """`key=value` pairs with YAML values, and what `--root` says. Raises UserError."""
-    import yaml
-
-    from igmsweep.schema.yaml_file import YamlLoader
+    from igmsweep.gate.yaml_text import NotYaml, parse_yaml
 
     values: dict[str, Any] = {}
     for pair in pairs or []:
@@ -350,9 +349,9 @@ def parse_overrides(pairs: list[str] | None, root: Path | None = None) -> dict[s
         if not equals or not key.strip():
             raise UserError(f"--set: found '{pair}', expected KEY=VALUE, such as optim.batch_size=16")
         try:
-            values[key.strip()] = yaml.load(text, Loader=YamlLoader)
-        except yaml.YAMLError:
-            raise UserError(f"--set {key}: cannot read the value '{text}'") from None
+            values[key.strip()] = parse_yaml(text)
+        except NotYaml as error:
+            raise UserError(f"--set {key}: cannot read the value '{text}' ({error})") from None
     if root is not None:
-        values["data.root"] = str(root.expanduser().resolve())
+        values["data.root"] = str(full(root, "--root"))
     return values

@@ -132,7 +132,7 @@ def train(
 def _from_file(file: Path, dataset: str, method: str | None, trust: bool) -> TrainConfig:
     """The configuration in a file, whose Python files are run only where the command names them or trusts the file."""
     from igmsweep.config import TrainConfig
-    from igmsweep.schema.yaml_file import read_yaml
+    from igmsweep.gate.yaml_text import read_yaml
 
     values = read_yaml(file)
     values.setdefault("data", {"name": dataset})

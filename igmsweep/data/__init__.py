@@ -15,6 +15,7 @@ from igmsweep.data.lists import Lists, labels_of
 from igmsweep.data.places import home
 from igmsweep.data.table import read_table
 from igmsweep.errors import DataError, UserError, nearest
+from igmsweep.gate.paths import full
 from igmsweep.plugin import load_attribute, load_module
 
 if TYPE_CHECKING:
@@ -102,16 +103,16 @@ def root_of(config: DataConfig) -> Path:
     """
     dataset = get(config.name, config.root)
     if config.root is not None:
-        return Path(config.root).expanduser().resolve()
+        return full(config.root, "data.root")
     return dataset.home or places.find(dataset.name)
 
 
 def cache_of(config: DataConfig) -> Path:
     """Where decoded arrays are kept: `data.cache`, else `$IGMSWEEP_CACHE`, else the user's cache folder."""
     if config.cache is not None:
-        return Path(config.cache).expanduser().resolve()
+        return full(config.cache, "data.cache")
     if "IGMSWEEP_CACHE" in os.environ:
-        return Path(os.environ["IGMSWEEP_CACHE"]).expanduser().resolve()
+        return full(os.environ["IGMSWEEP_CACHE"], "IGMSWEEP_CACHE")
     return home() / "cache"
 
 

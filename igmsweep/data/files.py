@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from igmsweep.errors import DataError
+from igmsweep.errors import DataError, UserError
+from igmsweep.gate import files
 
+LIST = 256 * files.MIB
+"""Bytes of a list of samples."""
 _POINTER = b"version https://git-lfs.github.com/spec"
 
 KINDS = {
@@ -32,11 +35,10 @@ class BadFile(DataError):
 
     def __init__(self, kind: str, path: Path, text: str) -> None:
         super().__init__(f"{path}: {text}")
-        self.kind = kind
-        self.path = path
+        self.kind, self.path, self.text = kind, path, text
 
     def __reduce__(self) -> tuple[object, ...]:
-        return BadFile, (self.kind, self.path, str(self).removeprefix(f"{self.path}: "))
+        return BadFile, (self.kind, self.path, self.text)
 
 
 def refuse_pointer(path: Path) -> None:
@@ -89,9 +91,9 @@ def read_text(path: Path) -> str:
     """
     refuse_pointer(path)
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadFile("unreadable", path, f"is not UTF-8 text (byte {error.start})") from None
+        return files.read_text(path, LIST)
+    except UserError as error:
+        raise BadFile("unreadable", path, str(error).removeprefix(f"{path}: ")) from None
 
 
 def read_annotations(path: Path) -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ from igmsweep.data.base import Part
 from igmsweep.data.files import read_text
 from igmsweep.data.layouts import ListNames, first_there
 from igmsweep.errors import DataError, nearest
+from igmsweep.legible import quoted
 
 SPELLINGS: dict[Part, tuple[str, ...]] = {
     "train": ("train",),
@@ -168,7 +169,7 @@ def _with_header(path: Path) -> list[Clip]:
                 start, end = (int(float(fields[column])) for column in ("time_start", "time_end"))
             except ValueError:
                 raise DataError(
-                    f"{path}: line {number}: found the times {fields['time_start']!r} and {fields['time_end']!r}, "
+                    f"{path}: line {number}: found the times {quoted(fields['time_start'])} and {quoted(fields['time_end'])}, "
                     "expected seconds"
                 ) from None
             name = f"{name}_{start:06d}_{end:06d}"

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from igmsweep.disk import write_atomically
 from igmsweep.errors import UserError
+from igmsweep.gate.paths import full
+from igmsweep.record.json_files import read_object
 
 
 def home() -> Path:
     """igmsweep's folder in the user's cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser().resolve() / "igmsweep"
+    return full(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "XDG_CACHE_HOME") / "igmsweep"
 
 
 def find(name: str) -> Path:
@@ -22,7 +24,7 @@ def find(name: str) -> Path:
     A folder of `$IGMSWEEP_DATA` is found by the data set's name in any spelling: `cremad`, `CREMA-D`, `Crema_D`.
     """
     if os.environ.get("IGMSWEEP_DATA"):
-        parent = Path(os.environ["IGMSWEEP_DATA"]).expanduser().resolve()
+        parent = full(os.environ["IGMSWEEP_DATA"], "IGMSWEEP_DATA")
         exact = parent / name
         if exact.is_dir():
             return exact
@@ -40,13 +42,12 @@ def remembered() -> dict[str, Path]:
     Raises:
         UserError: the file they are kept in is damaged.
     """
-    try:
-        kept = json.loads(_memory().read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not _memory().exists():
         return {}
-    except (OSError, ValueError) as error:
-        raise UserError(f"{_memory()}: cannot be read ({error}); delete it") from None
-    return {str(name): Path(path) for name, path in kept.items()} if isinstance(kept, dict) else {}
+    kept = read_object(_memory())
+    if kept is None:
+        raise UserError(f"{_memory()}: cannot be read; delete it")
+    return {name: Path(path) for name, path in kept.items() if isinstance(path, str)}
 
 
 def remember(name: str, root: Path) -> bool:
@@ -63,7 +64,7 @@ def remember(name: str, root: Path) -> bool:
 
 
 def _memory() -> Path:
-    folder = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "igmsweep"
+    folder = full(os.environ.get("XDG_CONFIG_HOME") or "~/.config", "XDG_CONFIG_HOME") / "igmsweep"
     return folder / "roots.json"
 
 

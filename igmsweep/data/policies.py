@@ -62,8 +62,8 @@ def refuse(parts: Mapping[Part, tuple[int, Sequence[Remark]]], config: DataConfi
     first = unusable[0] if unusable else next(iter(bad.values()))[1][0]
     limit = f", more than data.bad_share = {config.bad_share:g} allows" if many else ""
     raise DataError(
-        f"{config.name}: {told}{limit}; the first: {first.text} (sample {first.sample}); mend them (`igmsweep data check "
-        f"{config.name}` lists them), or {_way_out(many, strict)}"
+        f"{config.name}: {told}{limit}; the first: {first.text} (sample {first.sample}); mend them (`igmsweep data check` "
+        f"lists them), or {_way_out(many, strict)}"
     )
 
 

@@ -15,7 +15,6 @@ The published counts come from leaving out posts with tell-tale words. As whole 
 from __future__ import annotations
 
 import ast
-import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +24,8 @@ from igmsweep.data.frames import SUFFIXES
 from igmsweep.data.image_text import WARM_UP, ImageText, ImageTextOptions, lines_of, official_caption
 from igmsweep.data.layouts import ListNames, find, first_there
 from igmsweep.errors import DataError
+from igmsweep.gate.json_text import NotJson, parse_json
+from igmsweep.legible import quoted
 
 CLASSES = ("not sarcastic", "sarcastic")
 TELLING = frozenset(
@@ -145,7 +146,7 @@ def _literal(path: Path, number: int, line: str, pictures: Path) -> Post:
         row = ast.literal_eval(line.strip())
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         raise DataError(
-            f"{path}: line {number}: found {line[:40]!r}, expected a list such as ['id', 'text', 1]"
+            f"{path}: line {number}: found {quoted(line[:40])}, expected a list such as ['id', 'text', 1]"
         ) from None
     valid = (
         isinstance(row, list)
@@ -155,15 +156,17 @@ def _literal(path: Path, number: int, line: str, pictures: Path) -> Post:
         and all(label in (0, 1) for label in row[2:])
     )
     if not valid:
-        raise DataError(f"{path}: line {number}: found {line[:40]!r}, expected ['id', 'text', label], labels 0 or 1")
+        raise DataError(
+            f"{path}: line {number}: found {quoted(line[:40])}, expected ['id', 'text', label], labels 0 or 1"
+        )
     return pictures / f"{row[0]}.jpg", row[1], int(row[-1])
 
 
 def _json(path: Path, root: Path, pictures: Path) -> list[Post]:
     try:
-        rows = json.loads(read_text(path))
-    except ValueError as error:
-        raise DataError(f"{path}: is not valid JSON ({error})") from None
+        rows = parse_json(read_text(path))
+    except NotJson as error:
+        raise DataError(f"{path}: cannot be read ({error})") from None
     if not isinstance(rows, list):
         raise DataError(f"{path}: found {type(rows).__name__}, expected a list of posts")
     posts: list[Post] = []
@@ -172,7 +175,7 @@ def _json(path: Path, root: Path, pictures: Path) -> list[Post]:
         if named is None or not {"text", "label"} <= row.keys():
             raise DataError(f"{path}: post {number}: found {str(row)[:60]}, expected image or image_id, text and label")
         if str(row["label"]) not in ("0", "1"):
-            raise DataError(f"{path}: post {number}: found label {row['label']!r}, expected 0 or 1")
+            raise DataError(f"{path}: post {number}: found label {quoted(row['label'])}, expected 0 or 1")
         picture = Path(str(named) if Path(str(named)).suffix in SUFFIXES else f"{named}.jpg")
         where = root / picture if not picture.is_absolute() and (root / picture).is_file() else pictures / picture.name
         posts.append((where, str(row["text"]), int(row["label"])))

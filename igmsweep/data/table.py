@@ -29,6 +29,7 @@ from igmsweep.data.table_facts import Facts, look
 from igmsweep.data.table_file import METADATA, SPLITS, media, read_rows, sources
 from igmsweep.data.table_options import TableOptions, defaults, encoder, suggested
 from igmsweep.errors import DataError
+from igmsweep.gate.paths import full
 
 if TYPE_CHECKING:
     import torch
@@ -271,8 +272,8 @@ def read_table(path: Path, root: Path | None = None) -> Table:
     Raises:
         UserError, DataError: as Table and `read_rows` say.
     """
-    place = path.expanduser().resolve()
-    home = None if root is None else root.expanduser().resolve()
+    place = full(path)
+    home = None if root is None else full(root, "data.root")
     files = sources(place)
     now = tuple(map(_status, files))  # before they are read: what is written meanwhile is read the next time
     kept = _tables.get((files, home))

@@ -7,7 +7,6 @@ user's Hugging Face cache. Nothing is downloaded, and the cache of a data set is
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import zlib
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igmsweep.errors import UserError
+from igmsweep.gate.paths import full
+from igmsweep.record.json_files import read_object
 
 KEY = "data.options.tokenizer"
 FILES = ("tokenizer.json", "vocab.txt")
@@ -68,7 +69,7 @@ def find(name: str) -> Tokenizer:
     Raises:
         UserError: it is not on this machine; the message says where to put it.
     """
-    path = Path(name).expanduser()
+    path = full(name, KEY)
     if path.is_file():
         file: Path | None = path
     elif path.is_dir():
@@ -94,10 +95,10 @@ def _described(name: str, file: Path, size: int, time: int) -> Tokenizer:
     lower = True
     beside = file.with_name("tokenizer_config.json")
     if file.suffix == ".txt" and beside.is_file():
-        try:
-            lower = bool(json.loads(beside.read_text(encoding="utf-8")).get("do_lower_case", True))
-        except ValueError:
-            raise UserError(f"{KEY}: {beside} is not valid JSON") from None
+        settings = read_object(beside)
+        if settings is None:
+            raise UserError(f"{KEY}: {beside} is not valid JSON")
+        lower = bool(settings.get("do_lower_case", True))
     digest = hashlib.sha256(file.read_bytes() + bytes([lower])).hexdigest()[:16]
     return Tokenizer(name, file, digest, lower)
 

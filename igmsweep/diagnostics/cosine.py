@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from igmsweep.legible import quoted
 from igmsweep.methods.base import Run
 from igmsweep.train import Training
 
@@ -46,7 +47,7 @@ def gradient_change(training: Training, modality: str, batches: int = 32) -> Gra
     """
     stages = [index for index, stage in enumerate(training.stages) if modality in stage.active]
     if not stages:
-        raise ValueError(f"modality: no stage trains {modality!r}; stages train {_trained(training)}")
+        raise ValueError(f"modality: no stage trains {quoted(modality)}; stages train {_trained(training)}")
     run, method = training.run, training.method
     training.begin(stages[-1])
     names = {id(each): name for name, each in training.model.named_parameters() if each.ndim >= 2}

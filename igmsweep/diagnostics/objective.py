@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from igmsweep.data.loader import Batch
+from igmsweep.legible import quoted
 from igmsweep.methods.base import cross_entropy
 from igmsweep.models.multimodal import MultimodalModel, Output
 from igmsweep.train import Training
@@ -79,7 +80,7 @@ def objective_of(training: Training, samples: int = 512, modality: str | None = 
         ValueError: a modality that the model does not have, or no samples.
     """
     if modality is not None and modality not in training.model.modalities:
-        raise ValueError(f"modality: found {modality!r}, expected one of {', '.join(training.model.modalities)}")
+        raise ValueError(f"modality: found {quoted(modality)}, expected one of {', '.join(training.model.modalities)}")
     if samples < 1:
         raise ValueError(f"samples: found {samples}, expected at least 1")
     model, method = training.model, training.method

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from igmsweep.flat import Covariance, InputCovariance, Scope, scoped_layers, uncompiled
+from igmsweep.legible import quoted
 from igmsweep.train import Training
 
 
@@ -53,7 +54,7 @@ def input_spectra(
     """
     model = training.model
     if modality not in model.modalities:
-        raise ValueError(f"modality: found {modality!r}, expected one of {', '.join(model.modalities)}")
+        raise ValueError(f"modality: found {quoted(modality)}, expected one of {', '.join(model.modalities)}")
     layers = scoped_layers(model.branch(modality), scope)
     watched = InputCovariance(layers, covariance)
     batches = 0

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
 from igmsweep.config import TrainConfig
 from igmsweep.data.base import SearchData
 from igmsweep.errors import UserError
+from igmsweep.gate.yaml_text import Written, read_yaml
 from igmsweep.plugin import Trust
 from igmsweep.record.paths import CHECKPOINT, CONFIG
 from igmsweep.train import Training
@@ -37,10 +36,7 @@ def read_training(
     for name in (CONFIG, checkpoint):
         if not (place / name).is_file():
             raise UserError(f"{place}: found no {name}; expected the folder of a training that kept its checkpoint")
-    try:
-        written = yaml.safe_load((place / CONFIG).read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise UserError(f"{place / CONFIG}: cannot be read") from None
+    written = read_yaml(place / CONFIG, Written)
     (trust or Trust()).check(written, place / CONFIG)
     config = TrainConfig(**written)
     if device is not None:

@@ -9,6 +9,7 @@ from igmsweep.analysis.ranking import ranked, winner
 from igmsweep.analysis.tables import best_config
 from igmsweep.config import TrainConfig
 from igmsweep.frame import Sweep
+from igmsweep.gate.paths import full
 from igmsweep.plugin import Trust
 
 
@@ -42,7 +43,7 @@ def candidates(
                 "config": default,
             }
         )
-    changes = {} if root is None else {"data.root": str(Path(root).expanduser().resolve())}
+    changes = {} if root is None else {"data.root": str(full(root, "--root"))}
     table = ranked(sweep)
     shown = dict(zip(table["trial"].tolist(), table["mean"].tolist(), strict=True))
     return [

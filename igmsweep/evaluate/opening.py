@@ -19,6 +19,7 @@ from igmsweep.evaluate.outcome import summarise
 from igmsweep.evaluate.training import finished
 from igmsweep.evaluate.workers import machine, run_here, run_with_ray
 from igmsweep.frame import Sweep, read_sweep
+from igmsweep.legible import quoted
 from igmsweep.lines import BARE
 from igmsweep.plugin import Trust
 from igmsweep.record.openings import append_opening, look_of, plan_of, read_openings
@@ -88,7 +89,9 @@ def evaluate(
     if seeds < 1:
         raise UserError(f"--seeds: found {seeds}, expected at least 1")
     if train_on not in ("all", "train"):
-        raise UserError(f"--train-on: found {train_on!r}, expected all or train{nearest(train_on, ['all', 'train'])}")
+        raise UserError(
+            f"--train-on: found {quoted(train_on)}, expected all or train{nearest(train_on, ['all', 'train'])}"
+        )
     for path in overrides or {}:
         if path not in FREE:
             raise UserError(f"--set: found '{path}', expected {' or '.join(FREE)}: all else is as the sweep had it")

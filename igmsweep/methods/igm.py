@@ -26,6 +26,7 @@ from igmsweep.flat import (
     unpaired,
 )
 from igmsweep.late import F, torch
+from igmsweep.legible import quoted
 from igmsweep.methods.base import (
     About,
     Layout,
@@ -133,10 +134,10 @@ class IGMParams(MethodParams):
                 scope = float(scope)
             except ValueError:
                 raise ValueError(
-                    f"found {scope!r}, expected none, head or a share in [0, 1]{nearest(scope, ['none', 'head'])}"
+                    f"found {quoted(scope)}, expected none, head or a share in [0, 1]{nearest(scope, ['none', 'head'])}"
                 ) from None
         if isinstance(scope, bool) or (isinstance(scope, int | float) and not 0 <= scope <= 1):
-            raise ValueError(f"found {scope!r}, expected none, head or a share in [0, 1]")
+            raise ValueError(f"found {quoted(scope)}, expected none, head or a share in [0, 1]")
         return scope
 
     @field_validator("fusion", mode="before")
@@ -149,7 +150,7 @@ class IGMParams(MethodParams):
     def _rho(cls, rho: dict[str, float]) -> dict[str, float]:
         for name, value in rho.items():
             if value < 0:
-                raise ValueError(f"{name}: expected a value of at least 0, found {value!r}")
+                raise ValueError(f"{name}: expected a value of at least 0, found {quoted(value)}")
         return rho
 
     def check(self, modalities: Sequence[str]) -> None:

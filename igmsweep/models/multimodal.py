@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from igmsweep.legible import quoted
 from igmsweep.models.encoders import encoder, feature_size
 from igmsweep.models.frozen import FrozenEncoder
 from igmsweep.models.heads import head, only_linear
@@ -59,7 +60,7 @@ class MultimodalModel(nn.Module):
         hidden_of = dict.fromkeys(("joint", "heads"), tuple(hidden))
         for kind, given in (head_hidden or {}).items():
             if kind not in hidden_of:
-                raise ValueError(f"head_hidden: found {kind!r}, expected joint or heads")
+                raise ValueError(f"head_hidden: found {quoted(kind)}, expected joint or heads")
             hidden_of[kind] = tuple(given)
         self.fusion = fusion
         self.classes = classes
@@ -80,7 +81,7 @@ class MultimodalModel(nn.Module):
         elif fusion == "concat":
             self.joint = head(sum(self.sizes.values()), hidden_of["joint"], classes)
         elif fusion != "late":
-            raise ValueError(f"fusion: found {fusion!r}, expected late, shared or concat")
+            raise ValueError(f"fusion: found {quoted(fusion)}, expected late, shared or concat")
         if fusion == "late" or (fusion == "concat" and extra_heads):
             for name, size in self.sizes.items():
                 self.heads[name] = head(size, hidden_of["heads"], classes)

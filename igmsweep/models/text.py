@@ -6,12 +6,12 @@ A batch of texts is (n, 3, tokens) integers: token ids, attention mask, segment 
 from __future__ import annotations
 
 import inspect
-from pathlib import Path
 from typing import Any, Literal
 
 from torch import Tensor, nn
 
 from igmsweep.errors import UserError
+from igmsweep.gate.paths import full
 from igmsweep.models.weights import NONE, PRETRAINED, Wanted
 
 BERT = "bert-base-uncased"
@@ -135,7 +135,7 @@ def pretrained(kind: Any, name: str, key: str, **keywords: Any) -> Any:
 def _local(kind: Any, name: str, key: str, **keywords: Any) -> Any:
     from transformers.utils import logging
 
-    folder = Path(name).expanduser()
+    folder = full(name, "model.encoder")
     looks_like_path = folder.exists() or name.startswith((".", "/", "~"))
     if looks_like_path and not (folder / "config.json").is_file():
         found = "is a file" if folder.is_file() else "has no config.json" if folder.is_dir() else "does not exist"

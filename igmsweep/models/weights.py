@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from igmsweep.errors import UserError, nearest
+from igmsweep.gate.paths import full
 
 NONE, PRETRAINED = "none", "pretrained"
 
@@ -70,7 +71,7 @@ def weight_file(wanted: Wanted, usual: str | None) -> Path:
                 "instead, or 'none' to train from scratch (nothing is downloaded)"
             )
         return path
-    path = Path(wanted.weights).expanduser()
+    path = full(wanted.weights, wanted.key)
     if not path.is_file():
         raise UserError(f"{wanted.key}: no such file {path}; expected a path, 'pretrained' or 'none'")
     return path

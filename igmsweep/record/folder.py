@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from igmsweep.errors import UserError
+from igmsweep.gate.yaml_text import Written, read_yaml
 from igmsweep.record import paths
+from igmsweep.record.json_files import read_object
 from igmsweep.record.ledger import Ledger
 from igmsweep.record.results import read_result, recovered
 from igmsweep.record.rows import TrialRow, merged
@@ -90,9 +89,9 @@ def find_sweeps(path: Path | str) -> list[Path]:
 
 def _rows(path: Path, notes: list[str]) -> dict[int, TrialRow]:
     ledger = Ledger(path / paths.LEDGER)
-    lines, damaged = ledger.read()
-    if damaged:
-        notes.append(f"{paths.LEDGER}: {damaged} unreadable line{'s' if damaged > 1 else ''} skipped")
+    lines, aside = ledger.read()
+    if aside is not None:
+        notes.append(aside.words())
     rows: dict[int, TrialRow] = {}
     for line in lines:
         rows[line["trial"]] = merged(rows.get(line["trial"]), line)
@@ -118,14 +117,15 @@ def _document(path: Path, notes: list[str]) -> dict[str, Any]:
         notes.append(f"{path.name}: missing")
         return {}
     try:
-        text = path.read_text("utf-8", errors="replace")
-        value = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (OSError, ValueError, yaml.YAMLError):
-        value = None
-    if not isinstance(value, dict):
-        notes.append(f"{path.name}: unreadable")
+        if path.suffix != ".json":
+            return read_yaml(path, Written)
+    except UserError as error:
+        notes.append(str(error).replace(f"{path}", path.name, 1))
         return {}
-    return value
+    value = read_object(path)
+    if value is None:
+        notes.append(f"{path.name}: unreadable")
+    return value or {}
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -1,45 +1,93 @@
-"""Reading JSON that a crash may have cut: what can be read is returned, the rest is counted or passed over."""
+"""Reading JSON that a crash may have cut, or somebody edited: what makes sense is returned, what does not is counted and named."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from igmsweep.errors import UserError
+from igmsweep.gate.files import MIB, read_text, regular
+from igmsweep.gate.json_text import NotJson, parse_json
+
+OBJECT = 256 * MIB
+"""Bytes of a file that is one object."""
+LINE = 16 * MIB
+"""Bytes of a line."""
 TAIL = 16384
 """Bytes; more than a line of `metrics.jsonl` has."""
 
 
+@dataclass(frozen=True)
+class SetAside:
+    """Lines of a file that make no sense: how many, and of the first its number, from 1, and why."""
+
+    path: Path
+    count: int
+    first: int
+    reason: str
+
+    def words(self) -> str:
+        """One remark for all of them."""
+        lines = "1 line makes no sense and is" if self.count == 1 else f"{self.count:,} lines make no sense and are"
+        return f"{self.path.name}: {lines} set aside, {'it' if self.count == 1 else 'the first'} is line {self.first} ({self.reason})"
+
+
 def read_object(path: Path) -> dict[str, Any] | None:
     """The object in a JSON file, or None when there is none that can be read."""
+    if not regular(path):
+        return None
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = parse_json(read_text(path, OBJECT))
+    except (UserError, NotJson):
         return None
     return found if isinstance(found, dict) else None
 
 
-def read_lines(path: Path) -> tuple[list[dict[str, Any]], int]:
-    """The objects of a file with one a line, and how many lines were none; nothing where there is no file."""
-    if not path.is_file():
-        return [], 0
-    lines = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    found = [record for line in lines if (record := _object(line)) is not None]
-    return found, len(lines) - len(found)
+def read_lines(
+    path: Path, fault: Callable[[dict[str, Any]], str | None] = lambda _: None
+) -> tuple[list[dict[str, Any]], SetAside | None]:
+    """The objects of a file with one a line, and what was set aside; nothing where there is no file.
+
+    Args:
+        fault: what is wrong with an object that makes no sense here; None: nothing.
+    """
+    found: list[dict[str, Any]] = []
+    aside, first, reason = 0, 0, ""
+    for number, line in _lines(path):
+        try:
+            record = _object(line)
+            wrong = fault(record)
+        except NotJson as error:
+            wrong = str(error)
+        if wrong is None:
+            found.append(record)
+            continue
+        aside += 1
+        if aside == 1:
+            first, reason = number, wrong
+    return found, SetAside(path, aside, first, reason) if aside else None
 
 
 def last_line(path: Path) -> dict[str, Any]:
     """The last object of such a file, without reading the whole of it; empty where there is none."""
+    if not regular(path):
+        return {}
     try:
         with path.open("rb") as file:
             file.seek(0, 2)
             file.seek(max(0, file.tell() - TAIL))
-            tail = file.read().decode(errors="replace").splitlines()
+            tail = file.read().split(b"\n")
     except OSError:
         return {}
-    return next((record for line in reversed(tail) if (record := _object(line)) is not None), {})
+    for line in reversed(tail):
+        try:
+            return _object(line)
+        except NotJson:
+            continue
+    return {}
 
 
 def plain(value: Any) -> Any:
@@ -55,9 +103,32 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int) else str(value)
 
 
-def _object(line: str) -> dict[str, Any] | None:
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Number and content of every line that is not empty; of one beyond LINE, its beginning."""
+    if not regular(path):
+        return
     try:
-        found = json.loads(line)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
+        with path.open("rb") as file:
+            number = 0
+            while line := file.readline(LINE):
+                number += 1
+                rest = line
+                while len(rest) == LINE and not rest.endswith(b"\n"):  # the rest of a line that never ends
+                    rest = file.readline(LINE)
+                if line.strip():
+                    yield number, line
+    except OSError:
+        return
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    """The object on a line. Raises NotJson where there is none."""
+    if len(line) >= LINE:
+        raise NotJson(f"longer than {LINE // MIB} MiB")
+    try:
+        found = parse_json(line.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise NotJson("not UTF-8") from None
+    if not isinstance(found, dict):
+        raise NotJson("not an object")
+    return found

@@ -7,9 +7,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from igmsweep.record.json_files import read_lines
+from igmsweep.gate.numbers import whole
+from igmsweep.record.json_files import SetAside, read_lines
 from igmsweep.record.paths import SCHEMA
-from igmsweep.record.rows import TrialRow, folded, readable, whole
+from igmsweep.record.rows import TrialRow, fault, folded
 from igmsweep.record.stamps import now
 from igmsweep.record.states import State
 
@@ -48,13 +49,12 @@ class Ledger:
         found: dict[str, Any] = json.loads(text)
         return found
 
-    def read(self) -> tuple[list[dict[str, Any]], int]:
-        """Every line in the order written, and how many could not be read: cut, damaged, or no trial's."""
-        found, damaged = read_lines(self.path)
-        lines = [line for line in found if readable(line)]
+    def read(self) -> tuple[list[dict[str, Any]], SetAside | None]:
+        """Every line that makes sense, in the order written, and what was set aside: cut, damaged, or no trial's."""
+        lines, aside = read_lines(self.path, fault)
         for line in lines:
             line["trial"] = whole(line["trial"])
-        return lines, damaged + len(found) - len(lines)
+        return lines, aside
 
     def lines(self) -> list[dict[str, Any]]:
         """Every line that can be read, in the order written."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from igmsweep import disk
 from igmsweep.errors import UserError
+from igmsweep.record.json_files import read_object
 from igmsweep.record.paths import LOCK
 from igmsweep.record.stamps import now
 
@@ -100,13 +101,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return (read_object(path) or {}) if os.path.lexists(path) else None
 
 
 def _boot() -> str:

@@ -10,6 +10,10 @@ from typing import Any, Literal
 
 from igmsweep.disk import exclusive, write_atomically
 from igmsweep.errors import UserError
+from igmsweep.gate.files import read_text
+from igmsweep.gate.json_text import NotJson, parse_json
+from igmsweep.gate.numbers import whole
+from igmsweep.record.json_files import OBJECT
 from igmsweep.record.paths import SCHEMA, TEST_EVAL
 
 
@@ -19,12 +23,12 @@ def read_openings(sweep: Path) -> dict[str, Any]:
     if not path.is_file():
         return {"schema": SCHEMA, "count": 0, "openings": [], "evaluations": []}
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(value["count"], int) and all(
+        value = parse_json(read_text(path, OBJECT))
+        if whole(value["count"]) == value["count"] and all(
             isinstance(value.setdefault(key, []), list) for key in ("openings", "evaluations")
         ):
             return dict(value)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (UserError, NotJson, KeyError, TypeError, AttributeError):
         pass
     raise UserError(f"{path}: cannot be read; it counts how often the test set was opened, so mend it by hand first")
 

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from igmsweep.record.rows import TrialRow, finite
+from igmsweep.gate.numbers import finite
+from igmsweep.record.rows import TrialRow
 
 
 @dataclass(frozen=True, slots=True)

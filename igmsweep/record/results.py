@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from igmsweep.disk import write_atomically
+from igmsweep.errors import UserError
+from igmsweep.gate.yaml_text import Written, read_yaml
 from igmsweep.record.failures import FailureClass
 from igmsweep.record.json_files import plain, read_object
 from igmsweep.record.paths import CONFIG, RESULT, fold_file, trial_number
-from igmsweep.record.rows import TrialRow, merged, readable
+from igmsweep.record.rows import TrialRow, fault, merged
 from igmsweep.record.states import State
 
 TAKEN = ("config_hash", "metrics", "stderr", "folds", "seconds", "epochs", "error", "notes")
@@ -31,7 +31,7 @@ def write_result(folder: Path, result: Mapping[str, Any]) -> None:
 def read_result(folder: Path) -> TrialRow | None:
     """A trial's `result.json` in the ledger's terms, or None when there is none that can be read or it tells no end."""
     found, number = read_object(folder / RESULT), trial_number(folder)
-    if found is None or number is None or not readable(found | {"trial": number}):
+    if found is None or number is None or fault(found | {"trial": number}) is not None:
         return None
     result = merged(None, found | {"trial": number})
     return result if result.finished else None
@@ -79,7 +79,6 @@ def read_config(folder: Path) -> dict[str, Any] | None:
     if isinstance(echoed, dict) and echoed:
         return echoed
     try:
-        given = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return read_yaml(folder / CONFIG, Written) or None
+    except UserError:
         return None
-    return given if isinstance(given, dict) and given else None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from igmsweep.gate.numbers import finite, whole
+from igmsweep.legible import quoted
 from igmsweep.record.failures import Failure
 from igmsweep.record.states import FINISHED, UNDER_WAY, State
 
@@ -14,6 +15,9 @@ OUTCOME = ("metrics", "stderr", "folds", "error", "seconds", "epochs", "rung", "
 """How an attempt ended. A trial that runs again, or waits for it, has none of them but what that line itself says."""
 
 REPEAT = "repeat:"
+
+MOST = 10**9
+"""The largest number of a trial."""
 
 
 def repeat_source(trial: int) -> str:
@@ -188,25 +192,14 @@ def _row(known: Mapping[str, Any]) -> TrialRow:
     return TrialRow(**known)
 
 
-def readable(line: Mapping[str, Any]) -> bool:
-    """Whether a line is one of a ledger: it names a trial, and a state that is known if it names one."""
-    state = line.get("state")
-    return whole(line.get("trial")) is not None and (state is None or _state(state) is not None)
-
-
-def whole(value: Any) -> int | None:
-    """A whole number, or None."""
-    try:
-        return None if isinstance(value, bool) else int(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def finite(value: Any) -> float | None:
-    """A finite number, or None."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else None
+def fault(line: Mapping[str, Any]) -> str | None:
+    """Why a line is none of a ledger's; None where it is one: it names a trial, and a state that is known if it names one."""
+    trial, state = whole(line.get("trial")), line.get("state")
+    if trial is None or not 0 <= trial <= MOST:
+        return f"trial: found {quoted(line.get('trial'))}, expected a number from 0 to {MOST}"
+    if state is not None and _state(state) is None:
+        return f"state: found {quoted(state)}, expected {', '.join(_STATES)}"
+    return None
 
 
 def _state(value: Any) -> State | None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from igmsweep.disk import write_atomically
-from igmsweep.record.json_files import plain
+from igmsweep.record.json_files import plain, read_lines
 from igmsweep.record.paths import CHECKPOINT, CONFIG, DIAGNOSTICS, METRICS, OUTPUT
 
 CHECKPOINT_EVERY_S = 60.0
@@ -135,11 +135,6 @@ def of_training(record: logging.LogRecord) -> bool:
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    rows = []
-    if path.exists():
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                rows.append(json.loads(line))
-            except ValueError:  # cut by a kill; everything after it is trained again
-                break
-    return rows
+    """The lines up to the first that was cut by a kill; everything after it is trained again."""
+    rows, aside = read_lines(path)
+    return rows if aside is None else rows[: aside.first - 1]

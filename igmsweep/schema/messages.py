@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from igmsweep.legible import quoted
+
 
 def one_line(error: ValidationError, values: Any, section: str = "") -> str:
     """The first of pydantic's findings as one line that names the dotted key."""
@@ -22,4 +24,4 @@ def one_line(error: ValidationError, values: Any, section: str = "") -> str:
         return f"unknown key '{dotted}'"
     if first["type"] == "value_error":
         return f"{dotted}.{message}" if re.match(r"^\w+: expected", message) else f"{dotted}: {message}"
-    return f"{dotted}: found {found!r}, expected {message}"
+    return f"{dotted}: found {quoted(found)}, expected {message}"

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from igmsweep.errors import UserError, nearest
+from igmsweep.legible import quoted
 from igmsweep.schema.sections import PER_MODALITY, SHARED, MethodParams
 
 RENAMED = {"stages.rounds": "stages.cycles"}
@@ -46,7 +47,7 @@ def plain(value: Any) -> Any:
 
 def known(values: Any, fields: Iterable[str], section: str) -> None:
     if not isinstance(values, Mapping):
-        raise UserError(f"{section}: expected a mapping of keys to values, found {values!r}")
+        raise UserError(f"{section}: expected a mapping of keys to values, found {quoted(values)}")
     for key in values:
         if key not in fields:
             dotted = f"{section}.{key}" if section else key

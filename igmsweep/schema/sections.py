@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator
 
+from igmsweep.legible import quoted
+
 PER_MODALITY = (
     "model.encoder",
     "model.weights",
@@ -143,5 +145,5 @@ class MethodParams(Section):
 def _each(values: dict[str, Any], holds: Callable[[Any], bool], expected: str) -> dict[str, Any]:
     for name, value in values.items():
         if not holds(value):
-            raise ValueError(f"{name}: expected a value {expected}, found {value!r}")
+            raise ValueError(f"{name}: expected a value {expected}, found {quoted(value)}")
     return values

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from igmsweep.errors import UserError, nearest
+from igmsweep.legible import quoted
 from igmsweep.spaces.param import Param
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _check_values(space: Space, config: TrainConfig, paths: Mapping[str, Any]) -
     for path, values in tried.items():
         for value in values:
             if isinstance(paths[path], bool) and not isinstance(value, bool):
-                raise UserError(f"{space.source}: {path}: found {value!r}, expected true or false")
+                raise UserError(f"{space.source}: {path}: found {quoted(value)}, expected true or false")
             try:
                 config.override({path: value})
             except UserError as error:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from igmsweep.errors import UserError, nearest
+from igmsweep.legible import quoted
 from igmsweep.lines import either
 from igmsweep.record.wording import word
 from igmsweep.spaces.param import Param
@@ -60,14 +61,14 @@ def check_condition(where: str, condition: Any, param: Param) -> None:
             raise UserError(f"{where}: found '{kind}', expected not, in, gt or lt{nearest(str(kind), CONDITIONS)}")
         if kind in ("gt", "lt"):
             if isinstance(operand, bool) or not isinstance(operand, int | float):
-                raise UserError(f"{where}.{kind}: found {operand!r}, expected a number")
+                raise UserError(f"{where}.{kind}: found {quoted(operand)}, expected a number")
             continue
         if kind == "in" and not isinstance(operand, list):
-            raise UserError(f"{where}.in: found {operand!r}, expected a list")
+            raise UserError(f"{where}.in: found {quoted(operand)}, expected a list")
         for value in operand if isinstance(operand, list) else [operand]:
             if not param.contains(value):
                 near = nearest(str(value), [str(choice) for choice in param.choices])
-                raise UserError(f"{where}: found {value!r}, outside {param.extent}{near}")
+                raise UserError(f"{where}: found {quoted(value)}, outside {param.extent}{near}")
 
 
 def in_order(source: str, params: Mapping[str, Param]) -> tuple[Param, ...]:

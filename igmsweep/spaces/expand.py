@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from igmsweep import data as datasets
 from igmsweep.errors import UserError, nearest
+from igmsweep.legible import quoted
 from igmsweep.schema.paths import plain as as_plain
 
 if TYPE_CHECKING:
@@ -90,10 +91,12 @@ def expand(
         content.pop("extends", None)
         check_keys(source, content, (*TOP, "on"))
         if content.get("version", 2) != 2:
-            raise UserError(f"{source}: version: found {content['version']!r}, expected 2")
+            raise UserError(f"{source}: version: found {quoted(content['version'])}, expected 2")
         on = as_plain(content.pop("on", None) or {})
         if not isinstance(on, dict):
-            raise UserError(f"{source}: on: found {on!r}, expected a mapping of data sets' names to what they change")
+            raise UserError(
+                f"{source}: on: found {quoted(on)}, expected a mapping of data sets' names to what they change"
+            )
         for name, section in on.items():
             _check_section(source, name, section, on, data)
         own = as_plain({key: value for key, value in content.items() if key != "version"})
@@ -111,7 +114,7 @@ def expand(
 def _check_section(source: str, name: str, section: Any, on: Mapping[str, Any], data: TunedData) -> None:
     where = f"{source}: on.{name}"
     if not isinstance(section, Mapping):
-        raise UserError(f"{where}: found {section!r}, expected some of {', '.join(SECTION)}")
+        raise UserError(f"{where}: found {quoted(section)}, expected some of {', '.join(SECTION)}")
     for key in section:
         if key not in SECTION:
             raise UserError(f"{where}: unknown key '{key}'{nearest(str(key), SECTION)}")
@@ -216,7 +219,7 @@ def _check_kinds(where: str, path: str, kinds: Any, data: TunedData) -> None:
     if not path.endswith(EVERY):
         raise UserError(f"{where}: only a path that ends in .* differs by kind of modality")
     if not isinstance(kinds, Mapping) or not all(isinstance(changes, Mapping) for changes in kinds.values()):
-        raise UserError(f"{where}: found {kinds!r}, expected a mapping such as {{text: {{low: 1.0e-6}}}}")
+        raise UserError(f"{where}: found {quoted(kinds)}, expected a mapping such as {{text: {{low: 1.0e-6}}}}")
     for kind in kinds:
         if kind not in (*KINDS, *data.kinds.values()) and nearest(kind, KINDS):
             raise UserError(f"{where}: unknown kind '{kind}'{nearest(kind, KINDS)}")

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from igmsweep.errors import UserError, nearest
+from igmsweep.legible import quoted
 
 KEYS = {
     "float": ("type", "low", "high", "log", "step", "when"),
@@ -166,26 +167,28 @@ def read_param(source: str, path: str, plain: Any) -> Param:
         return UserError(f"{source}: {path}{'.' + key if key else ''}: {why}")
 
     if not isinstance(plain, Mapping):
-        raise refuse(f"found {plain!r}, expected {{type: float, low: ..., high: ...}}; a constant goes under fixed:")
+        raise refuse(
+            f"found {quoted(plain)}, expected {{type: float, low: ..., high: ...}}; a constant goes under fixed:"
+        )
     for key in plain:
         if key in FOREIGN:
             raise refuse(f"igmsweep uses Optuna's words, write '{FOREIGN[key]}'", key)
     kind = plain.get("type")
     if not isinstance(kind, str) or kind not in KEYS:
-        raise refuse(f"found {kind!r}, expected one of {', '.join(KEYS)}{nearest(str(kind), KEYS)}", "type")
+        raise refuse(f"found {quoted(kind)}, expected one of {', '.join(KEYS)}{nearest(str(kind), KEYS)}", "type")
     for key in plain:
         if key not in KEYS[kind]:
             raise UserError(f"{source}: unknown key '{path}.{key}'{nearest(key, KEYS[kind])}")
     when = plain.get("when")
     if when is not None and (not isinstance(when, Mapping) or not when):
-        raise refuse(f"found {when!r}, expected a mapping such as {{method.sam: true}}", "when")
+        raise refuse(f"found {quoted(when)}, expected a mapping such as {{method.sam: true}}", "when")
     if kind == "categorical":
         return Param(path, kind, choices=_choices(refuse, plain.get("choices")), when=when)
     bounds = {key: _number(refuse, key, plain.get(key)) for key in ("low", "high")}
     step = None if plain.get("step") is None else _number(refuse, "step", plain["step"])
     log = plain.get("log", False)
     if not isinstance(log, bool):
-        raise refuse(f"found {log!r}, expected true or false", "log")
+        raise refuse(f"found {quoted(log)}, expected true or false", "log")
     if kind == "int" and not all(float(value).is_integer() for value in bounds.values()):
         raise refuse(f"found low {bounds['low']}, high {bounds['high']}, expected whole numbers")
     if bounds["low"] >= bounds["high"]:
@@ -201,14 +204,14 @@ def read_param(source: str, path: str, plain: Any) -> Param:
 
 def _choices(refuse: Callable[..., UserError], choices: Any) -> tuple[Any, ...]:
     if not isinstance(choices, list) or not choices:
-        raise refuse(f"found {choices!r}, expected a list of values", "choices")
+        raise refuse(f"found {quoted(choices)}, expected a list of values", "choices")
     for choice in choices:
         if not isinstance(choice, str | int | float | bool) and choice is not None:
-            raise refuse(f"found {choice!r}, expected strings, numbers or booleans", "choices")
+            raise refuse(f"found {quoted(choice)}, expected strings, numbers or booleans", "choices")
     if any(isinstance(choice, bool) for choice in choices) and not all(isinstance(choice, bool) for choice in choices):
-        raise refuse(f"found {choices!r}, which mixes booleans with other values", "choices")
+        raise refuse(f"found {quoted(choices)}, which mixes booleans with other values", "choices")
     if len({json.dumps(choice) for choice in choices}) != len(choices):
-        raise refuse(f"found {choices!r}, in which a value stands twice", "choices")
+        raise refuse(f"found {quoted(choices)}, in which a value stands twice", "choices")
     return tuple(choices)
 
 
@@ -216,5 +219,5 @@ def _number(refuse: Callable[..., UserError], key: str, value: Any) -> float:
     if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?", value):
         value = float(value)  # `1e-4`, which YAML 1.1 reads as a string
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise refuse(f"found {value!r}, expected a number", key)
+        raise refuse(f"found {quoted(value)}, expected a number", key)
     return value

@@ -9,7 +9,8 @@ from typing import Any
 from igmsweep import data as datasets
 from igmsweep import methods
 from igmsweep.errors import UserError, nearest
-from igmsweep.schema.yaml_file import read_yaml
+from igmsweep.gate.yaml_text import read_yaml
+from igmsweep.legible import quoted
 from igmsweep.spaces.expand import TunedData, expand
 
 DEFAULT = "default"
@@ -67,10 +68,10 @@ def below(plain: Mapping[str, Any], source: str) -> list[dict[str, Any]]:
     name, names = plain["extends"], space_names()
     if name not in names:
         raise UserError(
-            f"{source}: extends: found {name!r}, expected one of {', '.join(names)}{nearest(str(name), names)}"
+            f"{source}: extends: found {quoted(name)}, expected one of {', '.join(names)}{nearest(str(name), names)}"
         )
     if plain.get("version", 2) != 2:
-        raise UserError(f"{source}: extends: it needs version: 2, found {plain['version']!r}")
+        raise UserError(f"{source}: extends: it needs version: 2, found {quoted(plain['version'])}")
     base = read_yaml(find_space(name))
     return [*below(base, f"{name}.yaml"), base]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from igmsweep.errors import UserError, nearest
+from igmsweep.legible import quoted
 from igmsweep.spaces.check import check_against
 from igmsweep.spaces.conditions import check_condition, holds, in_order
 from igmsweep.spaces.expand import TOP, TunedData, check_keys
@@ -58,28 +59,30 @@ class SearchSpace:
             )
         check_keys(source, plain, TOP)
         if version != cls.VERSION:
-            raise refuse("version", f"found {version!r}, expected {cls.VERSION} or 2")
+            raise refuse("version", f"found {quoted(version)}, expected {cls.VERSION} or 2")
         metric, mode = _metric(source, plain.get("metric", {"name": "val/acc", "mode": "max"}))
         described = plain.get("params")
         if not isinstance(described, Mapping) or not described:
-            raise refuse("params", f"found {described!r}, expected at least one parameter")
+            raise refuse("params", f"found {quoted(described)}, expected at least one parameter")
         for path in described:
             if str(path).endswith(".*"):
                 raise refuse(str(path), "stands for every modality only under version: 2")
         params = {path: read_param(source, path, value) for path, value in described.items()}
         fixed = plain.get("fixed") or {}
         if not isinstance(fixed, Mapping):
-            raise refuse("fixed", f"found {fixed!r}, expected a mapping of paths to values")
+            raise refuse("fixed", f"found {quoted(fixed)}, expected a mapping of paths to values")
         for path in fixed:
             for searched in params:
                 if overlap(str(path), str(searched)):
                     raise refuse(f"fixed.{path}", f"{searched} is searched under params too; keep one of the two")
         enqueue = plain.get("enqueue") or []
         if not isinstance(enqueue, list):
-            raise refuse("enqueue", f"found {enqueue!r}, expected a list of presets and configurations")
+            raise refuse("enqueue", f"found {quoted(enqueue)}, expected a list of presets and configurations")
         forbid = plain.get("forbid") or []
         if not isinstance(forbid, list) or not all(isinstance(rule, Mapping) and rule for rule in forbid):
-            raise refuse("forbid", f"found {forbid!r}, expected a list of conditions, such as [{{method.sam: false}}]")
+            raise refuse(
+                "forbid", f"found {quoted(forbid)}, expected a list of conditions, such as [{{method.sam: false}}]"
+            )
         space = cls(source, metric, mode, in_order(source, params), dict(fixed), tuple(enqueue), tuple(forbid))
         for number, rule in enumerate(forbid):
             for path in rule:
@@ -93,7 +96,7 @@ class SearchSpace:
                 if space.forbidden(space.admit(entry, f"{source}: enqueue[{number}]")):
                     raise refuse(f"enqueue[{number}]", "falls under a forbid rule; take one of the two out")
             elif not isinstance(entry, str):
-                raise refuse(f"enqueue[{number}]", f"found {entry!r}, expected a preset's name or a mapping")
+                raise refuse(f"enqueue[{number}]", f"found {quoted(entry)}, expected a preset's name or a mapping")
         return space
 
     def check(self, config: TrainConfig) -> None:
@@ -149,7 +152,7 @@ class SearchSpace:
             if path not in known:
                 raise UserError(f"{where}: unknown parameter '{path}'{nearest(str(path), known)}")
             if not known[path].contains(value):
-                raise UserError(f"{where}: {path}: found {value!r}, outside {known[path].extent}")
+                raise UserError(f"{where}: {path}: found {quoted(value)}, outside {known[path].extent}")
         return self.active(values)
 
     def active(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,7 +189,7 @@ def overlap(one: str, other: str) -> bool:
 def _metric(source: str, metric: Any) -> tuple[str, str]:
     """The name and mode of what is searched for."""
     if not isinstance(metric, Mapping) or set(metric) - {"name", "mode"} or "name" not in metric:
-        raise UserError(f"{source}: metric: found {metric!r}, expected {{name: val/acc, mode: max}}")
+        raise UserError(f"{source}: metric: found {quoted(metric)}, expected {{name: val/acc, mode: max}}")
     name, mode = str(metric["name"]), metric.get("mode", "max")
     if not name.startswith("val/"):
         raise UserError(
@@ -194,6 +197,6 @@ def _metric(source: str, metric: Any) -> tuple[str, str]:
         )
     if mode not in ("max", "min"):
         raise UserError(
-            f"{source}: metric.mode: found {mode!r}, expected max or min{nearest(str(mode), ['max', 'min'])}"
+            f"{source}: metric.mode: found {quoted(mode)}, expected max or min{nearest(str(mode), ['max', 'min'])}"
         )
     return name, str(mode)

@@ -12,6 +12,8 @@ import yaml
 from igmsweep import data as datasets
 from igmsweep.disk import write_atomically
 from igmsweep.errors import UserError
+from igmsweep.gate.paths import full
+from igmsweep.gate.yaml_text import Written, read_yaml
 from igmsweep.plugin import Trust
 from igmsweep.schema.paths import UNBOUND
 from igmsweep.studies.base import Setting, Study
@@ -51,7 +53,7 @@ class StudyRequest:
         """A file is named in full: the study may be gone on with from elsewhere."""
         name, colon, attribute = self.data.partition(":")
         if Path(name).suffix or "/" in name:
-            object.__setattr__(self, "data", str(Path(name).expanduser().resolve()) + colon + attribute)
+            object.__setattr__(self, "data", str(full(name)) + colon + attribute)
 
     def trainings(self, study: Study) -> int:
         """Of each configuration: what was asked for, or the study's own number."""
@@ -60,7 +62,7 @@ class StudyRequest:
     @property
     def folder(self) -> Path:
         """`<out>/<study>-<data>`."""
-        return Path(self.out).expanduser().resolve() / f"{self.name}-{Path(self.data.split(':')[0]).stem}"
+        return full(self.out, "--out") / f"{self.name}-{Path(self.data.split(':')[0]).stem}"
 
 
 def setting_of(data: str, methods: tuple[str, ...] = ()) -> Setting:
@@ -117,11 +119,8 @@ def remembered(folder: Path) -> dict[str, Any]:
     path = folder / STUDY_FILE
     if not path.is_file():
         raise UserError(f"{folder}: no study here; expected a folder with {STUDY_FILE}")
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError):
-        found = None
-    if not isinstance(found, dict) or not {"study", "data", "seed", "overrides", "seeds", "options"} <= found.keys():
+    found = read_yaml(path, Written)
+    if not {"study", "data", "seed", "overrides", "seeds", "options"} <= found.keys():
         raise UserError(f"{path}: cannot be read as what a study was asked")
     return found
 
@@ -144,7 +143,7 @@ def resumed(
     Raises:
         UserError: no study there, or it names a Python file and that is not trusted.
     """
-    place = Path(folder).expanduser().resolve()
+    place = full(folder)
     told = remembered(place)
     Trust(everything=trust).check({"data": {"name": told["data"]}}, place / STUDY_FILE)
     request = StudyRequest(
@@ -153,7 +152,7 @@ def resumed(
         told["seeds"] if seeds is None else seeds,
         int(told["seed"]),
         place.parent,
-        {**told["overrides"], **({} if root is None else {"data.root": str(root.expanduser().resolve())})},
+        {**told["overrides"], **({} if root is None else {"data.root": str(full(root, "--root"))})},
         {**dict(told["options"]), **(options or {})},
         int(told.get("trials", 16)) if trials is None else trials,
         tuple(told.get("methods", ())),

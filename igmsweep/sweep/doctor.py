@@ -12,6 +12,7 @@ from typing import Any
 from igmsweep import __version__
 from igmsweep.data.places import home
 from igmsweep.errors import UserError
+from igmsweep.gate.paths import full
 from igmsweep.sweep.resources import Machine, allot, amount, this_machine
 
 PACKAGES = ("torch", "torchvision", "ray", "optuna", "plotly", "pandas", "transformers")
@@ -105,7 +106,7 @@ def _version(package: str) -> str | None:
 
 def _free(path: Path) -> int | None:
     """Bytes free where `path` lies, or will lie."""
-    path = path.expanduser().resolve()
+    path = full(path)
     while not path.exists() and path != path.parent:
         path = path.parent
     try:

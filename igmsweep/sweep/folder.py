@@ -9,6 +9,7 @@ from pathlib import Path
 
 from igmsweep.disk import FULL, write_atomically
 from igmsweep.errors import UserError
+from igmsweep.gate.paths import full
 from igmsweep.record.failures import SweepFailed
 from igmsweep.record.ledger import Ledger
 from igmsweep.record.lock import Lock
@@ -23,7 +24,7 @@ def place_of(request: SweepRequest) -> Path:
     """Where the sweep goes. Raises UserError when another one, or anything else, lies there."""
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     name = request.name or f"{Path(request.data.split(':')[0]).stem}-{Path(request.method.split(':')[0]).stem}-{stamp}"
-    folder = Path(request.out).expanduser().resolve() / name
+    folder = full(request.out, "--out") / name
     if not request.dry_run and not (request.resume and (folder / SPEC).exists()):
         check_free(folder)
     return folder

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, Literal, get_type_hints
 
 from igmsweep.errors import UserError, nearest
+from igmsweep.legible import quoted
 
 OnResume = Literal["start", "kept", "session", "machine", "anew"]
 """Where a resumed sweep has an option from, when it is not given anew.
@@ -46,7 +47,7 @@ class Option:
         if self.least is None and self.above is None:
             return
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise UserError(f"{self.flag}: found {value!r}, expected a number")
+            raise UserError(f"{self.flag}: found {quoted(value)}, expected a number")
         if self.least is not None and not value >= self.least:
             raise UserError(f"{self.flag}: found {value}, expected at least {self.least}")
         if self.above is not None and not value > self.above:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from igmsweep import data as datasets
 from igmsweep.config import TrainConfig, named_data, preset, presets, with_absolute_paths
 from igmsweep.data.base import SearchData
 from igmsweep.errors import UserError, nearest
+from igmsweep.gate.yaml_text import Written, read_yaml
 from igmsweep.plugin import Trust
 from igmsweep.record.paths import SCHEMA, SPEC
 from igmsweep.record.stamps import now
@@ -153,7 +153,7 @@ def read_plan(folder: Path, trust: Trust) -> Plan:
     if not path.is_file():
         raise UserError(f"{folder}: no sweep here; expected a folder with sweep.yaml")
     try:
-        spec = yaml.safe_load(path.read_text(encoding="utf-8"))
+        spec = read_yaml(path, Written)
         described = dict(spec["space"])
         source = str(described.pop("source", path.name))
         described.pop("enqueue", None)
@@ -168,7 +168,7 @@ def read_plan(folder: Path, trust: Trust) -> Plan:
         for key in ("startup", *needed, *(key for key in FIXED_BY_START if "." not in key)):
             spec[key]
         spec["data"]["data_hash"]
-    except (yaml.YAMLError, UnicodeDecodeError, ValidationError, KeyError, TypeError, AttributeError) as error:
+    except (ValidationError, KeyError, TypeError, AttributeError) as error:
         what = f"it has no '{error.args[0]}'" if isinstance(error, KeyError) else "it cannot be read"
         raise UserError(f"{path}: cannot be taken up again: {what}") from None
     return Plan(base, space, enqueued, spec)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import logging
 import os
 import time
@@ -29,6 +28,8 @@ from ray.tune.search import Searcher
 from igmsweep.disk import FULL
 from igmsweep.errors import ResourceError
 from igmsweep.record.failures import SweepFailed, one_line
+from igmsweep.record.json_files import read_object
+from igmsweep.record.paths import WORKER
 from igmsweep.sweep.ray_loggers import callbacks
 from igmsweep.sweep.resources import Machine, this_machine
 from igmsweep.sweep.runner import Driver, Outline
@@ -178,9 +179,8 @@ class StudySearch(Searcher):
     @staticmethod
     def _lost(folder: Path) -> str:
         """Whether a dead worker took its node with it."""
-        try:
-            worker = json.loads((folder / "worker.json").read_text())
-        except (OSError, ValueError):
+        worker = read_object(folder / WORKER)
+        if worker is None:
             return "worker"
         deadline = time.monotonic() + NODE_LOSS_S
         while True:

@@ -15,6 +15,7 @@ import yaml
 from igmsweep import __version__
 from igmsweep import data as datasets
 from igmsweep.errors import UserError
+from igmsweep.gate.paths import full
 from igmsweep.plugin import Trust
 from igmsweep.record.paths import CONFIGSPACE, JOURNAL, SPEC, TRIALS, WARM_START
 from igmsweep.record.sessions import Session, last_session
@@ -111,9 +112,9 @@ def _planned(request: SweepRequest | ResumeRequest) -> tuple[Plan, tuple[Machine
     """The plan of a request, and what a new sweep's trials get here, unless that must be measured: what cannot begin is refused before
     avdigits is made for it."""
     if isinstance(request, ResumeRequest):
-        plan = read_plan(request.folder.expanduser().resolve(), request.trust)
+        plan = read_plan(full(request.folder), request.trust)
         if request.root is not None:
-            plan = replace(plan, base=plan.base.override({"data.root": str(request.root.expanduser().resolve())}))
+            plan = replace(plan, base=plan.base.override({"data.root": str(full(request.root, "--root"))}))
         return plan, None
     plan = make_plan(request)
     _loggers(request)
@@ -169,7 +170,7 @@ def resume_sweep(request: ResumeRequest) -> SweepResult:
 
 def _taken_up(request: ResumeRequest, plan: Plan, stack: ExitStack) -> Prepared:
     """`prepare` for a sweep that is there."""
-    folder = request.folder.expanduser().resolve()
+    folder = full(request.folder)
     options = resumed_options(plan.spec, last_session(folder), request.given)
     options.check()
     if "trials" in request.given:

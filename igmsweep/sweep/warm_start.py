@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from igmsweep.errors import UserError
+from igmsweep.gate.numbers import finite
+from igmsweep.legible import quoted
 from igmsweep.record.folder import SweepFolder
+from igmsweep.record.json_files import read_lines
 from igmsweep.record.paths import WARM_START
 from igmsweep.record.ranking import scored
 from igmsweep.spaces.space import SearchSpace
@@ -55,7 +57,15 @@ def take_over(folders: Sequence[Path], space: SearchSpace, spec: Mapping[str, An
 
 def read_warm(folder: Path) -> list[dict[str, Any]]:
     """What `take_over` found when the sweep was started."""
-    path = folder / WARM_START
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows, aside = read_lines(folder / WARM_START, _fault)
+    if aside is not None:
+        logger.warning(aside.words())
+    return rows
+
+
+def _fault(row: Mapping[str, Any]) -> str | None:
+    if not isinstance(row.get("params"), dict):
+        return f"params: found {quoted(row.get('params'))}, expected paths and values"
+    return (
+        None if finite(row.get("value")) is not None else f"value: found {quoted(row.get('value'))}, expected a number"
+    )

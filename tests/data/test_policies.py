@@ -62,7 +62,7 @@ def test_the_refusal_is_one_line_of_counts_reasons_an_example_and_what_to_write(
     assert str(refused.value) == (
         "sarcasm: train: 14,800 of 19,816 samples have a bad file (14,798 missing, 2 truncated); val: 1,849 of 2,410 samples have a "
         "bad file (1,849 missing), more than data.bad_share = 0.01 allows; the first: /d/missing0.jpg: missing (sample missing0); "
-        "mend them (`igmsweep data check sarcasm` lists them), or write --set data.bad_share=0.77"
+        "mend them (`igmsweep data check` lists them), or write --set data.bad_share=0.77"
     )
     with pytest.raises(DataError, match=r"write --set data\.bad_files=skip .* and --set data\.bad_share=0\.77$"):
         policies.refuse(parts, DataConfig(name="sarcasm"))

@@ -110,7 +110,7 @@ def test_the_json_form_is_read(tmp_path):
     with pytest.raises(DataError, match=r"train\.json: post 1: found .*expected image or image_id, text and label"):
         SARCASM.index(tmp_path, "train")
     (tmp_path / "annotations" / "train.json").write_text("[")
-    with pytest.raises(DataError, match="is not valid JSON"):
+    with pytest.raises(DataError, match="cannot be read \\(not JSON: expecting value\\)"):
         SARCASM.index(tmp_path, "train")
 
 

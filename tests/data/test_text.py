@@ -56,7 +56,7 @@ def test_the_hash_follows_the_tokenizers_bytes_and_its_case(tmp_path):
     ("name", "match"),
     [
         ("bert-base-uncased", "'bert-base-uncased' is not in the Hugging Face cache"),
-        ("/nowhere/at/all", "/nowhere/at/all does not exist"),
+        ("/nowhere/at/all", "'/nowhere/at/all' does not exist"),
         ("a//b", "is not in the Hugging Face cache"),
     ],
 )

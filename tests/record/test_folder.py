@@ -43,7 +43,7 @@ def test_a_folder_of_0_1_0_is_read_alike_by_ledger_folder_status_and_analysis(ol
     assert ranked(sweep)["trial"].tolist() == [3, 0, 7]
     assert best_config(sweep) == {"seed": 0}
     assert set(sweep.notes) == {
-        "trials.jsonl: 1 unreadable line skipped",
+        "trials.jsonl: 1 line makes no sense and is set aside, it is line 19 (not JSON: unterminated string)",
         "1 trial taken from result.json, not in the ledger",
     }
 
@@ -77,9 +77,9 @@ def test_what_cannot_be_read_is_noted_and_the_rest_is_there(write_folder: Callab
     found = SweepFolder.read(folder)
     assert found.rows[0].score(found.metric) == 0.5
     assert found.notes == (
-        "sweep.yaml: unreadable",
+        "sweep.yaml: not valid YAML (while parsing a flow node did not find expected node content, line 2, column 1)",
         "meta.json: unreadable",
-        "trials.jsonl: 3 unreadable lines skipped",
+        "trials.jsonl: 3 lines make no sense and are set aside, the first is line 3 (not an object)",
         "result.json: unreadable",
         "test_eval.json: unreadable",
     )

@@ -33,13 +33,14 @@ def test_a_cut_line_costs_itself_alone_and_is_counted(tmp_path: Path) -> None:
     with ledger.path.open("a") as file:
         file.write('{"trial": 0, "state": "comp')
     ledger.append(0, State.COMPLETE, metrics={"val/acc": 0.5})
-    found, damaged = ledger.read()
-    assert [line["state"] for line in found] == ["running", "complete"] and damaged == 1
+    found, aside = ledger.read()
+    assert [line["state"] for line in found] == ["running", "complete"]
+    assert aside is not None and (aside.count, aside.first) == (1, 2)
     assert ledger.rows()[0].params == {"a": 1} and ledger.rows()[0].complete
 
 
 def test_no_ledger_is_no_trial(tmp_path: Path) -> None:
-    assert Ledger(tmp_path / "trials.jsonl").read() == ([], 0)
+    assert Ledger(tmp_path / "trials.jsonl").read() == ([], None)
 
 
 def test_a_number_that_is_not_finite_is_refused_before_anything_is_written(tmp_path: Path) -> None:

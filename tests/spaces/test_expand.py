@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from igmsweep.errors import UserError
-from igmsweep.schema.yaml_file import YamlLoader
+from igmsweep.gate.yaml_text import YamlLoader
 from igmsweep.spaces import SearchSpace, TunedData
 from igmsweep.spaces.expand import expand
 

@@ -230,7 +230,7 @@ def test_a_study_of_a_python_file_is_gone_on_with_only_where_that_is_trusted(tmp
         resumed(folder)
     assert resumed(folder, trust=True).data == told["data"]
     (folder / "study.yaml").write_text("- 1")
-    with pytest.raises(UserError, match="cannot be read as what a study was asked"):
+    with pytest.raises(UserError, match="expected a mapping of keys to values, found list"):
         resumed(folder)
 
 
