@@ -85,7 +85,7 @@ class TrainConfig(Section):
         method_class = methods.get(method["name"])
         params = method_class.Params
         preset = method.get("preset", "paper")
-        if preset not in params.presets:
+        if not isinstance(preset, str) or preset not in params.presets:
             raise UserError(
                 f"method.preset: found {quoted(preset)}, expected one of {', '.join(params.presets)}"
                 f"{nearest(str(preset), params.presets)}"

@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from igmsweep.errors import UserError, nearest
+from igmsweep.gate.files import regular
 from igmsweep.gate.paths import full
 
 
@@ -82,7 +83,7 @@ def load_module(path: Path, key: str) -> ModuleType:
     Raises:
         UserError: no such file, or it cannot be run; the message begins with `key`.
     """
-    if not path.is_file():
+    if not regular(path):
         raise UserError(f"{key}: no such file {path}")
     source = path.resolve()
     name = f"igmsweep_user_{hashlib.sha256(str(source).encode()).hexdigest()[:12]}"

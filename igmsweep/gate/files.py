@@ -18,6 +18,14 @@ def regular(path: Path) -> bool:
         return False
 
 
+def folder(path: Path) -> bool:
+    """Whether a path is that of a folder, or of a link to one."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
 def read_bytes(path: Path, most: int) -> bytes:
     """An ordinary file's content.
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from igmsweep.errors import UserError, nearest
+from igmsweep.gate.files import regular
 from igmsweep.gate.paths import full
 
 NONE, PRETRAINED = "none", "pretrained"
@@ -65,14 +66,14 @@ def weight_file(wanted: Wanted, usual: str | None) -> Path:
         if usual is None:
             raise UserError(f"{wanted.key}: found 'pretrained', but this encoder has no usual weights; give a path")
         path = Path(torch.hub.get_dir()) / "checkpoints" / usual
-        if not path.is_file():
+        if not regular(path):
             raise UserError(
                 f"{wanted.key}: found 'pretrained', but {path} does not exist; put {usual} there, give its path "
                 "instead, or 'none' to train from scratch (nothing is downloaded)"
             )
         return path
     path = full(wanted.weights, wanted.key)
-    if not path.is_file():
+    if not regular(path):
         raise UserError(f"{wanted.key}: no such file {path}; expected a path, 'pretrained' or 'none'")
     return path
 

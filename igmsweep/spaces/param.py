@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from igmsweep.errors import UserError, nearest
+from igmsweep.gate.numbers import LARGEST, finite
 from igmsweep.legible import quoted
 
 KEYS = {
@@ -18,6 +19,11 @@ KEYS = {
     "int": ("type", "low", "high", "log", "step", "when"),
     "categorical": ("type", "choices", "when"),
 }
+CHOICES = 1000
+STEPS = 1_000_000
+"""Values of an axis: more of either is a slip."""
+WIDEST = 1e100
+"""Of a bound: differences and products of such numbers stay finite."""
 FOREIGN = {
     "min": "low",
     "max": "high",
@@ -199,12 +205,16 @@ def read_param(source: str, path: str, plain: Any) -> Param:
         raise refuse(f"found {step:g}, expected a {'whole ' if kind == 'int' else ''}number above 0", "step")
     if log and step is not None:
         raise refuse("log and step exclude each other", "step")
+    if step is not None and (bounds["high"] - bounds["low"]) / step >= STEPS:
+        raise refuse(f"found {step:g}, more than {STEPS:,} steps from {bounds['low']:g} to {bounds['high']:g}", "step")
     return Param(path, kind, bounds["low"], bounds["high"], log, step, when=when)
 
 
 def _choices(refuse: Callable[..., UserError], choices: Any) -> tuple[Any, ...]:
     if not isinstance(choices, list) or not choices:
         raise refuse(f"found {quoted(choices)}, expected a list of values", "choices")
+    if len(choices) > CHOICES:
+        raise refuse(f"found {len(choices):,} values, expected at most {CHOICES:,}", "choices")
     for choice in choices:
         if not isinstance(choice, str | int | float | bool) and choice is not None:
             raise refuse(f"found {quoted(choice)}, expected strings, numbers or booleans", "choices")
@@ -218,6 +228,8 @@ def _choices(refuse: Callable[..., UserError], choices: Any) -> tuple[Any, ...]:
 def _number(refuse: Callable[..., UserError], key: str, value: Any) -> float:
     if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?", value):
         value = float(value)  # `1e-4`, which YAML 1.1 reads as a string
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise refuse(f"found {quoted(value)}, expected a number", key)
-    return value
+    found = finite(value)
+    if found is None or abs(found) > WIDEST:
+        more = f" of at most {LARGEST if isinstance(value, int) else WIDEST:g}"
+        raise refuse(f"found {quoted(value)}, expected a number{'' if isinstance(value, bool | str) else more}", key)
+    return value  # type: ignore[no-any-return]

@@ -9,6 +9,7 @@ from typing import Any
 from igmsweep import data as datasets
 from igmsweep import methods
 from igmsweep.errors import UserError, nearest
+from igmsweep.gate.files import regular
 from igmsweep.gate.yaml_text import read_yaml
 from igmsweep.legible import quoted
 from igmsweep.spaces.expand import TunedData, expand
@@ -43,14 +44,14 @@ def find_space(name: str | Path) -> Path:
     """The file of a space given as a path, a shipped name or a former name. Raises UserError."""
     path = Path(name)
     # a folder is no space: the data set's own folder may well lie here under the same name
-    if path.suffix in (".yaml", ".yml") or path.is_file():
-        if not path.is_file():
+    if path.suffix in (".yaml", ".yml") or regular(path):
+        if not regular(path):
             raise UserError(f"--space: no such file {path}")
         return path
     was = former(name)
     wanted = str(name) if was is None else was[0]
     for folder in space_folders():
-        if (folder / f"{wanted}.yaml").is_file():
+        if regular(folder / f"{wanted}.yaml"):
             return folder / f"{wanted}.yaml"
     names = space_names()
     hint = nearest(str(name), [*names, *datasets.DATASETS])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ from igmsweep.spaces.shipped import read_space
 
 if TYPE_CHECKING:
     from igmsweep.config import TrainConfig
+
+PATIENCE = 20_000
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class SearchSpace:
                 if path not in params:
                     raise refuse(f"forbid[{number}]", f"unknown parameter '{path}'{nearest(str(path), params)}")
                 check_condition(f"{source}: forbid[{number}].{path}", rule[path], params[path])
-        if not any(True for _ in itertools.islice(space.grid(3), 1)):
+        if space._hopeless():
             raise refuse("forbid", "leaves no configuration to try")
         for number, entry in enumerate(enqueue):
             if isinstance(entry, Mapping):
@@ -129,14 +130,34 @@ class SearchSpace:
         return any(holds(rule, values) for rule in self.forbid)
 
     def grid(self, points: int) -> Iterator[dict[str, Any]]:
-        """Every allowed combination with `points` values a numeric parameter; inactive parameters are left out."""
+        """Every allowed combination with `points` values a numeric parameter; inactive parameters are left out.
 
-        def extend(index: int, values: dict[str, Any]) -> Iterator[dict[str, Any]]:
-            if index == len(self.params):
-                if not self.forbidden(values):
-                    yield values
+        A rule under `forbid` cuts as soon as it holds, not only where a combination is complete.
+        """
+        return (values for values in self._walk(points, self.params) if values is not None)
+
+    def _hopeless(self) -> bool:
+        """Whether the rules forbid everything; false where it takes more than PATIENCE dead ends to see that."""
+        named = {path for rule in self.forbid for path in rule}
+        for param in reversed(self.params):  # conditions stand after what they refer to
+            if param.path in named:
+                named |= set(param.when or {})
+        for dead, values in enumerate(self._walk(3, tuple(param for param in self.params if param.path in named))):
+            if values is not None or dead == PATIENCE:
+                return False
+        return True
+
+    def _walk(self, points: int, params: Sequence[Param]) -> Iterator[dict[str, Any] | None]:
+        """`grid` over some of the parameters, with None for every dead end."""
+
+        def extend(index: int, values: dict[str, Any]) -> Iterator[dict[str, Any] | None]:
+            if self.forbidden(values):  # no later value changes that
+                yield None
                 return
-            param = self.params[index]
+            if index == len(params):
+                yield values
+                return
+            param = params[index]
             if not holds(param.when, values):
                 yield from extend(index + 1, values)
                 return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import time
 
 import optuna
 import pytest
@@ -142,3 +143,35 @@ def test_a_grid_is_every_allowed_combination_on_the_parameters_own_axis(tmp_path
 def test_a_space_can_be_pickled_for_ray(tmp_path):
     space = loaded(tmp_path)
     assert pickle.loads(pickle.dumps(space)) == space
+
+
+@pytest.mark.parametrize(
+    ("param", "told"),
+    [
+        ({"type": "int", "low": 1, "high": 10**400}, r"high: found .*, expected a number of at most 9"),
+        ({"type": "float", "low": 0.0, "high": 1.0, "step": 1e-320}, "step: .*more than 1,000,000 steps"),
+        (
+            {"type": "float", "low": 0.0, "high": 1e308, "step": 0.1},
+            "high: found 1e.308, expected a number of at most 1e.100",
+        ),
+        (
+            {"type": "categorical", "choices": list(range(1, 100_000))},
+            "choices: found 99,999 values, expected at most 1,000",
+        ),
+    ],
+)
+def test_numbers_that_nobody_means_are_one_line(param, told):
+    with pytest.raises(UserError, match=told) as refused:
+        SearchSpace.from_dict({"version": 1, "params": {"method.tau": param}}, "s")
+    assert len(str(refused.value)) <= 500
+
+
+def test_rules_over_many_choices_are_checked_at_once():
+    paths = ["optim.lr.audio", "optim.lr.image", "method.rho.audio", "method.tau"]
+    params = {path: {"type": "categorical", "choices": [0.001 * (1 + n) for n in range(200)]} for path in paths}
+    content = {"version": 1, "params": params}
+    began = time.monotonic()
+    with pytest.raises(UserError, match="forbid: leaves no configuration to try"):
+        SearchSpace.from_dict({**content, "forbid": [{"method.tau": {"gt": 0}}]}, "s")
+    space = SearchSpace.from_dict({**content, "forbid": [{path: {"lt": 0.15} for path in paths}]}, "s")
+    assert space.forbidden(dict.fromkeys(paths, 0.1)) and time.monotonic() - began < 10  # a hang, not a speed
