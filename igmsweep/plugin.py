@@ -1,4 +1,5 @@
-"""Objects from a user's own Python file, named as `path/to/file.py:NAME`, and which of them a folder may have run.
+"""Objects from a user's own Python file, named as `path/to/file.py:NAME`, and what a folder from elsewhere may do: have which of them
+run, and be written into.
 
 Whoever types such a name wants that file run. A results folder or a configuration that somebody sent may name one as well,
 and to load a file is to run it: so those are loaded only when the person names them again, or trusts the folder.
@@ -17,8 +18,9 @@ from types import ModuleType
 from typing import Any
 
 from igmsweep.errors import UserError, nearest
+from igmsweep.gate.files import folder as is_folder
 from igmsweep.gate.files import regular
-from igmsweep.gate.paths import full
+from igmsweep.gate.paths import full, refuse_links
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,22 @@ class Trust:
                     f"{source}: {section}.name is {name}, a Python file that would be run; if you know it, "
                     f"add --{section} {name}, or --trust for all that is named there"
                 )
+        data = config.get("data")
+        cache = data.get("cache") if isinstance(data, Mapping) else None
+        if isinstance(cache, str) and not self.everything and not _holds_a_cache(full(cache, "data.cache")):
+            raise UserError(
+                f"{source}: data.cache is {cache}, which holds no decoded data yet; add --trust to have some written there, "
+                "or take the line out"
+            )
+
+    def check_links(self, folder: Path) -> None:
+        """`gate.paths.refuse_links`, unless everything is trusted."""
+        if not self.everything:
+            refuse_links(folder, otherwise=", or add --trust if it is yours")
+
+
+def _holds_a_cache(place: Path) -> bool:
+    return is_folder(place) and any(regular(child / "index.json") for child in place.iterdir())
 
 
 def names_code(name: str) -> bool:

@@ -100,6 +100,21 @@ def escape_latex(text: str) -> str:
     return "".join(LATEX.get(letter, letter) for letter in known)
 
 
+def no_formula(cell: Any) -> Any:
+    """A cell of a CSV as it is, but a text that begins like a formula after an apostrophe, as spreadsheets show it.
+
+    >>> no_formula("=1+1"), no_formula("-0.5"), no_formula(-0.5), no_formula("@x")
+    ("'=1+1", '-0.5', -0.5, "'@x")
+    """
+    if not isinstance(cell, str) or not cell.startswith(("=", "+", "-", "@", "\t")):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
+
+
 def _split(path: str) -> tuple[str, str]:
     parts = path.split(".")
     if len(parts) >= 2 and parts[-2] in PER_MODALITY:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from igmsweep.analysis.hover import TRIALS, config_texts
 from igmsweep.analysis.panels import Panel
+from igmsweep.disk import write_atomically
 from igmsweep.frame import Sweep
 
 SCRIPT = "plotly.min.js"
@@ -59,8 +60,8 @@ def write_page(path: Path, page: str) -> Path:
     if f'src="{SCRIPT}"' in page:
         code = plotly.offline.get_plotlyjs()
         if not script.is_file() or script.stat().st_size != len(code.encode()):
-            script.write_text(code, "utf-8")
-    path.write_text(page, "utf-8")
+            write_atomically(script, code)
+    write_atomically(path, page)
     return path
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from igmsweep.analysis.style import GREY
+from igmsweep.disk import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,7 +68,8 @@ def write_figures(figures: Iterable[tuple[str, go.Figure]], place: Path | str, f
             for suffix in formats:
                 path = place / f"{name}.{suffix}"
                 metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(suffix)
-                drawn.savefig(path, format=suffix, dpi=300, metadata=metadata)
+                with replacing(path) as partial:
+                    drawn.savefig(partial, format=suffix, dpi=300, metadata=metadata)
                 written.append(path)
     return written
 

@@ -22,8 +22,10 @@ from igmsweep.analysis.panels import Panel, panels
 from igmsweep.analysis.plots import sweeps_figure
 from igmsweep.analysis.ranking import ranked
 from igmsweep.analysis.tuning import tuning_data
+from igmsweep.disk import write_atomically
 from igmsweep.errors import NothingCompleted, UserError, nearest
 from igmsweep.frame import Sweep, find_sweeps, read_sweep
+from igmsweep.gate.paths import refuse_links
 from igmsweep.lines import BARE
 
 logger = logging.getLogger(__name__)
@@ -71,6 +73,8 @@ def analyze(
         sweep = read_sweep(folder)
         if negligible is not None:
             sweep = replace(sweep, negligible=negligible / unit(sweep.metric)[0])
+        if out is None:
+            refuse_links(folder, "analysis", ", or write elsewhere with --out DIR")
         place = folder / "analysis" if out is None else Path(out) if len(every) == 1 else Path(out) / folder.name
         written += _one(sweep, place, formats, top, say)
         read[folder] = (sweep, place)
@@ -118,7 +122,7 @@ def _one(sweep: Sweep, place: Path, formats: list[str], top: int, say: Say) -> l
     if not table.empty:
         try:
             config = tables.best_config_yaml(sweep)
-            (place / "best_config.yaml").write_text(config, "utf-8")
+            write_atomically(place / "best_config.yaml", config)
         except UserError as error:
             say(f"{sweep.name}: no best_config.yaml: {error}")
     images = [name for name in formats if name in IMAGES]
@@ -138,7 +142,7 @@ def _one(sweep: Sweep, place: Path, formats: list[str], top: int, say: Say) -> l
         }
     for name, text in exports.items():
         if name.rpartition(".")[2] in formats:
-            (place / "tables" / name).write_text(text(), "utf-8")
+            write_atomically(place / "tables" / name, text())
     if importance is None:
         return []
     drawn = panels(sweep, importance)

@@ -10,7 +10,15 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from igmsweep.analysis.names import escape_latex, label, latex_label, metric_label, short_metric, value_text
+from igmsweep.analysis.names import (
+    escape_latex,
+    label,
+    latex_label,
+    metric_label,
+    no_formula,
+    short_metric,
+    value_text,
+)
 from igmsweep.analysis.ranking import basis_words, ranked, winner
 from igmsweep.errors import UserError
 from igmsweep.frame import Sweep, read_sweep
@@ -73,9 +81,10 @@ def to_text(table: pd.DataFrame, sweep: Sweep) -> str:
 
 
 def to_csv(table: pd.DataFrame) -> str:
-    """Full precision, machine names in the first line."""
+    """Full precision, machine names in the first line; a text that a spreadsheet would take for a formula has an apostrophe before it."""
     out = io.StringIO()
-    table.to_csv(out, index=False, lineterminator="\n")
+    texts = table.select_dtypes(include=["object", "string"])
+    table.assign(**texts.map(no_formula)).rename(columns=no_formula).to_csv(out, index=False, lineterminator="\n")
     return out.getvalue()
 
 

@@ -11,6 +11,7 @@ import typer
 from igmsweep.cli.layout import PAGE
 from igmsweep.cli.options import Folders, Formats, listed
 from igmsweep.cli.terminal import say
+from igmsweep.legible import clean
 
 Open = Annotated[bool, typer.Option("--open", rich_help_panel=PAGE, help="Open the page in a browser.")]
 
@@ -40,7 +41,7 @@ def analyze(
 
     written = run(folders, out=out, formats=listed(formats), top=top, say=say, negligible=negligible)
     for path in written:
-        typer.echo(str(path))
+        typer.echo(clean(str(path)))
     if open_ and written:
         webbrowser.open(Path(written[-1]).resolve().as_uri())
 
@@ -69,6 +70,6 @@ def compare(
 
     page = run(folders, out=out, formats=listed(formats), allow_different=allow_different, say=say)
     if page is not None:
-        typer.echo(str(page))
+        typer.echo(clean(str(page)))
         if open_:
             webbrowser.open(page.resolve().as_uri())

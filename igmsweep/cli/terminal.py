@@ -12,6 +12,7 @@ from pathlib import Path
 
 import typer
 
+from igmsweep.legible import clean
 from igmsweep.lines import CLOSING, wrapped
 from igmsweep.record.training import of_training, redirected, terminal
 
@@ -29,7 +30,7 @@ class Terminal(logging.Handler):
             message = self.format(record)
             stream = terminal()
             line = message if getattr(record, "bare", False) else f"{NAME}: {message}"
-            stream.write(wrapped(line, stream) + "\n")
+            stream.write(wrapped(clean(line), stream) + "\n")
             stream.flush()
         except Exception:
             self.handleError(record)
@@ -96,12 +97,12 @@ def quiet_libraries() -> Iterator[None]:
 
 def say(line: str) -> None:
     """A line of a command's own, as it is."""
-    typer.echo(line, err=True)
+    typer.echo(clean(line), err=True)
 
 
 def shown(path: Path) -> str:
     """A path as short as it can be typed from here."""
     try:
-        return str(Path(path).resolve().relative_to(Path.cwd()))
+        return clean(str(Path(path).resolve().relative_to(Path.cwd())))
     except ValueError:
-        return str(path)
+        return clean(str(path))

@@ -78,6 +78,8 @@ def train(
             say(f"igmsweep: {derived}")
     if resume and out is None:
         raise UserError("--resume: needs --out, the folder whose checkpoint goes on")
+    if out is not None:
+        trusted(method, dataset, trust).check_links(out)
     checkpoint = None if out is None else out / CHECKPOINT
     if not resume and checkpoint is not None and checkpoint.exists():
         raise UserError(f"{out}: already holds a training; add --resume, or choose another --out")

@@ -24,6 +24,7 @@ def candidates(
         UserError: a configuration names a Python file that is not trusted.
     """
     trust = trust or Trust()
+    trust.check_links(sweep.dir)
     trial = winner(sweep) if trial is None else trial
     found = best_config(sweep, trial)
     trust.check(found, sweep.dir)

@@ -30,15 +30,39 @@ def full(path: Path | str, key: str = "") -> Path:
     return found
 
 
-def links_out(folder: Path) -> Iterator[Path]:
-    """The symbolic links below a folder that lead out of it, in the order of their names; of links to folders, the links themselves."""
+def refuse_links(folder: Path, part: str = "", otherwise: str = "") -> None:
+    """Look for links through which what is written into a folder would land outside it.
+
+    Args:
+        part: look only at this part of it.
+        otherwise: what to do but to remove the link, for the message.
+
+    Raises:
+        UserError: there is one; it is named.
+    """
+    link = next(links_out(folder, part), None)
+    if link is not None:
+        raise UserError(
+            f"{link}: is a link out of its folder, to {quoted(os.readlink(link))}: what is written there would land outside; "
+            f"remove it{otherwise}"
+        )
+
+
+def links_out(folder: Path, part: str = "") -> Iterator[Path]:
+    """The symbolic links in a folder, or in a part of it, that lead out of the folder; none of them is followed."""
     home = folder.resolve()
-    for place, folders, files in os.walk(home):
-        folders.sort()
-        for name in sorted([*folders, *files]):
-            path = Path(place, name)
-            if path.is_symlink() and not _target(path).is_relative_to(home):
-                yield path
+    if (home / part).is_symlink() and not _target(home / part).is_relative_to(home):
+        yield home / part
+        return
+    waiting = [home / part] if (home / part).is_dir() else []
+    while waiting:
+        with os.scandir(waiting.pop(0)) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+        for entry in entries:
+            if entry.is_symlink() and not _target(Path(entry.path)).is_relative_to(home):
+                yield Path(entry.path)
+            elif entry.is_dir(follow_symlinks=False):
+                waiting.append(Path(entry.path))
 
 
 def _target(link: Path) -> Path:

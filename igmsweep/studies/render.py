@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from igmsweep.analysis.names import escape_latex
+from igmsweep.analysis.names import escape_latex, no_formula
 from igmsweep.analysis.page import render, write_page
 from igmsweep.analysis.panels import Panel
 from igmsweep.analysis.paper import write_figures
@@ -37,10 +37,10 @@ def write_study(
     tables = folder / "tables"
     tables.mkdir(parents=True, exist_ok=True)
     for table in outcome.tables:
-        (tables / f"{table.name}.csv").write_text(to_csv(table), "utf-8")
-        (tables / f"{table.name}.tex").write_text(to_latex(replace(table, note=f"{table.note}{noted}")), "utf-8")
+        write_atomically(tables / f"{table.name}.csv", to_csv(table))
+        write_atomically(tables / f"{table.name}.tex", to_latex(replace(table, note=f"{table.note}{noted}")))
         under = "".join(f"\n{note}\n" for note in found.data_notes)
-        (tables / f"{table.name}.md").write_text(to_markdown(table) + under, "utf-8")
+        write_atomically(tables / f"{table.name}.md", to_markdown(table) + under)
     if outcome.figures:
         write_figures([(each.name, each.figure) for each in outcome.figures], folder / "figures", formats)
     panels = [
@@ -188,7 +188,7 @@ def to_csv(table: Table) -> str:
         out: list[Any] = []
         for cell, is_score in zip(row, scored, strict=True):
             if isinstance(cell, str):
-                out += [cell, "", ""] if is_score else [cell]
+                out += [no_formula(cell), "", ""] if is_score else [no_formula(cell)]
             else:
                 values = list(cell.values())
                 out += [statistics.mean(values) if values else ""]

@@ -145,6 +145,7 @@ def resumed(
     """
     place = full(folder)
     told = remembered(place)
+    Trust(everything=trust).check_links(place)
     Trust(everything=trust).check({"data": {"name": told["data"]}}, place / STUDY_FILE)
     request = StudyRequest(
         str(told["study"]),

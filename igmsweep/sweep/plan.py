@@ -152,6 +152,7 @@ def read_plan(folder: Path, trust: Trust) -> Plan:
     path = folder / SPEC
     if not path.is_file():
         raise UserError(f"{folder}: no sweep here; expected a folder with sweep.yaml")
+    trust.check_links(folder)
     try:
         spec = read_yaml(path, Written)
         described = dict(spec["space"])

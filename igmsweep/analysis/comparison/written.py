@@ -11,6 +11,7 @@ from igmsweep.analysis.comparison.tables import shown, to_latex, to_markdown
 from igmsweep.analysis.page import render, write_page
 from igmsweep.analysis.report import check_formats, to_log
 from igmsweep.analysis.tables import to_csv
+from igmsweep.disk import write_atomically
 from igmsweep.frame import find_sweeps, read_sweep
 from igmsweep.lines import aligned
 
@@ -45,15 +46,15 @@ def compare(
     if found.ranks is not None:
         say(found.ranks.words)
     if "csv" in formats:
-        (place / "compare.csv").write_text(to_csv(found.table), "utf-8")
-        (place / "compare-differences.csv").write_text(to_csv(found.differences), "utf-8")
-        (place / "compare-expected.csv").write_text(to_csv(found.curves), "utf-8")
+        write_atomically(place / "compare.csv", to_csv(found.table))
+        write_atomically(place / "compare-differences.csv", to_csv(found.differences))
+        write_atomically(place / "compare-expected.csv", to_csv(found.curves))
         if found.ranks is not None:
-            (place / "compare-ranks.csv").write_text(to_csv(found.ranks.table), "utf-8")
+            write_atomically(place / "compare-ranks.csv", to_csv(found.ranks.table))
     if "md" in formats:
-        (place / "compare.md").write_text(to_markdown(found), "utf-8")
+        write_atomically(place / "compare.md", to_markdown(found))
     if "tex" in formats:
-        (place / "compare.tex").write_text(to_latex(found), "utf-8")
+        write_atomically(place / "compare.tex", to_latex(found))
     drawn = compare_panels(found)
     images = [name for name in formats if name in ("svg", "pdf", "png")]
     if images:
