@@ -19,7 +19,7 @@ from igmsweep.cli.methods import methods
 from igmsweep.cli.report import analyze, compare
 from igmsweep.cli.space import space_app
 from igmsweep.cli.study import study
-from igmsweep.cli.sweep import best, doctor, resume, status, tune
+from igmsweep.cli.sweep import best, doctor, repair, resume, status, tune
 from igmsweep.cli.terminal import install, refused
 from igmsweep.cli.train import train
 from igmsweep.errors import Diverged, UserError
@@ -41,7 +41,7 @@ app = typer.Typer(
 )
 for panel, commands in (
     (RUN, (demo, tune, resume, train, study)),
-    (RESULTS, (status, best, analyze, compare, evaluate, ablate)),
+    (RESULTS, (status, best, analyze, compare, evaluate, ablate, repair)),
     (PARTS, (doctor, methods)),
 ):
     for command in commands:

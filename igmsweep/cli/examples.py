@@ -25,6 +25,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ),
     ),
     "status": (("also while it runs", "igmsweep status results/avdigits-igm"),),
+    "repair": (("a copy of a sweep on a disk that failed", "igmsweep repair results/cremad-igm"),),
     "best": (
         ("the winner's configuration, to train it again", "igmsweep best results/avdigits-igm > best.yaml"),
         ("", "igmsweep train avdigits --config best.yaml"),

@@ -35,6 +35,7 @@ from igmsweep.cli.options import (
 )
 from igmsweep.cli.terminal import say, shown
 from igmsweep.errors import UserError
+from igmsweep.legible import clean
 from igmsweep.sweep.options import on_resume
 from igmsweep.sweep.request import SAMPLERS
 from igmsweep.sweep.stopping import SCHEDULERS
@@ -164,6 +165,24 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
 
     found = read(folder)
     typer.echo(json.dumps(found) if as_json else "\n".join(lines(found)))
+
+
+def repair(
+    folder: Folder,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", rich_help_panel=OUTPUT, help="Where the copy goes; default: DIR-repaired beside it."
+        ),
+    ] = None,
+) -> None:
+    """Write a mended copy of a damaged sweep beside it, and say what was lost. The folder itself stays as it is."""
+    from igmsweep.record.repair import repair as mend
+
+    account = mend(folder, out)
+    for line in account.lines():
+        say(line)
+    typer.echo(clean(str(account.copy)))
 
 
 def best(folder: Folder, as_json: AsJson = False) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from igmsweep.gate.numbers import whole
+
 SCHEMA = 1
 """Written into every file: the format of 0.1.0."""
 
@@ -40,7 +42,7 @@ def trial_folder(sweep: Path, number: int) -> Path:
 
 def trial_number(folder: Path) -> int | None:
     """17 of `trials/00017`; None for a folder that is no trial's."""
-    return int(folder.name) if folder.name.isdecimal() else None
+    return whole(folder.name) if folder.name.isdecimal() else None
 
 
 def trial_folders(sweep: Path) -> Iterator[tuple[int, Path]]:

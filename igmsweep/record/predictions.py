@@ -7,6 +7,7 @@ a part of the samples; scores alone allow neither.
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,14 @@ from pathlib import Path
 import numpy as np
 
 from igmsweep.disk import replacing
+from igmsweep.gate.files import MIB, regular
+from igmsweep.legible import clean
 from igmsweep.record.paths import predictions_file
 
 SMALL = 200_000
 """Samples times classes up to which they are kept by default: 400 kB a training before compression."""
+LARGEST = 512 * MIB
+"""Bytes of predictions when unpacked."""
 KEEP = ("auto", "all", "none")
 
 
@@ -71,9 +76,19 @@ def write_predictions(folder: Path, found: Predictions, fold: int | None = None)
 
 def read_predictions(folder: Path, fold: int | None = None) -> Predictions | None:
     """What a training predicted; None where it was not kept, or cannot be read as what `write_predictions` writes."""
+    return read_archive(predictions_file(folder, fold))
+
+
+def read_archive(path: Path) -> Predictions | None:
+    """Predictions of a file; None where it holds none, or more than LARGEST bytes."""
+    if not regular(path):
+        return None
     try:
-        with predictions_file(folder, fold).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            probabilities, labels, samples = file["probabilities"], file["labels"], str(file["samples"])
+        with zipfile.ZipFile(path) as archive:  # whose headers tell what it would unpack to
+            if sum(entry.file_size for entry in archive.infolist()) > LARGEST:
+                return None
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            probabilities, labels, samples = file["probabilities"], file["labels"], clean(str(file["samples"]))
     except Exception:  # a damaged archive fails in many ways: of the zip, of zlib, of the array's header
         return None
     if probabilities.ndim != 2 or probabilities.dtype.kind != "f" or labels.shape != probabilities.shape[:1]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from igmsweep.errors import UserError
+from igmsweep.gate.numbers import whole
 from igmsweep.record.failures import summary
 from igmsweep.record.folder import SweepFolder
 from igmsweep.record.json_files import last_line
@@ -24,14 +25,13 @@ def status(folder: Path) -> dict[str, Any]:
     """What is known of a sweep, as plain data. Raises UserError where there is none."""
     try:
         sweep = SweepFolder.read(folder)
-        metric = str(sweep.spec["metric"]["name"])
-        trials = int(sweep.spec["trials"])
-    except (UserError, KeyError, TypeError, ValueError):
+    except UserError:
         raise UserError(f"{folder}: no sweep here; expected a folder with {SPEC}") from None
+    metric = sweep.metric
     session = sweep.sessions[-1] if sweep.sessions else {}
     holder = holder_of(folder)
     done = [row for row in sweep.rows.values() if row.finished]
-    wanted = _wanted(sweep, session, trials)
+    wanted = _wanted(sweep, session)
     running = [] if holder is None else [row for row in sweep.rows.values() if row.state is State.RUNNING]
     winner = best(sweep.rows, metric, sweep.mode)
     # both are ISO 8601 in UTC
@@ -50,6 +50,7 @@ def status(folder: Path) -> dict[str, Any]:
         "seconds_left": lasted / here * (wanted - len(done)) if lasted and here >= 2 else None,
         "failures": summary(sweep.rows.values()),
         "metric": metric,
+        "notes": list(sweep.notes),
     }
 
 
@@ -74,18 +75,19 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         score = winner[found["metric"]]
         text.append(f"best #{winner['trial']} {found['metric']} {score:.4f}  {shown_params(winner['params'])}")
     text += found["failures"]
+    text += found["notes"]
     if found["state"] == "stopped":
         text.append(f"`igmsweep resume {found['folder']}` goes on")
     return text
 
 
-def _wanted(sweep: SweepFolder, session: Mapping[str, Any], trials: int) -> int:
+def _wanted(sweep: SweepFolder, session: Mapping[str, Any]) -> int:
     """Trials in all, repeated trainings counted in, as the last driver had it."""
     if session.get("over"):  # a grid may hold fewer configurations than the trials that were asked for
         return len(sweep.rows)
-    proposed = int(session.get("trials") or trials)
-    seeds = int(session.get("seeds") or sweep.spec.get("seeds") or 1)
-    return proposed + min(int(sweep.spec.get("repeat_top") or 0), proposed) * (seeds - 1)
+    proposed = whole(session.get("trials")) or whole(sweep.spec.get("trials")) or len(sweep.rows)
+    seeds = whole(session.get("seeds")) or whole(sweep.spec.get("seeds")) or 1
+    return proposed + min(whole(sweep.spec.get("repeat_top")) or 0, proposed) * (seeds - 1)
 
 
 def _running(sweep: SweepFolder, row: TrialRow, metric: str) -> dict[str, Any]:

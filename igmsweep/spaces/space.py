@@ -176,6 +176,20 @@ class SearchSpace:
                 raise UserError(f"{where}: {path}: found {quoted(value)}, outside {known[path].extent}")
         return self.active(values)
 
+    def unfit(self, values: Mapping[str, Any]) -> str | None:
+        """Why values are no whole configuration of this space; None where they are one."""
+        try:
+            active = self.admit(values, "params")
+        except UserError as error:
+            return str(error)
+        for path in values:
+            if path not in active:
+                return f"params: {path}: does not act here"
+        for param in self.params:
+            if param.path not in values and holds(param.when, active):
+                return f"params: has no {param.path}"
+        return None
+
     def active(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The part of `values` whose conditions hold, unchecked."""
         active: dict[str, Any] = {}

@@ -6,6 +6,7 @@ killed at any moment is replaced by one that reads the folder.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from typing import Any
 
 from igmsweep.config import TrainConfig
 from igmsweep.errors import UserError
-from igmsweep.record.failures import TRANSIENT, Failure, FailureClass, SweepFailed, TrialsFail
+from igmsweep.record.failures import TRANSIENT, UNKNOWN, Failure, FailureClass, SweepFailed, TrialsFail
 from igmsweep.record.ledger import Ledger
 from igmsweep.record.paths import ERROR, LEDGER, trial_folder
 from igmsweep.record.ranking import best
@@ -31,6 +32,8 @@ from igmsweep.sweep.repeats import Repeats
 from igmsweep.sweep.resources import Allotment
 from igmsweep.sweep.search import Proposal, Proposer
 from igmsweep.sweep.task import Task
+
+logger = logging.getLogger(__name__)
 
 EQUAL_BUGS = 3
 """As many first trials that fail as bugs, with none complete, end a sweep."""
@@ -120,7 +123,9 @@ class Controller:
 
     def restore(self, retry_failed: bool = False) -> None:
         """Take up what the folder tells: finished trials, scores at rungs, and trials to be gone on with."""
-        lines = self.ledger.lines()
+        lines, aside = self.ledger.read()
+        if aside is not None:
+            logger.warning("%s", aside.words())
         self.rows = folded(lines)
         for owed in left_behind(self.folder, self.rows, self.allotment.concurrent):
             self._write(owed.pop("trial"), **owed)
@@ -138,7 +143,20 @@ class Controller:
             if retry_failed and row.failed:
                 self._write(number, State.WAITING, attempt=row.attempt + 1, retried=0)
                 forget_result(trial_folder(self.folder, number))
-        for proposal in self.proposer.restore(self.rows):
+        unfinished, unfit = self.proposer.restore(self.rows)
+        if unfit:
+            first = min(unfit)
+            logger.warning(
+                "%d trial%s no configuration of this space, and left out of the search: the first is #%d (%s)",
+                len(unfit),
+                " is" if len(unfit) == 1 else "s are",
+                first,
+                unfit[first],
+            )
+        for number, wrong in unfit.items():
+            if not self.rows[number].finished:
+                self._write(number, State.FAILED, error=Failure(UNKNOWN, wrong).plain())
+        for proposal in unfinished:
             row = self.rows[proposal.number]
             self._again.append(_Attempt(proposal, row.attempt, row.alone, max(row.rungs, default=0), row.retried))
         self.progress.restored(self.rows)

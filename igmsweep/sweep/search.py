@@ -134,12 +134,22 @@ class Proposer:
                 )
             )
 
-    def restore(self, rows: Mapping[int, TrialRow]) -> list[Proposal]:
-        """Rebuild the study from the ledger's rows; returns the trials that have not finished, to be gone on with."""
-        unfinished = []
+    def restore(self, rows: Mapping[int, TrialRow]) -> tuple[list[Proposal], dict[int, str]]:
+        """Rebuild the study from the ledger's rows.
+
+        Returns:
+            The trials that have not finished, to be gone on with; and those that are no configurations of this space, which
+            the sampler is not told of, with the reason.
+        """
+        unfinished, unfit = [], {}
         for number in sorted(rows):
             row = rows[number]
             self.next_number = number + 1
+            wrong = self.space.unfit(row.params)
+            if wrong is not None:
+                unfit[number] = wrong
+                self.proposed += not row.is_repeat
+                continue
             proposal = Proposal(number, dict(row.params), row.source, dict(row.fixed_overrides))
             if not proposal.repeats:
                 self.proposed += 1
@@ -153,7 +163,7 @@ class Proposer:
                 self.tell(row)
             elif not proposal.repeats:
                 self._add(row)
-        return unfinished
+        return unfinished, unfit
 
     def ask(self) -> Proposal | None:
         """The next configuration, or None when all have been proposed."""

@@ -218,7 +218,7 @@ def _prepared(
             spec["startup"],
             folder / JOURNAL,
             list(plan.enqueued),
-            read_warm(folder),
+            read_warm(folder, space),
         )
         stopping = make_stopping(
             spec["scheduler"],

@@ -41,31 +41,26 @@ def take_over(folders: Sequence[Path], space: SearchSpace, spec: Mapping[str, An
         left = 0
         for number, value in scored(sweep.rows, space.metric).items():
             known = sweep.rows[number].params
-            try:
-                params = space.admit(known, str(folder))
-            except UserError:
+            if space.unfit(known) is not None or space.forbidden(known):
                 left += 1
                 continue
-            if space.forbidden(params) or set(params) != set(known):
-                left += 1
-                continue
-            taken.append({"params": params, "value": value, "source": f"warm:{folder.name}#{number}"})
+            taken.append({"params": dict(known), "value": value, "source": f"warm:{folder.name}#{number}"})
         if left:
             logger.warning("--warm-start: %d trials of %s lie outside this space and are left out", left, folder)
     return taken
 
 
-def read_warm(folder: Path) -> list[dict[str, Any]]:
+def read_warm(folder: Path, space: SearchSpace) -> list[dict[str, Any]]:
     """What `take_over` found when the sweep was started."""
-    rows, aside = read_lines(folder / WARM_START, _fault)
+
+    def fault(row: Mapping[str, Any]) -> str | None:
+        if not isinstance(row.get("params"), dict):
+            return f"params: found {quoted(row.get('params'))}, expected paths and values"
+        if finite(row.get("value")) is None:
+            return f"value: found {quoted(row.get('value'))}, expected a number"
+        return space.unfit(row["params"])
+
+    rows, aside = read_lines(folder / WARM_START, fault)
     if aside is not None:
         logger.warning(aside.words())
-    return rows
-
-
-def _fault(row: Mapping[str, Any]) -> str | None:
-    if not isinstance(row.get("params"), dict):
-        return f"params: found {quoted(row.get('params'))}, expected paths and values"
-    return (
-        None if finite(row.get("value")) is not None else f"value: found {quoted(row.get('value'))}, expected a number"
-    )
+    return [{"source": "warm", **row} for row in rows]

@@ -55,7 +55,7 @@ def proposer(folder: Path, sampler: str, limit: int, startup: int, rows: dict | 
     """A search that begins, or is rebuilt from `rows`, and what it goes on with."""
     folder.mkdir(exist_ok=True)
     search = Proposer(SPACE, sampler, limit, 7, startup, folder / "journal", list(FIRST))
-    return search, search.restore(rows or {})
+    return search, search.restore(rows or {})[0]
 
 
 def finish(search: Proposer, proposal) -> TrialRow:
