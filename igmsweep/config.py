@@ -18,11 +18,13 @@ from pydantic import Field, SerializeAsAny, ValidationError, model_validator
 
 from igmsweep import data as datasets
 from igmsweep import methods
+from igmsweep.data import places
 from igmsweep.data.base import DataSet
 from igmsweep.errors import UserError, nearest
 from igmsweep.gate.paths import full
 from igmsweep.gate.yaml_text import read_yaml
 from igmsweep.legible import quoted
+from igmsweep.plugin import Trust
 from igmsweep.schema.messages import one_line
 from igmsweep.schema.paths import RENAMED, bound, current, known, leaves, merge, nest, plain
 from igmsweep.schema.sections import (
@@ -132,6 +134,28 @@ class TrainConfig(Section):
             )
         filled["method"].check(list(modalities))
         return filled
+
+    @classmethod
+    def of_folder(cls, values: Mapping[str, Any], source: Path | str, trust: Trust) -> TrainConfig:
+        """A configuration that a file holds which may be anybody's: a sweep's, a trial's, one that was sent.
+
+        Args:
+            values: nested, as the file has them.
+            source: the file, for messages.
+            trust: which Python files it may have run.
+
+        Raises:
+            UserError: it names a Python file that is not trusted, or a folder for decoded data that the user has never named.
+        """
+        trust.check(values, source)
+        data = values.get("data")
+        cache = data.get("cache") if isinstance(data, Mapping) else None
+        if isinstance(cache, str) and not trust.everything and not places.is_own_cache(full(cache, "data.cache")):
+            raise UserError(
+                f"{source}: data.cache is {cache}, which holds no decoded data and was never named here; add --trust to have "
+                "some written there, or take the line out"
+            )
+        return cls(**values)
 
     @classmethod
     def new(cls, data: str, method: str | Mapping[str, Any], values: Mapping[str, Any]) -> TrainConfig:
@@ -287,6 +311,8 @@ def preset(method: str, name: str, data: str) -> dict[str, Any]:
 
 def _preset(params: type[MethodParams], dataset: DataSet, method: str, name: str) -> dict[str, Any]:
     """A method's preset, and what the data set adds to it; nothing for a name that is none."""
+    if not isinstance(name, str):  # whoever resolves the configuration says what is wrong
+        return {}
     return {**params.presets.get(name, {}), **dataset.presets.get(f"{method}.{name}", {})}
 
 

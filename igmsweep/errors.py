@@ -18,7 +18,7 @@ class UserError(Exception):
     exit_code: int = 2
 
     def __init__(self, message: object = "") -> None:
-        super().__init__(shortened(clean(str(message)), MESSAGE))
+        super().__init__(shortened(clean(str(message)).replace("\n", "\\n"), MESSAGE))
 
 
 class DataError(UserError):

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from igmsweep.gate.numbers import whole
+from igmsweep.legible import clean
 from igmsweep.record.bad_samples import told_of_data
 from igmsweep.record.folder import SweepFolder, find_sweeps
 from igmsweep.record.json_files import read_lines
@@ -62,7 +63,7 @@ class Sweep:
 
     @property
     def name(self) -> str:
-        return str(self.spec.get("name") or self.dir.name)
+        return clean(str(self.spec.get("name") or self.dir.name))
 
     @property
     def metric(self) -> str:

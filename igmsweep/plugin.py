@@ -18,7 +18,6 @@ from types import ModuleType
 from typing import Any
 
 from igmsweep.errors import UserError, nearest
-from igmsweep.gate.files import folder as is_folder
 from igmsweep.gate.files import regular
 from igmsweep.gate.paths import full, refuse_links
 
@@ -58,22 +57,11 @@ class Trust:
                     f"{source}: {section}.name is {name}, a Python file that would be run; if you know it, "
                     f"add --{section} {name}, or --trust for all that is named there"
                 )
-        data = config.get("data")
-        cache = data.get("cache") if isinstance(data, Mapping) else None
-        if isinstance(cache, str) and not self.everything and not _holds_a_cache(full(cache, "data.cache")):
-            raise UserError(
-                f"{source}: data.cache is {cache}, which holds no decoded data yet; add --trust to have some written there, "
-                "or take the line out"
-            )
 
     def check_links(self, folder: Path) -> None:
         """`gate.paths.refuse_links`, unless everything is trusted."""
         if not self.everything:
             refuse_links(folder, otherwise=", or add --trust if it is yours")
-
-
-def _holds_a_cache(place: Path) -> bool:
-    return is_folder(place) and any(regular(child / "index.json") for child in place.iterdir())
 
 
 def names_code(name: str) -> bool:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from igmsweep.legible import shortened
+
 METRICS = {"acc": "accuracy", "map": "MAP", "f1": "macro-F1", "loss": "loss"}
 LEAVES = {"tau": "τ", "rho": "ρ", "lr": "learning rate", "sam": "SAM", "gm": "GM", "mixup_alpha": "mixup α"}
 LATEX_LEAVES = {
@@ -67,13 +69,17 @@ def hopeless_text(worst: float, metric: str) -> str:
     return f"Hopeless trials (worse than {cut}) are taken to score that." if math.isfinite(worst) else ""
 
 
+LONGEST = 60
+"""Characters of a value in a figure or table."""
+
+
 def value_text(value: Any) -> str:
     """Numbers with three significant digits, switches as on/off, a missing (inactive) value as a dash."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
     if isinstance(value, bool):
         return "on" if value else "off"
-    return f"{value:.3g}" if isinstance(value, (int, float)) else str(value)
+    return f"{value:.3g}" if isinstance(value, (int, float)) else shortened(str(value), LONGEST)
 
 
 def choice_texts(entry: Mapping[str, Any], values: Iterable[Any]) -> tuple[str, ...]:

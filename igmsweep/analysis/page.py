@@ -15,6 +15,7 @@ from igmsweep.analysis.hover import TRIALS, config_texts
 from igmsweep.analysis.panels import Panel
 from igmsweep.disk import write_atomically
 from igmsweep.frame import Sweep
+from igmsweep.legible import clean
 
 SCRIPT = "plotly.min.js"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -22,7 +23,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 def render(template: str, drawn: list[Panel], configs: dict[str, str] | None = None, **values: Any) -> str:
     """A page from a template of this package. `configs`: trial -> hover text, given once for all figures."""
-    return (
+    page = (
         _environment()
         .get_template(template)
         .render(
@@ -34,6 +35,7 @@ def render(template: str, drawn: list[Panel], configs: dict[str, str] | None = N
             script=_text("page.js"),
         )
     )
+    return clean(page)  # a folder's own name may hold what no file in it can
 
 
 def config_table(sweep: Sweep, drawn: list[Panel]) -> dict[str, str]:

@@ -140,8 +140,7 @@ def _from_file(file: Path, dataset: str, method: str | None, trust: bool) -> Tra
     values.setdefault("data", {"name": dataset})
     if method is not None:
         values.setdefault("method", {"name": method})
-    trusted(method, dataset, trust).check(values, file)
-    return TrainConfig(**values)
+    return TrainConfig.of_folder(values, file, trusted(method, dataset, trust))
 
 
 def _epochs(config: TrainConfig) -> int:

@@ -15,7 +15,7 @@ from igmsweep.data.lists import Lists, labels_of
 from igmsweep.data.places import home
 from igmsweep.data.table import read_table
 from igmsweep.errors import DataError, UserError, nearest
-from igmsweep.gate.files import folder
+from igmsweep.gate.files import is_folder
 from igmsweep.gate.paths import full
 from igmsweep.plugin import load_attribute, load_module
 
@@ -85,7 +85,7 @@ def get(name: str, root: Path | str | None = None) -> DataSet:
     elif name.endswith(".csv") or "/" in name or name in (".", ".."):
         return read_table(Path(name), None if root is None else Path(root))  # which may change within a process
     else:
-        hint = " (a folder of your own: ./" + name + ")" if folder(Path(name)) else nearest(name, names())
+        hint = " (a folder of your own: ./" + name + ")" if is_folder(Path(name)) else nearest(name, names())
         raise UserError(f"unknown data set '{name}', expected one of {', '.join(names())}{hint}")
     _loaded[name] = found
     return found

@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from igmsweep.disk import write_atomically
 from igmsweep.errors import UserError
+from igmsweep.gate.files import is_folder, regular
 from igmsweep.gate.paths import full
 from igmsweep.record.json_files import read_object
+
+ROOTS, CACHES = "roots.json", "caches.json"
+MOST_CACHES = 100
 
 
 def home() -> Path:
@@ -42,12 +48,7 @@ def remembered() -> dict[str, Path]:
     Raises:
         UserError: the file they are kept in is damaged.
     """
-    if not _memory().exists():
-        return {}
-    kept = read_object(_memory())
-    if kept is None:
-        raise UserError(f"{_memory()}: cannot be read; delete it")
-    return {name: Path(path) for name, path in kept.items() if isinstance(path, str)}
+    return {name: Path(path) for name, path in _kept(ROOTS).items() if isinstance(path, str)}
 
 
 def remember(name: str, root: Path) -> bool:
@@ -55,17 +56,48 @@ def remember(name: str, root: Path) -> bool:
     known = remembered()
     if known.get(name) == root:
         return False
-    kept = {key: str(path) for key, path in sorted((known | {name: root}).items())}
+    return _keep(ROOTS, {key: str(path) for key, path in sorted((known | {name: root}).items())})
+
+
+def remember_cache(place: Path) -> None:
+    """Keep a folder that the user has named for decoded data, so that a sweep which is taken up again may go on in it."""
+    if str(place) not in (known := _caches()):
+        _keep(CACHES, {"caches": [*known, str(place)][-MOST_CACHES:]})
+
+
+def is_own_cache(place: Path) -> bool:
+    """Whether the user has named a folder for decoded data, by `remember_cache` or in the environment, or it holds some already."""
+    named = [home() / "cache", *([full(text, "IGMSWEEP_CACHE")] if (text := os.environ.get("IGMSWEEP_CACHE")) else [])]
+    if place in named or str(place) in _caches():
+        return True
+    return is_folder(place) and any(regular(child / "index.json") for child in place.iterdir())
+
+
+def _caches() -> list[str]:
+    found = _kept(CACHES).get("caches")
+    return [str(each) for each in found] if isinstance(found, list) else []
+
+
+def _kept(name: str) -> dict[str, Any]:
+    path = _memory() / name
+    if not path.exists():
+        return {}
+    kept = read_object(path)
+    if kept is None:
+        raise UserError(f"{path}: cannot be read; delete it")
+    return kept
+
+
+def _keep(name: str, content: Mapping[str, Any]) -> bool:
     try:
-        write_atomically(_memory(), json.dumps(kept, indent=1))
+        write_atomically(_memory() / name, json.dumps(content, indent=1))
     except OSError:
         return False
     return True
 
 
 def _memory() -> Path:
-    folder = full(os.environ.get("XDG_CONFIG_HOME") or "~/.config", "XDG_CONFIG_HOME") / "igmsweep"
-    return folder / "roots.json"
+    return full(os.environ.get("XDG_CONFIG_HOME") or "~/.config", "XDG_CONFIG_HOME") / "igmsweep"
 
 
 def _plain(name: str) -> str:

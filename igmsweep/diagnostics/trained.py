@@ -37,8 +37,7 @@ def read_training(
         if not (place / name).is_file():
             raise UserError(f"{place}: found no {name}; expected the folder of a training that kept its checkpoint")
     written = read_yaml(place / CONFIG, Written)
-    (trust or Trust()).check(written, place / CONFIG)
-    config = TrainConfig(**written)
+    config = TrainConfig.of_folder(written, place / CONFIG, trust or Trust())
     if device is not None:
         config = config.override({"device": device})
     return Training(config, data, place / checkpoint)

@@ -27,8 +27,7 @@ def candidates(
     trust.check_links(sweep.dir)
     trial = winner(sweep) if trial is None else trial
     found = best_config(sweep, trial)
-    trust.check(found, sweep.dir)
-    best = TrainConfig(**found)
+    best = TrainConfig.of_folder(found, sweep.dir, trust)
     default = paper_default(sweep, trust)
     out: list[dict[str, Any]] = [
         {"name": f"best trial, {trial}", "slug": f"trial{trial}", "trial": trial, "config": best}
@@ -63,8 +62,7 @@ def paper_default(sweep: Sweep, trust: Trust | None = None) -> TrainConfig | Non
     base, paper = sweep.spec.get("base_config"), sweep.paper
     if not isinstance(base, dict) or not paper:
         return None
-    (trust or Trust()).check(base, sweep.dir / "sweep.yaml")
-    default = TrainConfig(**base)
+    default = TrainConfig.of_folder(base, sweep.dir / "sweep.yaml", trust or Trust())
     known = default.paths()
     return default.override({path: value for path, value in paper.items() if path in known})
 

@@ -18,7 +18,7 @@ def regular(path: Path) -> bool:
         return False
 
 
-def folder(path: Path) -> bool:
+def is_folder(path: Path) -> bool:
     """Whether a path is that of a folder, or of a link to one."""
     try:
         return stat.S_ISDIR(path.stat().st_mode)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from igmsweep.errors import UserError
+from igmsweep.gate.files import is_folder, regular
 from igmsweep.gate.yaml_text import Written, read_yaml
 from igmsweep.record import paths
 from igmsweep.record.json_files import read_object
@@ -67,7 +68,7 @@ class SweepFolder:
 
 def is_sweep(path: Path) -> bool:
     """Whether a folder holds a sweep, or what is left of one."""
-    return path.is_dir() and any((path / name).is_file() for name in (paths.SPEC, paths.LEDGER))
+    return any(regular(path / name) for name in (paths.SPEC, paths.LEDGER))
 
 
 def find_sweeps(path: Path | str) -> list[Path]:
@@ -77,7 +78,7 @@ def find_sweeps(path: Path | str) -> list[Path]:
         UserError: no such folder, or neither a sweep nor a folder of sweeps.
     """
     path = Path(path)
-    if not path.is_dir():
+    if not is_folder(path):
         raise UserError(f"{path}: no such folder; expected a sweep (sweep.yaml, trials.jsonl) or a folder of sweeps")
     if is_sweep(path):
         return [path]

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from igmsweep.errors import UserError, nearest
+from igmsweep.gate.json_text import DEPTH, DIGITS
 from igmsweep.legible import quoted
 from igmsweep.schema.sections import PER_MODALITY, SHARED, MethodParams
 
@@ -34,14 +35,22 @@ def current(values: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
-def plain(value: Any) -> Any:
-    """Mappings, sections, paths and tuples as plain data."""
+def plain(value: Any, depth: int = 0) -> Any:
+    """Mappings, sections, paths and tuples as plain data.
+
+    Raises:
+        UserError: it is nested deeper, or holds a longer integer, than a file may.
+    """
+    if depth > DEPTH:
+        raise UserError(f"found values nested more than {DEPTH} deep")
     if isinstance(value, BaseModel):
-        return plain(value.model_dump())
+        return plain(value.model_dump(), depth)
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(plain(key, depth)): plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [plain(item, depth + 1) for item in value]
+    if isinstance(value, int) and abs(value) >= 10**DIGITS:
+        raise UserError(f"found an integer of {value.bit_length()} bits, expected one of at most {DIGITS} digits")
     return str(value) if isinstance(value, Path) else value
 
 

@@ -84,10 +84,10 @@ def expand(
     """
     space: dict[str, Any] = {}
     for layer in (*under, plain):
-        content = {
-            "on" if key is True else str(key): value  # type: ignore[redundant-expr]
-            for key, value in layer.items()
-        }  # YAML 1.1 reads `on` as true
+        named: dict[Any, Any] = dict(layer)
+        content = as_plain(
+            {"on" if key is True else key: value for key, value in named.items()}
+        )  # other readers take `on` for true
         content.pop("extends", None)
         check_keys(source, content, (*TOP, "on"))
         if content.get("version", 2) != 2:

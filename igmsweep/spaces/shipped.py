@@ -12,6 +12,7 @@ from igmsweep.errors import UserError, nearest
 from igmsweep.gate.files import regular
 from igmsweep.gate.yaml_text import read_yaml
 from igmsweep.legible import quoted
+from igmsweep.schema.paths import plain as as_plain
 from igmsweep.spaces.expand import TunedData, expand
 
 DEFAULT = "default"
@@ -66,7 +67,7 @@ def below(plain: Mapping[str, Any], source: str) -> list[dict[str, Any]]:
     """
     if "extends" not in plain:
         return []
-    name, names = plain["extends"], space_names()
+    name, names = as_plain(plain["extends"]), space_names()
     if name not in names:
         raise UserError(
             f"{source}: extends: found {quoted(name)}, expected one of {', '.join(names)}{nearest(str(name), names)}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from igmsweep.errors import UserError, nearest
 from igmsweep.legible import quoted
+from igmsweep.schema.paths import plain as as_plain
 from igmsweep.spaces.check import check_against
 from igmsweep.spaces.conditions import check_condition, holds, in_order
 from igmsweep.spaces.expand import TOP, TunedData, check_keys
@@ -53,6 +54,7 @@ class SearchSpace:
         def refuse(key: str, why: str) -> UserError:
             return UserError(f"{source}: {key}: {why}")
 
+        plain = as_plain(plain)
         version = plain.get("version", cls.VERSION)
         if version == 2:
             raise refuse(

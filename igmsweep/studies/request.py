@@ -14,6 +14,7 @@ from igmsweep.disk import write_atomically
 from igmsweep.errors import UserError
 from igmsweep.gate.paths import full
 from igmsweep.gate.yaml_text import Written, read_yaml
+from igmsweep.legible import quoted
 from igmsweep.plugin import Trust
 from igmsweep.schema.paths import UNBOUND
 from igmsweep.studies.base import Setting, Study
@@ -109,6 +110,26 @@ def _lasting(overrides: Mapping[str, Any]) -> dict[str, Any]:
     return {path: value for path, value in overrides.items() if path not in UNBOUND}
 
 
+KINDS: dict[str, Any] = {
+    "study": str,
+    "data": str,
+    "seed": int,
+    "seeds": int | None,
+    "trials": int,
+    "methods": list,
+    "overrides": dict,
+    "options": dict,
+}
+"""What `study.yaml` holds."""
+NAMES: dict[Any, str] = {
+    str: "a text",
+    int: "a whole number",
+    int | None: "a whole number or null",
+    list: "a list",
+    dict: "a mapping of keys to values",
+}
+
+
 def settings_of(folder: Path) -> dict[str, Any]:
     """What `--set` asked of a study, less where things lie; empty where nothing is remembered."""
     return _lasting(remembered(folder)["overrides"]) if (folder / STUDY_FILE).is_file() else {}
@@ -120,8 +141,10 @@ def remembered(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{folder}: no study here; expected a folder with {STUDY_FILE}")
     found = read_yaml(path, Written)
-    if not {"study", "data", "seed", "overrides", "seeds", "options"} <= found.keys():
-        raise UserError(f"{path}: cannot be read as what a study was asked")
+    found = {"trials": 16, "methods": [], **found}
+    for key, kind in KINDS.items():
+        if not isinstance(found.get(key), kind) or isinstance(found[key], bool):
+            raise UserError(f"{path}: {key}: found {quoted(found.get(key))}, expected {NAMES[kind]}")
     return found
 
 
@@ -148,15 +171,15 @@ def resumed(
     Trust(everything=trust).check_links(place)
     Trust(everything=trust).check({"data": {"name": told["data"]}}, place / STUDY_FILE)
     request = StudyRequest(
-        str(told["study"]),
-        str(told["data"]),
+        told["study"],
+        told["data"],
         told["seeds"] if seeds is None else seeds,
-        int(told["seed"]),
+        told["seed"],
         place.parent,
         {**told["overrides"], **({} if root is None else {"data.root": str(full(root, "--root"))})},
         {**dict(told["options"]), **(options or {})},
-        int(told.get("trials", 16)) if trials is None else trials,
-        tuple(told.get("methods", ())),
+        told["trials"] if trials is None else trials,
+        tuple(map(str, told["methods"])),
         confirm_test,
     )
     if request.folder != place:

@@ -18,6 +18,8 @@ from igmsweep.sweep.request import SweepRequest
 
 FORBIDDEN = (1, 13)
 """EPERM, EACCES."""
+MISPLACED = (20, 21, 36, 40)
+"""ENOTDIR, EISDIR, ENAMETOOLONG, ELOOP: something else lies where a file is to be."""
 
 
 def place_of(request: SweepRequest) -> Path:
@@ -78,10 +80,10 @@ def writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (*FULL, *FORBIDDEN):
+        if error.errno not in (*FULL, *FORBIDDEN, *MISPLACED):
             raise
         raise SweepFailed(
-            f"{folder}: cannot be written ({error.strerror}); nothing recorded is lost, `igmsweep resume {folder}` goes on"
+            f"{error.filename2 or error.filename or folder}: cannot be written ({error.strerror}); nothing recorded is lost, `igmsweep resume {folder}` goes on"
         ) from None
 
 

@@ -16,8 +16,10 @@ from pydantic import ValidationError
 
 from igmsweep import data as datasets
 from igmsweep.config import TrainConfig, named_data, preset, presets, with_absolute_paths
+from igmsweep.data import places
 from igmsweep.data.base import SearchData
 from igmsweep.errors import UserError, nearest
+from igmsweep.gate.paths import full
 from igmsweep.gate.yaml_text import Written, read_yaml
 from igmsweep.plugin import Trust
 from igmsweep.record.paths import SCHEMA, SPEC
@@ -69,6 +71,8 @@ def make_plan(request: SweepRequest) -> Plan:
         UserError: anything in the request that cannot work; one line that names the option or key.
     """
     request.check()
+    if request.overrides.get("data.cache") is not None:
+        places.remember_cache(full(request.overrides["data.cache"], "data.cache"))
     base = TrainConfig(data=named_data(request.data, request.overrides), method=request.method)
     space = load_space(request.space or None, base)
     space.check(base)
@@ -159,10 +163,9 @@ def read_plan(folder: Path, trust: Trust) -> Plan:
         source = str(described.pop("source", path.name))
         described.pop("enqueue", None)
         space = SearchSpace.from_dict(described, source)
-        trust.check(spec["base_config"], path)
         # a sweep that began before there was a limit goes on as it began
         spec["base_config"]["data"].setdefault("bad_share", 1.0)
-        base = TrainConfig(**spec["base_config"])
+        base = TrainConfig.of_folder(spec["base_config"], path, trust)
         spec["base_config"] = base.to_dict()  # in the words of this version
         enqueued = tuple(Enqueued(entry["params"], entry["source"], entry["extra"]) for entry in spec["enqueued"])
         needed = [name for name in recorded() if name not in SINCE]

@@ -9,7 +9,7 @@ import pytest
 
 from igmsweep.config import TrainConfig
 from igmsweep.errors import UserError
-from igmsweep.gate.files import folder, regular
+from igmsweep.gate.files import is_folder, regular
 from igmsweep.gate.paths import full, links_out
 
 
@@ -20,7 +20,7 @@ def test_what_is_no_path_is_one_line_that_names_the_key(tmp_path: Path, monkeypa
     with pytest.raises(UserError, match=r"^data\.root: .* is no path here \(") as refused:
         full(name, "data.root")
     assert len(str(refused.value)) < 200
-    assert not regular(Path(name)) and not folder(Path(name))
+    assert not regular(Path(name)) and not is_folder(Path(name))
 
 
 def test_what_is_not_there_yet_is_a_path_all_the_same(tmp_path: Path) -> None:

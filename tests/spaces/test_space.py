@@ -148,7 +148,7 @@ def test_a_space_can_be_pickled_for_ray(tmp_path):
 @pytest.mark.parametrize(
     ("param", "told"),
     [
-        ({"type": "int", "low": 1, "high": 10**400}, r"high: found .*, expected a number of at most 9"),
+        ({"type": "int", "low": 1, "high": 10**400}, "found an integer of 1329 bits"),
         ({"type": "float", "low": 0.0, "high": 1.0, "step": 1e-320}, "step: .*more than 1,000,000 steps"),
         (
             {"type": "float", "low": 0.0, "high": 1e308, "step": 0.1},
