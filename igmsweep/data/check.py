@@ -125,7 +125,9 @@ class Report:
         for name, part in self.parts.items():
             out += told(name, part.remarks, part.folders, self.root, every)
         for group in self.duplicates if every else self.duplicates[:SHOWN]:
-            out.append(f"{'duplicate':10s} {'; '.join(f'{remark.sample}  {remark.text}' for remark in group)}")
+            told_of = group if every else group[:SHOWN]
+            more = f" and {len(group) - len(told_of):,} more" if len(group) > len(told_of) else ""
+            out.append(f"{'duplicate':10s} {'; '.join(f'{each.sample}  {each.text}' for each in told_of)}{more}")
         if len(self.duplicates) > SHOWN and not every:
             out.append(f"{'duplicate':10s} and {len(self.duplicates) - SHOWN:,} more groups of equal files")
         counted = by_kind(remark for part in self.parts.values() for remark in part.remarks)

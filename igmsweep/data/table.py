@@ -239,11 +239,12 @@ class Table(DataSet):
                 batch[name] = augment.shift(x, most, generator) if training and any(most) else x
             elif kind in ("image", "video"):
                 flat = x.flatten(0, 1)
-                if training and (self.options.area < 1 or self.options.flip):
+                if training and self.options.area < 1:
                     scale = (self.options.area, 1.0)
                     flat = augment.random_crop_and_flip(flat, crop, generator, count, scale, self.options.flip)
                 else:
                     flat = augment.resize(flat, crop)
+                    flat = augment.mirror(flat, generator, count) if training and self.options.flip else flat
                 clip = augment.normalise(flat, *augment.STATISTICS[self.options.normalise]).unflatten(0, (-1, count))
                 batch[name] = clip[:, 0] if count == 1 else clip.transpose(1, 2)
             else:
