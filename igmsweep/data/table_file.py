@@ -109,7 +109,7 @@ def read_rows(files: Sequence[Path], home: Path) -> tuple[list[Row], list[str]]:
 
 def _fields(path: Path) -> tuple[list[str], list[Row]]:
     """The names of the columns, and the rows that are not empty."""
-    text = read_text(path)
+    text = read_text(path).replace("\r\n", "\n").replace("\r", "\n")
     separator = max(SEPARATORS, key=text.partition("\n")[0].count)  # the first of the commonest
     reader = csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=separator != "\t", strict=True)
     try:

@@ -41,6 +41,7 @@ def first(path: Path, **options: Any) -> dict[str, np.ndarray]:
     "content",
     [
         '\ufefflabel,note\r\na,"x, and\r\n""y"""\r\nb,z\r\n',
+        'label,note\ra,"x, and\r""y"""\rb,z\r',
         'label;note\na;"x, and\n""y"""\nb;z\n',
         'label\tnote\na\t"x, and\n""y"""\nb\tz\n',
         'label, note\na, "x, and\n""y"""\nb, z\n',
@@ -87,9 +88,9 @@ def test_what_is_wrong_is_one_line(tmp_path: Path, content: str, words: str) -> 
     assert "\n" not in str(caught.value)
 
 
-def test_another_encoding_says_what_to_do(tmp_path: Path) -> None:
+def test_another_encoding_is_named_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "odd.csv").write_bytes("label,note\na,é\nb,y\n".encode("latin-1"))
-    with pytest.raises(DataError, match=r"odd\.csv: is not UTF-8 text \(byte 13\); save it as UTF-8"):
+    with pytest.raises(DataError, match=r"odd\.csv: line 2 is not UTF-8"):
         Table(tmp_path / "odd.csv")
 
 
