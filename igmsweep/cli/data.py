@@ -76,8 +76,8 @@ def data_check(
     from igmsweep import data
     from igmsweep.data.check import check
 
-    config = _config(name, root, set_).data
     with quiet_libraries():
+        config = _config(name, root, set_).data
         report = check(*data.at_hand(config), decode, jobs, config.bad_files, config.silent_files)
     if as_json:
         typer.echo(json.dumps(report.as_dict()))
@@ -105,12 +105,12 @@ def data_prepare(
     from igmsweep import data
     from igmsweep.data import cache, policies, published, remarks
 
-    config = _told(name, root, set_)
-    (dataset, folder), kept = data.at_hand(config), data.cache_of(config)
     parts = [part for part in data.PARTS if part != "test" or test]
-    listed = {part: dataset.index(folder, part) for part in parts}
-    policies.refuse_missing(dataset, listed, folder, config)
     with quiet_libraries():
+        config = _told(name, root, set_)
+        (dataset, folder), kept = data.at_hand(config), data.cache_of(config)
+        listed = {part: dataset.index(folder, part) for part in parts}
+        policies.refuse_missing(dataset, listed, folder, config)
         found = {
             part: cache.decoded(dataset, folder, part, kept, jobs, config.store)
             for part, samples in listed.items()
@@ -150,10 +150,11 @@ def data_sample(
     from igmsweep import data
     from igmsweep.data.sheet import write_sheet
 
-    dataset, folder = data.at_hand(_told(name, root, set_))
-    dataset.check()
-    path = out or Path(f"{dataset.name}-samples.png")
-    write_sheet(dataset, folder, path, each, classes, training, seed)
+    with quiet_libraries():
+        dataset, folder = data.at_hand(_told(name, root, set_))
+        dataset.check()
+        path = out or Path(f"{dataset.name}-samples.png")
+        write_sheet(dataset, folder, path, each, classes, training, seed)
     typer.echo(str(path))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,6 +24,9 @@ Data = Annotated[
         help="The data set to complete it with: a name, path/to/file.py:NAME, or a CSV file.",
     ),
 ]
+Root = Annotated[
+    Path | None, typer.Option("--root", metavar="DIR", help="Folder of the data set, where it is elsewhere.")
+]
 
 
 @space_app.command("show", cls=Command, epilog=epilog("space show"))
@@ -36,6 +40,7 @@ def space_show(
         ),
     ] = None,
     dataset: Data = None,
+    root: Root = None,
 ) -> None:
     """Print a search space, with --data as it is searched there, or list the shipped ones."""
     from igmsweep.spaces import space_names
@@ -45,7 +50,7 @@ def space_show(
         for shipped in space_names():
             typer.echo(shipped)
     else:
-        typer.echo(shown(name) if dataset is None else shown_on(name, dataset), nl=False)
+        typer.echo(shown(name) if dataset is None else shown_on(name, dataset, root), nl=False)
 
 
 @space_app.command("validate", cls=Command, epilog=epilog("space validate"))
@@ -69,13 +74,14 @@ def space_validate(
             help="The method it is meant for; default: the one that it extends, or igm.",
         ),
     ] = None,
+    root: Root = None,
 ) -> None:
     """Check a search space against a data set's and a method's configuration, without running anything."""
     from igmsweep.config import TrainConfig
     from igmsweep.spaces import load_space
     from igmsweep.spaces.shipped import method_of
 
-    config = TrainConfig(data=dataset, method=method or method_of(file) or "igm")
+    config = TrainConfig(data={"name": dataset, "root": root}, method=method or method_of(file) or "igm")
     space = load_space(file, config)
     space.check(config)
     typer.echo(f"{file}: valid for {config.method.name}, {len(space.params)} parameters")

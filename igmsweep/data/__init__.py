@@ -195,7 +195,7 @@ def load_search(config: DataConfig) -> SearchData:
     train, official = parts["train"], parts.get("val")
     whole = train if official is None else train.joined(official)
     train, val, described = split.sides(
-        train, official, config, dataset.validation(root) if official is not None else ""
+        train, official, config, dataset.validation(root) if official is not None else "", dataset.classes
     )
     split.check(train.labels, dataset.classes, "train", dataset.name)
     split.check(val.labels, dataset.classes, "validation", dataset.name)

@@ -34,7 +34,7 @@ def read_wav(path: Path, rate: int) -> NDArray[np.float32]:
     """One channel in [-1, 1] at `rate` Hz; channels are averaged, other rates resampled.
 
     Raises:
-        BadFile: the file is missing, is not sound, ends early, or holds no samples.
+        BadFile: the file is missing, is not sound, ends early, or holds no samples or such as are no numbers.
     """
     import soundfile
 
@@ -45,6 +45,8 @@ def read_wav(path: Path, rate: int) -> NDArray[np.float32]:
         raise BadFile("unreadable", path, f"not readable as sound ({reason(error)})") from None
     if len(wave) == 0:
         raise BadFile("empty", path, "holds no samples")
+    if not np.isfinite(wave).all():
+        raise BadFile("unreadable", path, "holds NaN or infinity")
     lacking = missing_bytes(path)
     if lacking:
         raise BadFile("truncated", path, f"is truncated: {lacking} bytes fewer than its header says")

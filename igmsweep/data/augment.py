@@ -32,6 +32,12 @@ def resize(x: torch.Tensor, size: int) -> torch.Tensor:
     return F.interpolate(x, (size, size), mode="bilinear", antialias=True, align_corners=False)
 
 
+def mirror(x: torch.Tensor, generator: torch.Generator, per_clip: int = 1) -> torch.Tensor:
+    """Half of the clips of a batch (n * per_clip, C, H, W), chosen by a coin for each, with left and right exchanged."""
+    coins = torch.rand(x.shape[0] // per_clip, generator=generator, device=x.device) < 0.5
+    return torch.where(coins.repeat_interleave(per_clip).view(-1, 1, 1, 1), x.flip(-1), x)
+
+
 def random_crop_and_flip(
     x: torch.Tensor,
     size: int,

@@ -26,6 +26,13 @@ BECOMES = {
     "samples out",
 }
 """What a policy makes of samples that cannot be used."""
+LEFT_OUT = {
+    "error": "training is refused: mend the files, or set data.bad_files=skip to leave such samples out, and data.bad_share where they "
+    "are more than 1 % of a part",
+    "skip": "such samples are left out, up to data.bad_share of a part: mend the files",
+    "blank": "training is refused, as nothing can stand in the files' place: mend them, or set data.bad_files=skip",
+}
+"""The same where all modalities are such that nothing can stand for them."""
 BLANKS = {"audio": "silence", "image": "grey pictures", "video": "grey pictures"}
 """What stands for a modality that cannot be read."""
 
@@ -118,7 +125,9 @@ class Report:
         for name, part in self.parts.items():
             out += told(name, part.remarks, part.folders, self.root, every)
         for group in self.duplicates if every else self.duplicates[:SHOWN]:
-            out.append(f"{'duplicate':10s} {'; '.join(f'{remark.sample}  {remark.text}' for remark in group)}")
+            told_of = group if every else group[:SHOWN]
+            more = f" and {len(group) - len(told_of):,} more" if len(group) > len(told_of) else ""
+            out.append(f"{'duplicate':10s} {'; '.join(f'{each.sample}  {each.text}' for each in told_of)}{more}")
         if len(self.duplicates) > SHOWN and not every:
             out.append(f"{'duplicate':10s} and {len(self.duplicates) - SHOWN:,} more groups of equal files")
         counted = by_kind(remark for part in self.parts.values() for remark in part.remarks)
@@ -138,11 +147,13 @@ class Report:
         out = []
         if self.unusable:
             samples = f"{self.unusable} sample{'s' * (self.unusable > 1)}"
-            becomes = BECOMES[self.bad_files].format(blank=self.blank)
+            becomes = (BECOMES if self.blank else LEFT_OUT)[self.bad_files].format(blank=self.blank)
             out.append(f"{samples} cannot be used; with data.bad_files={self.bad_files} {becomes}")
         if counted.get("silent"):
             what = "left out" if self.silent_files == "skip" else "used as they are"
             out.append(f"silent sounds are {what} (data.silent_files={self.silent_files})")
+        if counted.get("no words"):
+            out.append("texts without a word are used as they are")
         return out
 
     def as_dict(self) -> dict[str, Any]:
@@ -228,7 +239,9 @@ def check(
         tuple(_duplicates(owners)),
         tuple(_overlap(parts, dataset.grouping) + _validation(dataset, root, parts["val"]) + dataset.notes(root)),
         tuple(departures(dataset, root, listed)),
-        " and ".join(sorted({BLANKS[each.kind] for each in dataset.modalities.values() if each.kind in BLANKS})),
+        " and ".join(
+            sorted({BLANKS[each.kind] for name, each in dataset.modalities.items() if dataset.blank(name) is not None})
+        ),
         decode,
         bad_files,
         silent_files,

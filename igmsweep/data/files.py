@@ -23,11 +23,12 @@ KINDS = {
     "silent": "nothing but silence",
     "brief": "shorter than the data set's clips are",
     "long": "longer than the data set's clips are",
+    "no words": "an empty text",
     "duplicate": "the same bytes as another sample's",
 }
 """Kinds of remarks on files and what they mean; those from `silent` on do not keep a file from being used."""
 
-USABLE = ("silent", "brief", "long", "duplicate")
+USABLE = ("silent", "brief", "long", "no words", "duplicate")
 
 
 class BadFile(DataError):

@@ -15,7 +15,7 @@ from igmsweep.data.video import read_frames
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 GREY = 128
 """What a picture that cannot be read is filled with."""
 
@@ -56,10 +56,32 @@ def open_picture(path: Path) -> Image:
     try:
         with Image.open(path) as picture:
             picture.load()
-            return picture.copy()
+            return _eight_bits(picture.copy())
     except Exception as error:
         kind = "truncated" if "truncated" in str(error).lower() else "unreadable"
         raise BadFile(kind, path, f"not readable as a picture ({reason(error)})") from None
+
+
+def upright(picture: Image) -> Image:
+    """A picture as people see it: turned as its EXIF data say, and on white where it is transparent."""
+    from PIL import Image, ImageOps
+
+    turned = ImageOps.exif_transpose(picture)
+    if "A" not in turned.getbands() and "transparency" not in turned.info:
+        return turned
+    seen = turned.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen).convert("RGB")
+
+
+def _eight_bits(picture: Image) -> Image:
+    """The upper half of 16 bits, which Pillow's own conversion would cut off at 255."""
+    from PIL import Image
+
+    if picture.mode == "F":
+        raise ValueError("its pixels are floating-point numbers, expected 8 or 16 bits")
+    if not picture.mode.startswith("I"):
+        return picture
+    return Image.fromarray(np.clip(np.asarray(picture) >> 8, 0, 255).astype(np.uint8))
 
 
 def header(path: Path) -> tuple[int, int, bool | None]:

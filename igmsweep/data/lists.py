@@ -29,7 +29,7 @@ class Lists:
             DataError: a class is empty on one side, or there are fewer samples than parts to cut.
         """
         train, val = (_without_arrays(self.parts[part]) for part in ("train", "val"))
-        train, val, _ = split.sides(train, val if len(val) else None, config)
+        train, val, _ = split.sides(train, val if len(val) else None, config, classes=self.dataset.classes)
         split.check(train.labels, self.dataset.classes, "train", self.dataset.name)
         split.check(val.labels, self.dataset.classes, "validation", self.dataset.name)
         return train, val

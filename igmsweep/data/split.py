@@ -20,7 +20,7 @@ DEFAULT_FRACTION = 0.1
 
 
 def sides(
-    train: Partition, val: Partition | None, config: DataConfig, described: str = ""
+    train: Partition, val: Partition | None, config: DataConfig, described: str = "", classes: Sequence[str] = ()
 ) -> tuple[Partition, Partition, str]:
     """Train, validation and a description of how they were told apart.
 
@@ -28,6 +28,7 @@ def sides(
         train, val: the data set's own lists; None where it has none for validation. `data.folds` and `data.val_fraction`
             carve from both together.
         described: what the validation list is, as `DataSet.validation` says.
+        classes: names for messages, by label.
 
     Raises:
         UserError, DataError: as `carve` and `own` say.
@@ -35,15 +36,18 @@ def sides(
     if val is not None and config.folds is None and config.val_fraction is None:
         return train, val, own(train, val, config, described)
     whole = train if val is None else train.joined(val)
-    rows, held, described = carve(whole.labels, whole.groups, config)
+    rows, held, described = carve(whole.labels, whole.groups, config, classes)
     return whole.take(rows), whole.take(held), described
 
 
-def carve(labels: np.ndarray, groups: Sequence[str | None], config: DataConfig) -> tuple[np.ndarray, np.ndarray, str]:
+def carve(
+    labels: np.ndarray, groups: Sequence[str | None], config: DataConfig, classes: Sequence[str] = ()
+) -> tuple[np.ndarray, np.ndarray, str]:
     """Rows of train and of validation, both ascending, and a description of the split.
 
     Raises:
         UserError: a fold without folds or out of range, or grouping where the data set has no groups.
+        DataError: as `folds`.
     """
     if config.group != "none" and any(group is None for group in groups):
         raise UserError(
@@ -62,12 +66,12 @@ def carve(labels: np.ndarray, groups: Sequence[str | None], config: DataConfig) 
             )
         if fold >= config.folds:
             raise UserError(f"data.fold: found {fold}, expected a fold below data.folds = {config.folds}")
-        sides = folds(labels, config.folds, config.split_seed, grouped)
+        sides = folds(labels, config.folds, config.split_seed, grouped, classes)
         return *sides[fold], f"fold {fold + 1} of {config.folds}{by}"
     if config.fold is not None:
         raise UserError(f"data.fold: found {config.fold}, expected data.folds beside it")
     held, count = _share(config.val_fraction or DEFAULT_FRACTION, labels, grouped)
-    val = np.sort(np.concatenate([out for _, out in folds(labels, count, config.split_seed, grouped)[:held]]))
+    val = np.sort(np.concatenate([out for _, out in folds(labels, count, config.split_seed, grouped, classes)[:held]]))
     return np.setdiff1d(np.arange(len(labels)), val), val, f"carved {held}/{count}{by}"
 
 
@@ -107,14 +111,26 @@ def _share(fraction: float, labels: np.ndarray, groups: Sequence[str | None] | N
 
 
 def folds(
-    labels: np.ndarray, count: int, seed: int, groups: Sequence[str | None] | None = None
+    labels: np.ndarray,
+    count: int,
+    seed: int,
+    groups: Sequence[str | None] | None = None,
+    classes: Sequence[str] = (),
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """`count` pairs of (train rows, held-out rows); every row is held out once, no group stands on both sides."""
+    """`count` pairs of (train rows, held-out rows); every row is held out once, no group stands on both sides.
+
+    Raises:
+        DataError: a class has fewer samples, or there are fewer groups, than parts to cut.
+    """
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-    smallest = int(np.unique(labels, return_counts=True)[1].min())
-    if groups is None and smallest < count:
-        raise DataError(f"split: a class has {smallest} samples, fewer than the {count} parts to cut")
+    present, counts = np.unique(labels, return_counts=True)
+    if groups is None and counts.min() < count:
+        label, smallest = int(present[counts.argmin()]), int(counts.min())
+        raise DataError(
+            f"split: class '{classes[label] if classes else label}' has {smallest} sample{'s' * (smallest > 1)}, fewer "
+            f"than the {count} parts to cut (so have {(counts < count).sum()} of {len(counts)} classes)"
+        )
     if groups is not None and len(set(groups)) < count:
         raise DataError(f"split: {len(set(groups))} groups cannot be cut into {count} parts")
     kind = StratifiedKFold if groups is None else StratifiedGroupKFold

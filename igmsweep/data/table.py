@@ -6,8 +6,8 @@
 
 `label` is needed. `id` names rows, `group` keeps rows that belong together on one side of a split (`data.group: group`),
 `split` says train, val (or valid) or test; without it everything is train. Every other column is a modality, of the kind
-that its fields show: sounds, pictures, videos or folders of frames, .npy arrays of one shape, or plain text. Paths are
-relative to the file. The data set is named by the file (`igmsweep tune my/samples.csv`), by a folder with one CSV file, or
+that its fields show: sounds, pictures, videos or folders of frames, .npy arrays of one shape, or plain text (`igmsweep.data.table_kinds`). Paths are relative to
+the file. The data set is named by the file (`igmsweep tune my/samples.csv`), by a folder with one CSV file, or
 by one with `metadata.csv` (`igmsweep.data.table_file`).
 """
 
@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from igmsweep.data import audio, augment, frames, text, video
+from igmsweep.data import audio, augment, frames, headers, text, video
 from igmsweep.data.base import DataSet, Modality, Part, Remark, Sample
 from igmsweep.data.files import BadFile, reason, refuse_pointer
 from igmsweep.data.front_ends import FrontEnd, front_end
 from igmsweep.data.table_facts import Facts, look
-from igmsweep.data.table_file import METADATA, SPLITS, media, read_rows, sources
+from igmsweep.data.table_file import METADATA, SPLITS, read_rows, sources
+from igmsweep.data.table_kinds import column_kind
 from igmsweep.data.table_options import TableOptions, defaults, encoder, suggested
 from igmsweep.errors import DataError
 from igmsweep.gate.paths import full
@@ -64,9 +65,12 @@ class Table(DataSet):
         self._rows, self._columns = read_rows(files, folder)
         self.classes = tuple(sorted({row["label"] for _, row in self._rows}))
         self.fold_group = "group" if all(row.get("group") for _, row in self._rows) else "none"
-        first = {column: next((row[column] for _, row in self._rows if row[column]), "") for column in self._columns}
-        self._kinds = {column: self._kind(column, field) for column, field in first.items()}
-        self.examples = tuple(self.home / field for field in first.values())
+        self._kinds = {name: column_kind(self.path, self.home, name, self._rows) for name in self._columns}
+        for name in [name for name, kind in self._kinds.items() if kind != "text"]:
+            for _, row in self._rows:
+                row[name] = row[name].replace("\\", "/")  # as Windows writes paths
+        first = [next(row[name] for _, row in self._rows if row[name]) for name in self._columns]
+        self.examples = tuple(self.home / field for field in first)
         """The first file of each column, which shows the column's kind and an array's shape."""
 
     @cached_property
@@ -147,7 +151,7 @@ class Table(DataSet):
                 Sample(
                     row.get("id") or f"row{number}",
                     self.classes.index(row["label"]),
-                    {name: root / row[name] for name, kind in self._kinds.items() if kind != "text"},
+                    {name: root / row[name] for name, kind in self._kinds.items() if kind != "text" and row[name]},
                     row.get("group") or None,
                     {name: row[name] for name, kind in self._kinds.items() if kind == "text"},
                 )
@@ -158,20 +162,36 @@ class Table(DataSet):
         return {name: self.read_modality(sample, name) for name in self._kinds}
 
     def read_modality(self, sample: Sample, name: str) -> np.ndarray:
-        """float32 (bins, frames), uint8 (frames, 3 or 1, size, size), the array itself, or int32 (3, tokens)."""
+        """float32 (bins, frames), uint8 (frames, 3 or 1, size, size), a float32 array, or int32 (3, tokens)."""
         kind, size = self._kinds[name], (self.options.size, self.options.size)
         if kind == "text":
             return self._tokens(sample.text[name])
-        path = sample.files[name]
+        path = self._file(sample, name)
         if kind == "audio":
             wave = audio.read_sound(path, self.options.rate)
             audio.refuse_silence(wave, path)
             return self._front_end(wave)
         if kind == "image":
-            return frames.read_picture(path, size, self._channels)[None]
+            return frames.pixels(frames.upright(frames.open_picture(path)), size, self._channels)[None]
         if kind == "video":
             return frames.read_clip(path, size, self.options.frames, "uniform", channels=self._channels)
-        return _read_array(path)
+        array, expected = _read_array(path), self.modalities[name].shape
+        if array.shape != expected:
+            found, shape = (" x ".join(map(str, each)) for each in (array.shape, expected))
+            raise BadFile("unreadable", path, f"is an array of {found}, expected {shape} as the first of its column")
+        return array
+
+    def _file(self, sample: Sample, name: str) -> Path:
+        """Raises BadFile where the row names none."""
+        if name not in sample.files:
+            raise BadFile("missing", self.path, f"{sample.id}: its {name} is empty")
+        return sample.files[name]
+
+    def vouched(self, sample: Sample, name: str) -> bool:
+        if self._kinds[name] == "array":
+            shape = headers.array(self._file(sample, name))
+            return shape is not None and _at_least_three(shape) == self.modalities[name].shape
+        return self._kinds[name] == "text" or headers.vouched(self._file(sample, name), self._kinds[name])
 
     def check(self) -> None:
         if "text" in self._kinds.values():
@@ -193,6 +213,10 @@ class Table(DataSet):
             recipe["audio"] = self._front_end.recipe()
         if kinds & {"image", "video"}:
             recipe["frames"] = [self.options.frames, self.options.size, self.options.colour, frames.backend()]
+        if "image" in kinds:
+            recipe["pictures"] = "upright"
+        if "array" in kinds:
+            recipe["arrays"] = "float32"
         if kinds & {"audio", "video"}:
             recipe["video"] = video.backend()
         if "text" in kinds:
@@ -215,11 +239,12 @@ class Table(DataSet):
                 batch[name] = augment.shift(x, most, generator) if training and any(most) else x
             elif kind in ("image", "video"):
                 flat = x.flatten(0, 1)
-                if training and (self.options.area < 1 or self.options.flip):
+                if training and self.options.area < 1:
                     scale = (self.options.area, 1.0)
                     flat = augment.random_crop_and_flip(flat, crop, generator, count, scale, self.options.flip)
                 else:
                     flat = augment.resize(flat, crop)
+                    flat = augment.mirror(flat, generator, count) if training and self.options.flip else flat
                 clip = augment.normalise(flat, *augment.STATISTICS[self.options.normalise]).unflatten(0, (-1, count))
                 batch[name] = clip[:, 0] if count == 1 else clip.transpose(1, 2)
             else:
@@ -230,18 +255,11 @@ class Table(DataSet):
         remarks = super().inspect(sample, decode)
         for name, words in sample.text.items():
             if not words.strip():
-                remarks.append(Remark("empty", sample.id, name, f"{self.path}: {sample.id}: its {name} is empty"))
+                remarks.append(Remark("no words", sample.id, name, f"{self.path}: {sample.id}: its {name} is empty"))
         return remarks
 
     def validation(self, root: Path) -> str:
         return "your own list"
-
-    def _kind(self, column: str, field: str) -> str:
-        """The kind of a column, from its first field that is not empty."""
-        kind = media(field)
-        if kind == "video" and column.lower() in ("audio", "sound"):
-            return "audio"
-        return kind or ("video" if field and (self.home / field).is_dir() else "text")
 
     def _shape(self, column: str) -> tuple[int, ...]:
         kind, o = self._kinds[column], self.options
@@ -250,7 +268,7 @@ class Table(DataSet):
         if kind == "text":
             return (3, o.tokens)
         if kind == "array":
-            return _array_shape(self.home, [row[column] for _, row in self._rows])
+            return _array_shape([self.home / row[column] for _, row in self._rows if row[column]])
         count = o.frames if kind == "video" else 1
         return (self._channels, *([count] if count > 1 else []), o.crop, o.crop)
 
@@ -298,15 +316,25 @@ def _read_array(path: Path) -> np.ndarray:
         array = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise BadFile("unreadable", path, f"not readable as an array ({reason(error)})") from None
-    if array.ndim == 1:
-        array = array[None, None]
-    return np.asarray(array[None] if array.ndim == 2 else array)
+    if array.dtype.kind not in "biuf" or not 1 <= array.ndim <= 4:
+        raise BadFile("unreadable", path, f"is {array.dtype} of {array.ndim} axes, expected numbers of 1 to 4 axes")
+    with np.errstate(over="ignore"):
+        found = array.reshape(_at_least_three(array.shape)).astype(np.float32)
+    if not np.isfinite(found).all():
+        raise BadFile("unreadable", path, "holds NaN or infinity")
+    return found
 
 
-def _array_shape(folder: Path, fields: list[str]) -> tuple[int, ...]:
-    for field in fields:
+def _at_least_three(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """An array's shape as a picture of one channel, or a row of one."""
+    return (1,) * (3 - len(shape)) + shape
+
+
+def _array_shape(paths: list[Path]) -> tuple[int, ...]:
+    first: DataError | None = None
+    for path in paths:
         try:
-            return _read_array(folder / field).shape
-        except DataError:
-            continue
-    raise DataError(f"{folder / fields[0]}: is not readable as an array, nor is any other of its column")
+            return _read_array(path).shape
+        except DataError as error:
+            first = first or error
+    raise DataError(f"{first}; nor can any other array of its column be used")

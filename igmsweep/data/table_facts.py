@@ -56,7 +56,8 @@ def look(home: Path, rows: Sequence[Mapping[str, str]], kinds: Mapping[str, str]
     """
 
     def of(kind: str, most: int, read: Callable[[Path], Found]) -> list[list[Found]]:
-        columns = [[home / row[name] for row in evenly(rows, most)] for name in kinds if kinds[name] == kind]
+        named = [[row[name] for row in rows if row[name]] for name in kinds if kinds[name] == kind]
+        columns = [[home / field for field in evenly(fields, most)] for fields in named]
         return [found for paths in columns if (found := list(_readable(paths, read)))]
 
     sounds = [each for column in of("audio", FILES, audio.header) for each in column]

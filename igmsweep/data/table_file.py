@@ -7,19 +7,25 @@ A folder in the form of Hugging Face's `imagefolder` and `audiofolder` is read t
 from __future__ import annotations
 
 import csv
+import difflib
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
-from igmsweep.data import audio, frames
 from igmsweep.data.base import Part
 from igmsweep.data.files import read_text
+from igmsweep.data.table_kinds import media
 from igmsweep.errors import DataError, UserError, nearest
 
 RESERVED = ("id", "label", "group", "split")
+LABELS = ("class", "category", "target", "y")
+"""What others call `label`."""
+SEPARATORS = ",;\t"
 METADATA = "metadata.csv"
 FILE_NAME = "file_name"
+INDEX = "(index)"
+"""Stands for the name of a first column that has none and counts the rows; it is no modality."""
 SPLITS: dict[str, Part] = {
     "train": "train",
     "training": "train",
@@ -94,42 +100,65 @@ def read_rows(files: Sequence[Path], home: Path) -> tuple[list[Row], list[str]]:
             more = f", as are those of {len(unsplit) - 1} more rows" if len(unsplit) > 1 else ""
             raise DataError(f"{path}: line {unsplit[0]}: its split is empty{more}; expected train, val or test")
         rows += found
-    if len({row["label"] for _, row in rows}) < 2:
-        raise UserError(f"{files[0]}: holds {len(rows)} rows of fewer than two labels")
+    labels = {row["label"] for _, row in rows}
+    if len(labels) < 2:
+        has = f"{len(rows)} rows of the one label '{labels.pop()}'" if labels else "no row below its header"
+        raise UserError(f"{files[0]}: has {has}, expected rows of two labels or more")
     return rows, columns
 
 
 def _fields(path: Path) -> tuple[list[str], list[Row]]:
     """The names of the columns, and the rows that are not empty."""
-    reader = csv.reader(io.StringIO(read_text(path)))
-    header = [name.strip() for name in next(reader, [])]
+    text = read_text(path).replace("\r\n", "\n").replace("\r", "\n")
+    separator = max(SEPARATORS, key=text.partition("\n")[0].count)  # the first of the commonest
+    reader = csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=separator != "\t", strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        lines = [(reader.line_num, fields) for fields in reader if any(field.strip() for field in fields)]
+    except csv.Error as error:
+        raise DataError(
+            f"{path}: line {reader.line_num}: {error}; expected quotes around whole fields, and two for one within"
+        ) from None
     lowered = [name.lower() if name.lower() in (*RESERVED, FILE_NAME) else name for name in header]
+    if lowered and not lowered[0] and _counts(fields[0] for _, fields in lines):  # the index that pandas writes
+        lowered[0] = INDEX
     if len(set(lowered)) < len(lowered) or not all(lowered):
-        raise UserError(f"{path}: found the columns {', '.join(header)}, expected every name once and none empty")
+        shown = ", ".join(name or "(no name)" for name in header)
+        raise UserError(f"{path}: found the columns {shown}, expected every name once and none empty")
     rows: list[Row] = []
-    for fields in reader:
-        if not any(field.strip() for field in fields):
-            continue
+    for number, fields in lines:
         if len(fields) != len(header):
-            raise DataError(f"{path}: line {reader.line_num}: found {len(fields)} fields, expected {len(header)}")
-        row = {name: field.strip() for name, field in zip(lowered, fields, strict=True)}
-        rows.append((reader.line_num, row))
-    return lowered, rows
+            raise DataError(f"{path}: line {number}: found {len(fields)} fields, expected {len(header)}")
+        rows.append((number, {name: field.strip() for name, field in zip(lowered, fields, strict=True)}))
+    return [name for name in lowered if name != INDEX], rows
+
+
+def _counts(fields: Iterable[str]) -> bool:
+    """Whether fields are 0, 1, 2, ..."""
+    return all(field == str(number) for number, field in enumerate(fields))
 
 
 def _columns(path: Path, header: Sequence[str]) -> list[str]:
     """The columns that are modalities."""
     if "label" not in header:
         raise UserError(
-            f"{path}: found the columns {', '.join(header)}, expected `label` among them{nearest('label', header)}"
+            f"{path}: found the columns {', '.join(header)}, expected `label` among them{_like_label(header)}"
         )
     columns = [name for name in header if name not in RESERVED]
     if not columns:
         raise UserError(f"{path}: has no column besides {', '.join(header)}; expected one a modality")
     for name in columns:
-        if not re.fullmatch(r"[A-Za-z_]\w*", name):
-            raise UserError(f"{path}: found the column '{name}', expected a name of letters, digits and _")
+        if not name.isidentifier():
+            able = re.sub(r"\W+|^(?=\d)", "_", name)
+            raise UserError(f"{path}: found the column '{name}', expected letters, digits and _, such as '{able}'")
     return columns
+
+
+def _like_label(header: Sequence[str]) -> str:
+    """Which column may be the label under another name."""
+    lowered = {name.lower(): name for name in header}
+    near = [*difflib.get_close_matches("label", lowered, n=1), *(name for name in LABELS if name in lowered)]
+    return f"; is it '{lowered[near[0]]}'? Rename that" if near else ""
 
 
 def _check(where: str, row: dict[str, str], seen: set[str]) -> None:
@@ -174,10 +203,3 @@ def _of_folder(path: Path, home: Path, header: list[str], rows: list[Row]) -> tu
         *(["label"] if labelled and "label" not in header else []),
         *(named.get(name, name) for name in header),
     ], out
-
-
-def media(field: str) -> str | None:
-    """What a path's suffix says that a file is: `audio`, `image`, `video` or `array`."""
-    suffix = PurePosixPath(field).suffix.lower()
-    kinds = {"audio": audio.SOUNDS, "image": frames.SUFFIXES, "video": audio.CONTAINERS, "array": (".npy",)}
-    return next((kind for kind, suffixes in kinds.items() if suffix in suffixes), None)

@@ -30,6 +30,14 @@ class Output:
     fused: Tensor | None = None
 
 
+class ByName(nn.ModuleDict):
+    """Modules by a modality's name, which may also be that of one of ModuleDict's attributes, such as `type` or `items`."""
+
+    def add_module(self, name: str, module: nn.Module | None) -> None:
+        """Unlike ModuleDict's own, refuses no name: what is kept here is looked up by subscript alone."""
+        self._modules[name] = module  # type: ignore[assignment]
+
+
 class MultimodalModel(nn.Module):
     """Encoders and heads.
 
@@ -64,10 +72,10 @@ class MultimodalModel(nn.Module):
             hidden_of[kind] = tuple(given)
         self.fusion = fusion
         self.classes = classes
-        self.encoders = nn.ModuleDict(encoders)
+        self.encoders = ByName(encoders)
         self.sizes = {name: feature_size(module) for name, module in encoders.items()}
-        self.projections = nn.ModuleDict()
-        self.heads = nn.ModuleDict()
+        self.projections = ByName()
+        self.heads = ByName()
         self.joint: nn.Module | None = None
         self.extra = nn.ModuleDict()
         """A method's own modules; their parameters are shared ones."""

@@ -35,12 +35,13 @@ def shown(name: str) -> str:
     return f"# {name}\n{as_yaml({'version': 2, **own})}"
 
 
-def shown_on(name: str, data: str) -> str:
+def shown_on(name: str, data: str, root: Path | None = None) -> str:
     """A space as it is searched on a data set, every path spelt out, under a line that says so.
 
     Args:
         name: a shipped space, a file, or a method of one's own (`path/to/file.py:Class`).
         data: a data set as `igmsweep tune` takes it.
+        root: its folder, where it is elsewhere.
 
     Raises:
         UserError: there is no such space or data set, or something in it that cannot be searched.
@@ -49,7 +50,7 @@ def shown_on(name: str, data: str) -> str:
     if was is not None and not Path(name).is_file():  # it brings its data set with it
         name, data = was
     method = name if OWN in name or name in methods.names() else "igm"
-    config = TrainConfig(data=data, method=method)
+    config = TrainConfig(data={"name": data, "root": root}, method=method)
     space = for_training(config) if OWN in name else load_space(name, config)
     described = {key: value for key, value in space.described().items() if key != "source"}
     where = space.source if " on " in space.source else f"{space.source} on {data}"

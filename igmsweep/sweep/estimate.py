@@ -182,18 +182,20 @@ def _measure(training: Training, seconds: dict[str, list[float]], train: int, va
     forward = forward_seconds(training, run.val)  # a sample, all modalities
     short_evaluation = len(run.val.rows) * forward + metrics_seconds(training, len(run.val.rows))
     evaluation = val * forward + metrics_seconds(training, val)
+    one = forward / max(1, len(training.config.modalities))
     step, share, between = {}, {}, []
     for name, epochs in seconds.items():
         # a stage of a method's own may be shorter than the three epochs that were asked for
         timed = epochs[min(1, len(epochs) - 1)]
-        step[name] = max(1e-6, timed - short_evaluation) / count
         run.train.modalities = tuple(name.split("+"))
+        # where an epoch is over in no time, chance may leave less than what its forward passes alone take
+        least = max(1e-6, len(run.train.rows) * one * len(run.train.modalities))
+        step[name] = max(least, timed - short_evaluation) / count
         share[name] = min(1.0, input_seconds(run.train, training.device) / step[name])
         if len(epochs) > 2:
             between.append(max(0.0, epochs[2] - timed))
     ends = between[:-1] or [0.0]  # the last stage hands over to nobody
     fixed = sum(ends) / len(ends)
-    one = forward / max(1, len(training.config.modalities))
     clean = len(run.train.rows) * one
     # a method that looks at the training set between stages takes at least the forward passes of the short one
     hand_over = fixed - clean + train * one if fixed > clean else fixed

@@ -36,6 +36,19 @@ def shown(command: str) -> str:
     return done.output
 
 
+def test_wherever_a_data_set_is_named_its_folder_can_be_too():
+    named = {
+        name
+        for name, command in ALL.items()
+        for param in command.params
+        if param.name in ("data", "dataset") or (name.startswith("data ") and param.name == "name")
+    }
+    assert {"tune", "train", "study", "space show", "space validate", "data check", "data sample"} <= named
+    rooted = {name for name, command in ALL.items() if any("--root" in param.opts for param in command.params)}
+    assert named <= rooted
+    assert {"resume", "evaluate", "ablate"} <= rooted  # which take the data set from a sweep's folder
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_every_option_is_explained_in_a_panel(name: str):
     text, panels = shown(name), []

@@ -16,6 +16,7 @@ from av_trees import POINTER, cremad_prepared, jpegs, kinetics_400, tone, wav
 
 from igmsweep.data.check import check
 from igmsweep.data.cremad import CREMAD
+from igmsweep.data.table import read_table
 from igmsweep.data.twitter2015 import TWITTER2015
 
 TINY = [
@@ -145,6 +146,20 @@ def test_where_validation_comes_from_is_said_and_called_official_only_where_it_i
     assert (report.parts["val"].lack or "").startswith("has no validation list of Twitter2015: looked for dev.tsv")
     assert report.blank == "grey pictures"
     assert not report.sound
+
+
+def test_one_picture_in_the_place_of_many_is_one_short_line(tmp_path: Path) -> None:
+    """As hosts give it for pictures that are gone."""
+    jpegs(tmp_path, 0, ["gone.jpg"])
+    for number in range(20):
+        shutil.copyfile(tmp_path / "gone.jpg", tmp_path / f"{number}.jpg")
+    rows = [f"{'ab'[number % 2]},{number}.jpg" for number in range(20)]
+    (tmp_path / "set.csv").write_text("\n".join(["label,picture", *rows]) + "\n")
+    report = check(read_table(tmp_path / "set.csv"), tmp_path)
+    (line,) = [line for line in report.lines() if line.startswith("duplicate")]
+    assert (line.count(".jpg"), line.endswith(" and 17 more")) == (3, True)
+    (line,) = [line for line in report.lines(every=True) if line.startswith("duplicate")]
+    assert line.count(".jpg") == 20
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from igmsweep.data.check import check
 from igmsweep.data.cremad import CREMAD
 from igmsweep.data.kinetics_sounds import KINETICS_SOUNDS
 from igmsweep.data.twitter2015 import TWITTER2015
+from igmsweep.errors import DataError
 from igmsweep.schema.sections import DataConfig
 
 
@@ -88,6 +89,15 @@ def test_a_folder_that_does_not_work_replaces_no_good_one(tmp_path: Path, capsys
     assert "no AudioWAV/ and no VideoFlash/ here" in said
     assert sum("there is no AudioWAV/ here" in line for line in lines) == 2  # train and test
     assert len(lines) < 16
+
+
+def test_cremad_s_test_list_alone_is_an_error_of_the_check(tmp_path: Path) -> None:
+    root = cremad_prepared(tmp_path / "c")
+    (root / "annotations" / "train.csv").unlink()
+    with pytest.raises(DataError, match=r"test\.csv: is there, but no train list beside it") as caught:
+        data_check("cremad", root)
+    assert caught.value.exit_code == 1
+    assert places.remembered() == {}
 
 
 def test_nothing_amiss_is_said_only_where_it_is_so(tmp_path: Path) -> None:

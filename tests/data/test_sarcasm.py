@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from igmsweep.config import TrainConfig
+from igmsweep.data import load_search
 from igmsweep.data.sarcasm import SARCASM, TELLING
 from igmsweep.errors import DataError
 from igmsweep.plugin import load_module
@@ -188,3 +189,27 @@ def test_presets_are_the_papers_and_the_released_codes():
     assert TrainConfig(data="sarcasm", method=released).data.options["words"] == 50
     own = TrainConfig(data={"name": "sarcasm", "options": {"words": 20}}, method=released)
     assert own.data.options["words"] == 20  # what a person writes comes before a preset
+
+
+def test_grey_in_place_of_most_pictures_is_refused_and_then_told(tmp_path):
+    """A copy without three quarters of its pictures, under the policy that this data set brings: grey stands for them."""
+    root = trees.sarcasm(tmp_path / "s")
+    dataset = SARCASM.with_options({})
+    files = {part: [sample.files["image"] for sample in dataset.index(root, part)] for part in ("train", "val")}
+    for path in {path for each in files.values() for path in each[len(each) // 4 :]}:
+        path.unlink()
+    gone = {part: sum(not path.exists() for path in each) for part, each in files.items()}
+    options = {"tokenizer": str(trees.vocabulary(tmp_path / "words")), "tokens": 8, "size": 16, "crop": 16}
+    config = TrainConfig(data={"name": "sarcasm", "root": root, "cache": tmp_path / "c", "options": options}).data
+    assert config.bad_files == "blank"
+    with pytest.raises(DataError) as refused:
+        load_search(config)
+    for part, count in gone.items():
+        assert f"{part}: {count} of {len(files[part])} samples have a bad file ({count} missing)" in str(refused.value)
+    assert not (tmp_path / "c").exists()
+    (allowed,) = re.findall(r"--set data\.bad_share=([\d.]+)$", str(refused.value))
+    found = load_search(config.model_copy(update={"bad_share": float(allowed)}))
+    for part, line in zip(gone, found.warnings, strict=False):
+        assert line == (
+            f"{part}: of {len(files[part])} samples, {gone[part]} have silence or grey in a file's place ({gone[part]} missing)"
+        )

@@ -41,7 +41,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "batch of one": ({"optim.batch_size": 1}, r"^optim\.batch_size: found 1, expected 2 or more"),
     "batch of a fold": ({"optim.batch_size": 50, "data.folds": 2}, r"^optim\.batch_size: .* at most 45"),  # half of 90
     "fold": ({"data.folds": 3, "data.fold": 3}, r"^data\.fold: found 3, "),
-    "parts": ({"data.folds": 40}, r"^split: a class has 7 samples, fewer than the 40 parts to cut$"),
+    "parts": (
+        {"data.folds": 40},
+        r"^split: class '\w+' has 7 samples, fewer than the 40 parts to cut \(so have 10 of 10 classes\)$",
+    ),
     "device": ({"device": "cuda:77"}, r"^device: found cuda:77, "),
 }
 
@@ -184,7 +187,7 @@ GROUPED = {"data.options.tokenizer": "words", "optim.batch_size": 4}
     [
         (["a,,train", "b,,train"] * 5 + ["a,,val"] * 3, {}, r"samples: no sample of class 'b' in the validation split"),
         (["a,,train"] * 5 + ["a,,val", "b,,val"] * 3, {}, r"samples: no sample of class 'b' in the train split"),
-        (["a,,train"] * 9 + ["b,,train"], {}, r"^split: a class has 1 samples, fewer than the 2 parts to cut"),
+        (["a,,train"] * 9 + ["b,,train"], {}, r"^split: class 'b' has 1 sample, fewer than the 2 parts to cut"),
         (
             ["a,,train", "b,,train"] * 5,
             {"data.group": "group"},
