@@ -101,9 +101,9 @@ def say(line: str) -> None:
 
 
 def tell(lines: Iterable[str]) -> None:
-    """What a command was asked for, on standard output: broken between words in a terminal, as it is in a file or a pipe."""
+    """What a command was asked for, on standard output: broken between words in a terminal, each line whole in a file or a pipe."""
     for line in lines:
-        typer.echo(wrapped(line, sys.stdout))
+        typer.echo(wrapped(clean(line), sys.stdout))
 
 
 def shown(path: Path) -> str:

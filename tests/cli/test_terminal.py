@@ -68,8 +68,10 @@ def test_a_terminal_gets_long_lines_broken_between_words_and_a_pipe_gets_them_wh
 
 def test_rows_of_a_table_that_are_too_long_for_a_terminal_go_on_below_their_own_indent(monkeypatch, capsys):
     row = f"  method.alpha = 1.0    {'number > 0 ' * 3}    searched: 0.1 to 5 on a log scale"
-    tell([row])
-    assert capsys.readouterr().out == f"{row}\n"
+    tell([row, "sounds/\x1b[2J.wav is silent"])
+    whole, named = capsys.readouterr().out.splitlines()
+    assert whole == row
+    assert "\x1b" not in named
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setattr(sys.stdout, "fileno", lambda: 1)
     monkeypatch.setattr(os, "get_terminal_size", lambda descriptor: os.terminal_size((80, 24)))
