@@ -23,7 +23,8 @@ def wrapped(line: str, stream: TextIO) -> str:
     width = os.get_terminal_size(stream.fileno()).columns if stream.isatty() else 0
     if len(line) <= width or not width:
         return line
-    return textwrap.fill(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def either(words: Sequence[str]) -> str:

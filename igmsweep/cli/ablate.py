@@ -21,7 +21,7 @@ from igmsweep.cli.options import (
     takes,
     trusted,
 )
-from igmsweep.cli.terminal import say
+from igmsweep.cli.terminal import say, tell
 
 RUNS = ("time_budget_s", "max_concurrent", "cpus_per_trial", "gpus_per_trial", "address", "local", "quiet")
 
@@ -72,7 +72,7 @@ def ablate(
         folder, seeds, cast(Any, order), trial, root, trusted(method, data, trust), given(options)
     )
     if dry_run:
-        typer.echo("\n".join(dry(request)))
+        tell(dry(request))
         return
     found = run(request)
     say(to_text(found))

@@ -14,16 +14,21 @@ from igmsweep.cli import complete
 from igmsweep.cli.examples import epilog
 from igmsweep.cli.layout import Command, Group
 from igmsweep.cli.options import AsJson, DataSet, parse_overrides
-from igmsweep.cli.terminal import quiet_libraries, say
+from igmsweep.cli.terminal import quiet_libraries, say, tell
 from igmsweep.errors import UserError
 from igmsweep.gate.paths import full
+from igmsweep.lines import aligned
 
 if TYPE_CHECKING:
     from igmsweep.config import TrainConfig
+    from igmsweep.data.cache import Entry
     from igmsweep.schema.sections import DataConfig
 
 data_app = typer.Typer(
-    cls=Group, help="Data sets: list, check and prepare them; the cache.", epilog=epilog("data"), no_args_is_help=True
+    cls=Group,
+    help="Data sets: list, check, look at and prepare them; the cache.",
+    epilog=epilog("data"),
+    no_args_is_help=True,
 )
 cache_app = typer.Typer(
     cls=Group, help="Decoded copies: what there is, and removing it.", epilog=epilog("data cache"), no_args_is_help=True
@@ -47,18 +52,18 @@ def data_list() -> None:
     from igmsweep import data
     from igmsweep.schema.sections import DataConfig
 
+    rows = [("data set", "modalities", "classes", "train/val/test", "measures", "folder")]
     for name in data.names():
         found = data.get(name)
-        counts = "/".join(str(found.expected.get(part, "-")) for part in data.PARTS)
+        counts = "/".join(str(found.expected.get(part, "-")) for part in data.PARTS) if found.expected else "-"
         root = data.root_of(DataConfig(name=name))
-        place = str(root) if root.is_dir() else "not found; name its folder with --root"
-        if name == "avdigits" and not root.is_dir():
-            place = "made on first use"
-        expected = f"; {counts} train/val/test" if found.expected else ""
-        typer.echo(
-            f"{name}: {', '.join(found.modalities)}; {len(found.classes)} classes; {', '.join(found.metrics)}"
-            f"{expected}; {place}"
+        place = str(root) if root.is_dir() else "made on first use" if name == "avdigits" else "not found"
+        rows.append(
+            (name, ", ".join(found.modalities), str(len(found.classes)), counts, ", ".join(found.metrics), place)
         )
+    tell(aligned(rows))
+    if any(row[-1] == "not found" for row in rows):
+        say("a folder is remembered: igmsweep data check NAME --root DIR")
 
 
 @data_app.command("check", cls=Command, epilog=epilog("data check"))
@@ -71,8 +76,7 @@ def data_check(
     every: All = False,
     as_json: AsJson = False,
 ) -> None:
-    """Tell which files are missing, unreadable, silent, truncated or there twice, and how lists and counts differ from the published
-    ones. Exit 1 when files cannot be used or anything differs."""
+    """Tell which files are missing, unreadable, silent or there twice, and what differs from the published set; exit 1 if so."""
     from igmsweep import data
     from igmsweep.data.check import check
 
@@ -82,8 +86,7 @@ def data_check(
     if as_json:
         typer.echo(json.dumps(report.as_dict()))
     else:
-        for line in report.lines(every):
-            typer.echo(line)
+        tell(report.lines(every))
     unfit = report.unfit(config.bad_share)
     if unfit is None:
         _remember(name, root)
@@ -189,12 +192,15 @@ def cache_list(cache: CacheDir = None, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps([vars(entry) | {"path": str(entry.path)} for entry in held]))
         return
-    for entry in held:
-        used = datetime.datetime.fromtimestamp(entry.used).strftime("%Y-%m-%d %H:%M")
-        state = f"{entry.samples} samples" if entry.whole else "unfinished"
-        typer.echo(f"{entry.path.name}  {entry.dataset} {entry.part}  {state}  {entry.bytes / 2**20:.0f} MiB  {used}")
+    tell(aligned([_cached(entry) for entry in held]))
     free = f", {shutil.disk_usage(folder).free / 2**30:.0f} GiB free" if folder.is_dir() else ""
     say(f"{folder}: {len(held)} caches, {sum(entry.bytes for entry in held) / 2**30:.2f} GiB{free}")
+
+
+def _cached(entry: Entry) -> tuple[str, ...]:
+    used = datetime.datetime.fromtimestamp(entry.used).strftime("%Y-%m-%d %H:%M")
+    state = f"{entry.samples} samples" if entry.whole else "unfinished"
+    return entry.path.name, f"{entry.dataset} {entry.part}", state, f"{entry.bytes / 2**20:.0f} MiB", used
 
 
 @cache_app.command("remove", cls=Command, epilog=epilog("data cache remove"))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from typing import Annotated, Any
 
 import typer
 
 from igmsweep.cli import complete
 from igmsweep.cli.options import AsJson
+from igmsweep.cli.terminal import tell
 from igmsweep.lines import aligned
-
-WIDTH = 100
 
 
 def methods(
@@ -47,12 +45,12 @@ def methods(
                 each["source"] or "-",
             )
         )
-    typer.echo("\n".join(aligned(rows)))
-    typer.echo("\ncost: time of a training over that of joint training with as many epochs; -: not measured")
+    tell(aligned(rows))
+    tell(["", "cost: time of a training over that of joint training with as many epochs; -: not measured"])
     for each in found:
-        typer.echo("\n" + "\n".join(_parameters(each, meanings=bool(names))))
+        tell(["", *_parameters(each, meanings=bool(names))])
     if not names:
-        typer.echo("\n`igmsweep methods NAME` tells what each parameter means, and what the presets set")
+        tell(["", "`igmsweep methods NAME` tells what each parameter means, and what the presets set"])
 
 
 def _parameters(each: dict[str, Any], meanings: bool) -> list[str]:
@@ -60,7 +58,7 @@ def _parameters(each: dict[str, Any], meanings: bool) -> list[str]:
     from igmsweep.record.wording import word
     from igmsweep.spaces.catalogue import searched
 
-    lines = textwrap.wrap(f"{each['name']}: {each['title'] or each['summary']}", WIDTH)
+    lines = [f"{each['name']}: {each['title'] or each['summary']}"]
     lines.append(f"  presets: {', '.join(each['presets'])}")
     if meanings:
         lines += [f"  {name}: {_settings(told)}" for name, told in each["presets"].items() if told]
@@ -71,7 +69,7 @@ def _parameters(each: dict[str, Any], meanings: bool) -> list[str]:
     if not meanings:
         return lines + aligned(rows)
     for line, field in zip(aligned(rows), each["parameters"].values(), strict=True):
-        lines += [line, *textwrap.wrap(field["meaning"] or "", WIDTH, initial_indent="    ", subsequent_indent="    ")]
+        lines += [line, f"    {field['meaning']}"] if field["meaning"] else [line]
     return lines
 
 

@@ -10,6 +10,7 @@ import typer
 from igmsweep.cli import complete
 from igmsweep.cli.layout import BUDGET, OTHER, OUTPUT, SEARCH, TRAINING
 from igmsweep.cli.options import SWEEP, DryRun, Root, Set, TrustAll, given, listed, parse_overrides, takes
+from igmsweep.cli.terminal import tell
 from igmsweep.lines import aligned
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def study(
         rows = [("study", "question", "seeds")]
         rows += [(each.name, each.question, str(each.seeds)) for each in map(get, names())]
         rows.append(("paper", "All of them, one after the other.", ""))
-        typer.echo("\n".join(aligned(rows)))
+        tell(aligned(rows))
         return
     if name in ("status", "resume"):
         from igmsweep.studies.found import status
@@ -95,7 +96,7 @@ def study(
         if dataset is None:
             raise UserError(f"study {name}: found no folder; expected a study's, such as results/table2-avdigits")
         if name == "status":
-            typer.echo("\n".join(status(Path(dataset))))
+            tell(status(Path(dataset)))
             return
         from igmsweep.studies.request import resumed
 
@@ -136,7 +137,7 @@ def _dry(request: StudyRequest) -> None:
     from igmsweep.studies.run import dry
 
     parts = divided(request)[0] if request.name == PAPER else [request]
-    typer.echo("\n".join(line for part in parts for line in dry(part)))
+    tell(line for part in parts for line in dry(part))
 
 
 def _run(request: StudyRequest) -> None:

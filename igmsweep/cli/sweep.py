@@ -33,7 +33,7 @@ from igmsweep.cli.options import (
     takes,
     trusted,
 )
-from igmsweep.cli.terminal import say, shown
+from igmsweep.cli.terminal import say, shown, tell
 from igmsweep.errors import UserError
 from igmsweep.legible import clean
 from igmsweep.sweep.options import on_resume
@@ -164,7 +164,7 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
     from igmsweep.record.status import status as read
 
     found = read(folder)
-    typer.echo(json.dumps(found) if as_json else "\n".join(lines(found)))
+    typer.echo(json.dumps(found)) if as_json else tell(lines(found))
 
 
 def repair(
@@ -213,7 +213,7 @@ def doctor(
     from igmsweep.sweep.doctor import examine, lines
 
     found = examine(cpus_per_trial, gpus_per_trial, max_concurrent, out)
-    typer.echo(json.dumps(found) if as_json else "\n".join(lines(found)))
+    typer.echo(json.dumps(found)) if as_json else tell(lines(found))
     raise typer.Exit(5 if "refused" in found else 0)
 
 

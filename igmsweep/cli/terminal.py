@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -98,6 +98,12 @@ def quiet_libraries() -> Iterator[None]:
 def say(line: str) -> None:
     """A line of a command's own, as it is."""
     typer.echo(clean(line), err=True)
+
+
+def tell(lines: Iterable[str]) -> None:
+    """What a command was asked for, on standard output: broken between words in a terminal, each line whole in a file or a pipe."""
+    for line in lines:
+        typer.echo(wrapped(clean(line), sys.stdout))
 
 
 def shown(path: Path) -> str:

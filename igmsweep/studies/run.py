@@ -114,7 +114,8 @@ def dry(request: StudyRequest) -> list[str]:
     for arm in arms:
         sweep = arm_request(request, study, arm)
         plan = make_plan(sweep)
-        concurrent = allotted(sweep, plan, probe=False)[1].concurrent
+        allotment = allotted(sweep, plan, probe=False)[1]
+        concurrent = allotment.concurrent
         count = sweep.trials + seeds if arm.searched else sweep.trials * seeds
         trainings += count
         what = f"{sweep.trials} trials" if arm.searched else f"{sweep.trials} configurations"
@@ -124,7 +125,8 @@ def dry(request: StudyRequest) -> list[str]:
             read = plan.base.data.model_dump_json()
             if read not in samples:
                 samples[read] = few_samples(plan.base, WITHIN)
-            found = estimate(plan.base, few=samples[read], within=WITHIN * (1 - DECODING) / len(arms))
+            share = WITHIN * (1 - DECODING) / len(arms)
+            found = estimate(plan.base, few=samples[read], within=share, threads=allotment.threads)
         except (UserError, Diverged) as error:
             lines.append(f"  no estimate: {error}")
             continue

@@ -86,7 +86,8 @@ def dry_run(plan: Plan, request: SweepRequest, allotment: Allotment) -> None:
         logger.log(CLOSING, line, extra=BARE)
     try:
         check_sweeps([plan])
-        lines = estimate(plan.base, within=WITHIN).lines(request.trials * (request.folds or 1), allotment.concurrent)
+        found = estimate(plan.base, within=WITHIN, threads=allotment.threads)
+        lines = found.lines(request.trials * (request.folds or 1), allotment.concurrent)
     except (UserError, Diverged) as error:
         lines = [f"no estimate: {error}"]  # without data or weights there is a plan all the same
     for line in lines:

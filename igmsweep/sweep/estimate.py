@@ -21,6 +21,7 @@ from igmsweep.config import TrainConfig
 from igmsweep.sweep.effort import STEPS, affordable
 from igmsweep.sweep.step_estimate import StepEstimate
 from igmsweep.sweep.timing import (
+    computing_with,
     forward_of,
     forward_seconds,
     input_seconds,
@@ -67,6 +68,7 @@ def estimate(
     *,
     few: Few | None = None,
     within: float | None = None,
+    threads: int | None = None,
 ) -> StepEstimate:
     """Measure a few steps of a training and say what the whole of it takes.
 
@@ -77,6 +79,8 @@ def estimate(
         data: training and validation partitions, of which a few samples are taken; None decodes a few.
         few: those of `few_samples`, for several estimates on the same data.
         within: seconds to keep to, as near as the length of a step allows; None: as long as it takes.
+        threads: that a trial computes with, so that many trials at a time are not measured with the whole machine each; None: as
+            this process does.
 
     Raises:
         UserError: what the training itself would raise: missing data or weights, a device that is not there.
@@ -95,7 +99,11 @@ def estimate(
     check_size(batch, train)
     # three epochs a stage: one to warm up, one to be timed, and one whose end hands over to the next stage
     changes = {"stages.cycles": 1, "stages.epochs": 3, "stages.handover": "last"}
-    with tempfile.TemporaryDirectory(prefix="igmsweep-estimate-") as scratch, warnings.catch_warnings():
+    with (
+        tempfile.TemporaryDirectory(prefix="igmsweep-estimate-") as scratch,
+        warnings.catch_warnings(),
+        computing_with(threads),
+    ):
         warnings.simplefilter("ignore")  # a few samples lack classes
         short = config.override({**changes, "data.cache": scratch})
         reset_memory(device)

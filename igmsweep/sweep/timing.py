@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import resource
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,19 @@ if TYPE_CHECKING:
 
 SLOW = 4.0
 """Seconds of a forward pass after which it is not repeated: what warming up takes is little of it."""
+
+
+@contextmanager
+def computing_with(threads: int | None) -> Iterator[None]:
+    """torch computes with so many threads of the CPU meanwhile, as a trial does; None: as before."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def timed_start(config: TrainConfig, data: SearchData) -> tuple[float, Training]:

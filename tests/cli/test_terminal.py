@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from igmsweep.cli.terminal import Terminal, install, quieten
+from igmsweep.cli.data import data_list
+from igmsweep.cli.terminal import Terminal, install, quieten, tell
 from igmsweep.lines import BARE, CLOSING
 from igmsweep.record.training import output_to
 
@@ -63,3 +64,27 @@ def test_a_terminal_gets_long_lines_broken_between_words_and_a_pipe_gets_them_wh
     assert first.startswith("igmsweep: see a") and all(each.startswith("  ") for each in rest)
     assert " ".join([first, *map(str.strip, rest)]) == f"igmsweep: {line}"
     assert all(len(each) <= width or " " not in each.strip() for each in (first, *rest))
+
+
+def test_rows_of_a_table_that_are_too_long_for_a_terminal_go_on_below_their_own_indent(monkeypatch, capsys):
+    row = f"  method.alpha = 1.0    {'number > 0 ' * 3}    searched: 0.1 to 5 on a log scale"
+    tell([row, "sounds/\x1b[2J.wav is silent"])
+    whole, named = capsys.readouterr().out.splitlines()
+    assert whole == row
+    assert "\x1b" not in named
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr(sys.stdout, "fileno", lambda: 1)
+    monkeypatch.setattr(os, "get_terminal_size", lambda descriptor: os.terminal_size((80, 24)))
+    tell([row])
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert row.startswith(first) and all(each.startswith("    ") for each in rest)
+
+
+def test_the_list_of_data_sets_fits_a_terminal_of_80_columns_where_none_was_found(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("IGMSWEEP_CACHE", str(tmp_path))
+    data_list()
+    shown = capsys.readouterr()
+    heads, *rows = shown.out.splitlines()
+    assert heads.split() == ["data", "set", "modalities", "classes", "train/val/test", "measures", "folder"]
+    assert max(len(row.rstrip()) for row in rows if row.endswith("not found")) <= 80
+    assert "igmsweep data check NAME --root DIR" in shown.err

@@ -22,3 +22,10 @@ def test_every_page_that_is_linked_exists():
     for page in [*sorted(root.glob("*.md")), root / "results" / "README.md", *sorted(root.glob("docs/**/*.md"))]:
         for target in re.findall(r"\]\(((?!https?:)[^)#]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links {target}"
+
+
+def test_every_test_that_a_workflow_runs_by_name_exists():
+    root = EXAMPLES.parent.parent
+    for workflow in root.glob(".github/workflows/*.yml"):
+        for name in re.findall(r"\btests/[\w/]+\.py", workflow.read_text(encoding="utf-8")):
+            assert (root / name).is_file(), f"{workflow.name} runs {name}"

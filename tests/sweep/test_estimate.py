@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
 from igmsweep.data import listed, load_search
 from igmsweep.data.few import decode_few
@@ -75,6 +76,20 @@ def test_few_samples_are_read_and_nothing_is_left_behind(toy_config, tmp_path, m
     estimate(config, data)
     assert max(sizes) == STEPS * config.optim.batch_size
     assert os.listdir(tmp_path) == []
+
+
+def test_steps_are_measured_with_a_trials_threads(toy_config, monkeypatch):
+    before, seen = torch.get_num_threads(), set()
+    train_epoch = Training._train_epoch
+
+    def counted(self):
+        seen.add(torch.get_num_threads())
+        return train_epoch(self)
+
+    monkeypatch.setattr(Training, "_train_epoch", counted)
+    estimate(toy_config(2, "joint"), threads=before + 1)
+    assert seen == {before + 1}
+    assert torch.get_num_threads() == before
 
 
 def test_frozen_encoders_are_estimated_apart(toy_config, tmp_path):
