@@ -21,6 +21,7 @@ from igmsweep import methods
 from igmsweep.data import places
 from igmsweep.data.base import DataSet
 from igmsweep.errors import UserError, nearest
+from igmsweep.gate.files import is_folder
 from igmsweep.gate.paths import full
 from igmsweep.gate.yaml_text import read_yaml
 from igmsweep.legible import quoted
@@ -145,16 +146,11 @@ class TrainConfig(Section):
             trust: which Python files it may have run.
 
         Raises:
-            UserError: it names a Python file that is not trusted, or a folder for decoded data that the user has never named.
+            UserError: as `check_places`, or it names a Python file that is not trusted.
         """
         trust.check(values, source)
         data = values.get("data")
-        cache = data.get("cache") if isinstance(data, Mapping) else None
-        if isinstance(cache, str) and not trust.everything and not places.is_own_cache(full(cache, "data.cache")):
-            raise UserError(
-                f"{source}: data.cache is {cache}, which holds no decoded data and was never named here; add --trust to have "
-                "some written there, or take the line out"
-            )
+        check_places(data if isinstance(data, Mapping) else {}, source, trust)
         return cls(**values)
 
     @classmethod
@@ -250,6 +246,29 @@ class TrainConfig(Section):
             for path, value in old.items()
             if path in new and new[path] != value and present.get(path) == value and path != "method.preset"
         }
+
+
+def check_places(data: Mapping[str, Any], source: Path | str, trust: Trust) -> None:
+    """Look at the folders that a file from elsewhere names for a data set: nothing may be made where the user has not asked for it.
+
+    Args:
+        data: `root` and `cache`, where they are named.
+
+    Raises:
+        UserError: a cache that holds no decoded data and that the user has never named, or a root at which there is nothing.
+    """
+    root, cache = data.get("root"), data.get("cache")
+    if trust.everything:
+        return
+    if isinstance(cache, str) and not places.is_own_cache(full(cache, "data.cache")):
+        raise UserError(
+            f"{source}: data.cache is {cache}, which holds no decoded data and was never named here; add --trust to have "
+            "some written there, or take the line out"
+        )
+    if isinstance(root, str) and not (is_folder(at := full(root, "data.root")) and any(at.iterdir())):
+        raise UserError(
+            f"{source}: data.root is {root}, where there is nothing; name the data set's folder with --root DIR"
+        )
 
 
 def with_absolute_paths(config: TrainConfig) -> TrainConfig:

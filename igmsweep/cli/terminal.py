@@ -12,7 +12,7 @@ from pathlib import Path
 
 import typer
 
-from igmsweep.legible import clean
+from igmsweep.legible import MESSAGE, clean, shortened
 from igmsweep.lines import CLOSING, wrapped
 from igmsweep.record.training import of_training, redirected, terminal
 
@@ -65,7 +65,7 @@ def refused(error: typer.TyperException) -> str:
         if isinstance(error.__cause__, ValidationError):
             name = next((name for name in param.opts if name.startswith("--")), param.metavar or param.name)
             return one_line(error.__cause__, {}, name)
-    told = error.format_message().rstrip(".")
+    told = shortened(clean(error.format_message().rstrip(".")).replace("\n", " "), MESSAGE - 100)
     return f"{told}; see `{ctx.command_path} --help`" if told and ctx is not None and "?" not in told else told
 
 

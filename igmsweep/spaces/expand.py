@@ -135,6 +135,8 @@ def _laid_over(space: Mapping[str, Any], layer: Mapping[str, Any], data: TunedDa
     if "metric" in layer:
         out["metric"] = _merged(space.get("metric"), layer["metric"])
     params, fixed = space.get("params"), space.get("fixed")
+    if not all(each is None or isinstance(each, Mapping) for each in (params, fixed)):
+        return {key: out[key] for key in SECTION if key in out}  # SearchSpace says what is wrong with it
     searched: set[str] = set()
     if isinstance(layer.get("params"), Mapping):
         params, searched = _params(params or {}, layer["params"], data, where)

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from igmsweep import data as datasets
+from igmsweep.config import check_places
 from igmsweep.disk import write_atomically
 from igmsweep.errors import UserError
 from igmsweep.gate.paths import full
@@ -170,13 +171,16 @@ def resumed(
     told = remembered(place)
     Trust(everything=trust).check_links(place)
     Trust(everything=trust).check({"data": {"name": told["data"]}}, place / STUDY_FILE)
+    overrides = {**told["overrides"], **({} if root is None else {"data.root": str(full(root, "--root"))})}
+    named = {key: overrides.get(f"data.{key}") for key in ("root", "cache")}
+    check_places(named, place / STUDY_FILE, Trust(everything=trust))
     request = StudyRequest(
         told["study"],
         told["data"],
         told["seeds"] if seeds is None else seeds,
         told["seed"],
         place.parent,
-        {**told["overrides"], **({} if root is None else {"data.root": str(full(root, "--root"))})},
+        overrides,
         {**dict(told["options"]), **(options or {})},
         told["trials"] if trials is None else trials,
         tuple(map(str, told["methods"])),

@@ -143,11 +143,12 @@ def probe_data(base: TrainConfig, folds: int | None) -> Any:
     return base.override({"data.folds": folds, "data.fold": 0}).data
 
 
-def read_plan(folder: Path, trust: Trust) -> Plan:
+def read_plan(folder: Path, trust: Trust, root: Path | None = None) -> Plan:
     """The plan in a sweep's folder.
 
     Args:
         trust: which Python files the plan may name; resolving the configuration runs them.
+        root: of the data set, in place of the plan's.
 
     Raises:
         UserError: there is no sweep, its `sweep.yaml` is damaged or from a version that wrote less, or it names a Python
@@ -165,6 +166,8 @@ def read_plan(folder: Path, trust: Trust) -> Plan:
         space = SearchSpace.from_dict(described, source)
         # a sweep that began before there was a limit goes on as it began
         spec["base_config"]["data"].setdefault("bad_share", 1.0)
+        if root is not None:
+            spec["base_config"]["data"]["root"] = str(full(root, "--root"))
         base = TrainConfig.of_folder(spec["base_config"], path, trust)
         spec["base_config"] = base.to_dict()  # in the words of this version
         enqueued = tuple(Enqueued(entry["params"], entry["source"], entry["extra"]) for entry in spec["enqueued"])

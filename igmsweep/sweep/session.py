@@ -112,10 +112,7 @@ def _planned(request: SweepRequest | ResumeRequest) -> tuple[Plan, tuple[Machine
     """The plan of a request, and what a new sweep's trials get here, unless that must be measured: what cannot begin is refused before
     avdigits is made for it."""
     if isinstance(request, ResumeRequest):
-        plan = read_plan(full(request.folder), request.trust)
-        if request.root is not None:
-            plan = replace(plan, base=plan.base.override({"data.root": str(full(request.root, "--root"))}))
-        return plan, None
+        return read_plan(full(request.folder), request.trust, request.root), None
     plan = make_plan(request)
     _loggers(request)
     granted = allotted(request, plan, probe=False)
@@ -136,7 +133,8 @@ def _started(
         "asked": {"max_concurrent": request.max_concurrent, "gpus_per_trial": request.gpus_per_trial}
     }
     if request.resume and (folder / SPEC).exists():
-        before = read_plan(folder, Trust(request.method, request.data))
+        root = request.overrides.get("data.root")
+        before = read_plan(folder, Trust(request.method, request.data), None if root is None else Path(root))
         same_sweep(folder, before.spec, plan.spec)
         check_total(folder, request.trials)
         if request.warm_start:
