@@ -41,7 +41,7 @@ def measure(folder: Path, warm: Path) -> None:
 
 
 def main(trials: int) -> None:
-    sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "analysis"))
+    sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
     from fake_sweep import write_sweep
 
     with tempfile.TemporaryDirectory() as place:
