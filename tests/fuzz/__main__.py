@@ -20,6 +20,8 @@ from .shrink import shrunk
 
 SLICE = 20.0
 """Seconds of one kind before the next has its turn."""
+STEP = 200
+"""Cases of one start of a process."""
 
 
 def main() -> int:
@@ -28,9 +30,14 @@ def main() -> int:
     parser.add_argument("--kind", choices=KINDS, action="append", help="one or more; default: all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
-    parser.add_argument("--keep", action="store_true", help="add what is new to tests/fuzz/cases/, made as small as it goes")
-    parser.add_argument("--replay", action="store_true", help="run tests/fuzz/cases/ alone; with --keep, mark what still fails")
+    parser.add_argument(
+        "--keep", action="store_true", help="add what is new to tests/fuzz/cases/, made as small as it goes"
+    )
+    parser.add_argument(
+        "--replay", action="store_true", help="run tests/fuzz/cases/ alone; with --keep, mark what still fails"
+    )
     given = parser.parse_args()
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     with tempfile.TemporaryDirectory() as place:
         folder = prepared(Path(place).resolve() / "fuzz")
         return replay(folder, given.keep, given.kind) if given.replay else search(given, folder)
@@ -45,20 +52,21 @@ def search(given: argparse.Namespace, place: Path) -> int:
         for kind in kinds:
             tally, turn = tallies[kind], time.monotonic() + min(SLICE, given.seconds / len(kinds))
             while time.monotonic() < min(turn, end):
-                fuzz(kind, given.seed, given.first + tally.cases, 50, place, tally)
+                fuzz(kind, given.seed, given.first + tally.cases, STEP, place, tally)
             print(f"{kind}: {tally.cases} cases, {len(tally.faults)} distinct faults", file=sys.stderr, flush=True)
     print(table(tallies))
-    known = {(each.kind, each.fault): each for each in kept()}
-    new = [(kind, fault, held[0]) for kind in kinds for fault, held in sorted(tallies[kind].faults.items())]
-    smallest = []
-    for kind, fault, (case, outcome) in new:
-        small = shrunk(KINDS[kind], case, fault, place) if (kind, fault) not in known else case
-        smallest.append(Kept(kind, small, fault, True))
-        mark = "known" if (kind, fault) in known else "new"
-        print(f"\n{kind}, {mark}: {fault}\n  {outcome.text}\n  {json.dumps(small)[:1000]}", flush=True)
-    if given.keep:
-        keep([*kept(), *(each for each in smallest if (each.kind, each.fault) not in known)])
-    return int(bool(new))
+    known = {(each.kind, each.fault) for each in kept()}
+    for kind in kinds:
+        for fault, ((case, outcome), *_) in sorted(tallies[kind].faults.items()):
+            new = (kind, fault) not in known
+            small = shrunk(KINDS[kind], case, fault, place) if new else case
+            print(
+                f"\n{kind}, {'new' if new else 'known'}: {fault}\n  {outcome.text}\n  {json.dumps(small)[:1000]}",
+                flush=True,
+            )
+            if new and given.keep:
+                keep([*kept(), Kept(kind, small, fault, True)])
+    return int(any(tally.faults for tally in tallies.values()))
 
 
 def replay(place: Path, mark: bool, only: list[str] | None) -> int:
@@ -89,8 +97,18 @@ def table(tallies: dict[str, Tally]) -> str:
     rows = [("kind", "cases", "a second", "fine", "refused", *faults, "distinct")]
     for kind, tally in tallies.items():
         counts = [str(tally.outcomes[what]) for what in ("fine", "refused", *faults)]
-        rows.append((kind, str(tally.cases), f"{tally.cases / (tally.seconds or 1):.0f}", *counts, str(len(tally.faults))))
-    rows.append(("all", str(sum(tally.cases for tally in tallies.values())), "", *[""] * (2 + len(faults)), str(sum(len(tally.faults) for tally in tallies.values()))))
+        rows.append(
+            (kind, str(tally.cases), f"{tally.cases / (tally.seconds or 1):.0f}", *counts, str(len(tally.faults)))
+        )
+    rows.append(
+        (
+            "all",
+            str(sum(tally.cases for tally in tallies.values())),
+            "",
+            *[""] * (2 + len(faults)),
+            str(sum(len(tally.faults) for tally in tallies.values())),
+        )
+    )
     return "\n".join(aligned(rows))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import shutil
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,44 @@ from .harness import command
 from .odd import NUMBERS, WORDS, garbled
 
 LEFT_OUT = ("--help", "--install-completion", "--show-completion", "--open", "--address")
-FOLDERS = ("sweeps/a", "sweeps/b", "sweeps", "empty", "missing", "file.txt", "results", ".", "..", "loop", "~nosuchuser/x", "a" * 300)
-DATA = ("avdigits", "avdigits", "avdigits", "cremad", "avdigts", "table.csv", "missing.csv", "empty", "x.py:Y", "~nosuchuser/x.csv", "loop/x.csv")
+FOLDERS = (
+    "sweeps/a",
+    "sweeps/b",
+    "sweeps",
+    "empty",
+    "missing",
+    "file.txt",
+    "results",
+    ".",
+    "..",
+    "loop",
+    "~nosuchuser/x",
+    "a" * 300,
+)
+DATA = (
+    "avdigits",
+    "avdigits",
+    "avdigits",
+    "cremad",
+    "avdigts",
+    "table.csv",
+    "missing.csv",
+    "empty",
+    "x.py:Y",
+    "~nosuchuser/x.csv",
+    "loop/x.csv",
+)
 LIKELY: dict[str, tuple[str, ...]] = {
-    "--set": ("optim.batch_size=16", "method.tau=1", "data.root=~nosuchuser/x", "method.preset=[]", "seed=10", "data.bad_share=0.1", "a.b=1", "optim.lr=-1"),
+    "--set": (
+        "optim.batch_size=16",
+        "method.tau=1",
+        "data.root=~nosuchuser/x",
+        "method.preset=[]",
+        "seed=10",
+        "data.bad_share=0.1",
+        "a.b=1",
+        "optim.lr=-1",
+    ),
     "--method": ("igm", "joint", "ogm", "igmm", "x.py:Y", "missing.py"),
     "--space": ("igm", "demo", "default", "space.yaml", "missing.yaml", "cremad-mla", "empty"),
     "--format": ("html", "md,csv", "tex", "pdf,md", "doc", ",", "md,md"),
@@ -30,12 +66,6 @@ LIKELY: dict[str, tuple[str, ...]] = {
 
 
 def load() -> None:
-    import igmsweep.ablation.run
-    import igmsweep.analysis
-    import igmsweep.evaluate
-    import igmsweep.studies
-    import igmsweep.sweep
-    import igmsweep.train
 
     commands()
 
@@ -97,19 +127,17 @@ def make(rng: random.Random) -> Any:
     return {"line": [word.replace("\0", "") for word in line]}  # no shell can hand a zero over
 
 
-def run(given: Any, place: Path) -> None:
+def run(given: Any, place: Path) -> int:
     without_training()
-    set_out(place)
+    set_out(place, any(word in ("sweeps", ".", "..") or word.startswith("sweeps/") for word in given["line"]))
     # an undecodable byte of an argument is a lone surrogate
-    command([word.encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape") for word in given["line"]])
+    return command([word.encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape") for word in given["line"]])
 
 
-def set_out(place: Path) -> None:
+def set_out(place: Path, sweeps: bool) -> None:
     """What a command finds in the folder that it is called in."""
-    import os
-    import shutil
-
-    shutil.copytree(place.parent / "sweeps", place / "sweeps")
+    if sweeps:
+        shutil.copytree(place.parent / "sweeps", place / "sweeps")
     (place / "empty").mkdir()
     (place / "file.txt").write_text("text")
     (place / "x.py").write_text("Y = 1\n")

@@ -38,7 +38,9 @@ def make(rng: random.Random) -> Any:
         method = rng.choice(["igm", {"name": "igm", "preset": value(rng)}, {"name": value(rng)}, value(rng)])
         return {"values": {**changed_or(rng, few), "data": data, "method": method}}
     keys = [*paths, "optim.lr", "method.rho", "optim.lr.shared", "data.options.x", "data.options"]
-    many = {rng.choice(keys) if rng.random() < 0.95 else str(scalar(rng)): value(rng) for _ in range(rng.randrange(1, 4))}
+    many = {
+        rng.choice(keys) if rng.random() < 0.95 else str(scalar(rng)): value(rng) for _ in range(rng.randrange(1, 4))
+    }
     return {"method": nested["method"]["name"], "override": many, "links": rng.random() < 0.1}
 
 

@@ -15,20 +15,106 @@ from .harness import command
 from .odd import WORDS, garbled
 
 TOKENS = [
-    *(",", '"', "\n", "\r", "\r\n", "\0", ";", "\t", "\xff", "\xef\xbb\xbf", "x" * 200000, "x" * 300, "a/" * 3000, "../outside/kept.txt", "/dev/zero", "/dev/stdin"),
-    *("fifo.wav", "folder.png", "bomb.png", "huge.npy", "loop.wav", "out.wav", "/etc/passwd", "~nosuchuser/x.wav", "label", "split", "val", "group", "nan", "1e400"),
-    *("a.wav", "a.png", "a.jpg", "a.npy", "missing.wav", ".", "..", "", "\x1b[31mred", "<b>", "=1", "a\nb", '"unclosed', "train", "test", "frames", "é.png", "http://x/a.wav"),
+    *(
+        ",",
+        '"',
+        "\n",
+        "\r",
+        "\r\n",
+        "\0",
+        ";",
+        "\t",
+        "\xff",
+        "\xef\xbb\xbf",
+        "x" * 200000,
+        "x" * 300,
+        "a/" * 3000,
+        "../outside/kept.txt",
+        "/dev/zero",
+        "/dev/stdin",
+    ),
+    *(
+        "fifo.wav",
+        "folder.png",
+        "bomb.png",
+        "huge.npy",
+        "loop.wav",
+        "out.wav",
+        "/etc/passwd",
+        "~nosuchuser/x.wav",
+        "label",
+        "split",
+        "val",
+        "group",
+        "nan",
+        "1e400",
+    ),
+    *(
+        "a.wav",
+        "a.png",
+        "a.jpg",
+        "a.npy",
+        "missing.wav",
+        ".",
+        "..",
+        "",
+        "\x1b[31mred",
+        "<b>",
+        "=1",
+        "a\nb",
+        '"unclosed',
+        "train",
+        "test",
+        "frames",
+        "é.png",
+        "http://x/a.wav",
+    ),
 ]
-HEADERS = ("label,s", "label,p", "label,a", "label,s,p,note", "label,split,p", "label,group,note", "s,p", "label", "label,label,p", "label,id,p", "label,,p", "file_name,label")
+HEADERS = (
+    "label,s",
+    "label,p",
+    "label,a",
+    "label,s,p,note",
+    "label,split,p",
+    "label,group,note",
+    "s,p",
+    "label",
+    "label,label,p",
+    "label,id,p",
+    "label,,p",
+    "file_name,label",
+)
 FILES = ("a.wav", "b.wav", "a.png", "b.png", "a.jpg", "a.npy", "b.npy")
 COMMANDS = [
-    *(["data", "check", "{}"], ["data", "check", "{}", "--decode"], ["data", "check", "{}", "--json", "--all"], ["data", "sample", "{}", "--each", "1", "--out", "sheet.svg"]),
-    *(["tune", "{}", "--dry-run"], ["data", "prepare", "{}", "--jobs", "1"], ["space", "show", "igm", "--data", "{}"], ["train", "{}", "--quiet"]),
+    *(
+        ["data", "check", "{}"],
+        ["data", "check", "{}", "--decode"],
+        ["data", "check", "{}", "--json", "--all"],
+        ["data", "sample", "{}", "--each", "1", "--out", "sheet.svg"],
+    ),
+    *(
+        ["tune", "{}", "--dry-run"],
+        ["data", "prepare", "{}", "--jobs", "1"],
+        ["space", "show", "igm", "--data", "{}"],
+        ["train", "{}", "--quiet"],
+    ),
     *(["data", "check", "{}", "--set", "data.bad_files=skip"], ["data", "check", "."]),
 ]
 NPY = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }"
 HEADS = [
-    *(NPY.replace("(2, 3)", shape) for shape in ("(1000000, 1000000)", "()", "(0, 3)", "(-1,)", "(2, 3) * 99999999", "(1e9,)", "(" + "1," * 40 + ")", "[2, 3]")),
+    *(
+        NPY.replace("(2, 3)", shape)
+        for shape in (
+            "(1000000, 1000000)",
+            "()",
+            "(0, 3)",
+            "(-1,)",
+            "(2, 3) * 99999999",
+            "(1e9,)",
+            "(" + "1," * 40 + ")",
+            "[2, 3]",
+        )
+    ),
     *(NPY.replace("<f4", kind) for kind in ("|O", "<f16", "|S9999999999", "<M8[s]", "|V5", "x", "<c16", "|b1", "<U3")),
     *("{}", "[", "(" * 500, "x" * 60000, "{'descr': __import__('os').system('touch ran')}", NPY * 2, "\0", "9" * 5000),
 ]
@@ -56,7 +142,9 @@ def media() -> dict[str, bytes]:
         elif name.endswith(".npy"):
             np.save(stream, rng.normal(size=(2, 3)).astype(np.float32))
         else:
-            Image.fromarray(rng.integers(0, 255, (12, 12, 3), dtype=np.uint8)).save(stream, "PNG" if name.endswith("png") else "JPEG")
+            Image.fromarray(rng.integers(0, 255, (12, 12, 3), dtype=np.uint8)).save(
+                stream, "PNG" if name.endswith("png") else "JPEG"
+            )
         made[name] = stream.getvalue()
     return made
 
@@ -73,25 +161,50 @@ def bomb() -> bytes:
     side = 30000
     packer = zlib.compressobj(9)
     body = b"".join(packer.compress(b"\0" * (side // 8 + 1)) for _ in range(side)) + packer.flush()
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0))
+        + chunk(b"IDAT", body)
+        + chunk(b"IEND", b"")
+    )
 
 
 def make(rng: random.Random) -> Any:
     header = rng.choice(HEADERS)
     columns, rows = header.split(","), []
     for number in range(rng.choice([0, 1, 4, 12, 12])):
-        cells = {"label": "ab"[number % 2], "split": "train", "group": f"g{number // 3}", "note": "some words", "id": str(number)}
-        cells |= {"s": f"{'ab'[number % 2]}.wav", "p": f"{'ab'[number % 2]}.png", "a": f"{'ab'[number % 2]}.npy", "file_name": "a.png"}
+        cells = {
+            "label": "ab"[number % 2],
+            "split": "train",
+            "group": f"g{number // 3}",
+            "note": "some words",
+            "id": str(number),
+        }
+        cells |= {
+            "s": f"{'ab'[number % 2]}.wav",
+            "p": f"{'ab'[number % 2]}.png",
+            "a": f"{'ab'[number % 2]}.npy",
+            "file_name": "a.png",
+        }
         rows.append([cells.get(name, "x") for name in columns])
     for _ in range(rng.choice([0, 1, 1, 2])):
         if rows:
             row = rng.choice(rows)
-            row[rng.randrange(len(row))] = rng.choice([*TOKENS, *(word.encode("utf-8", "surrogatepass").decode("latin-1") for word in WORDS)])
+            row[rng.randrange(len(row))] = rng.choice(
+                [*TOKENS, *(word.encode("utf-8", "surrogatepass").decode("latin-1") for word in WORDS)]
+            )
     text = "\n".join([header, *(",".join(row) for row in rows)]) + "\n"
     if rng.random() < 0.4:
         text = garbled(rng, text, TOKENS, rng.randrange(1, 3))
     edits = [_edit(rng) for _ in range(rng.choice([0, 0, 1, 2]))]
-    return {"csv": text, "name": rng.choices(["t.csv", rng.choice(WORDS[:60]).replace("/", "_").replace("\0", "")[:200] + ".csv"], [9, 1])[0], "edits": edits, "line": rng.choice(COMMANDS)}
+    return {
+        "csv": text,
+        "name": rng.choices(
+            ["t.csv", rng.choice(WORDS[:60]).replace("/", "_").replace("\0", "")[:200] + ".csv"], [9, 1]
+        )[0],
+        "edits": edits,
+        "line": rng.choice(COMMANDS),
+    }
 
 
 def _edit(rng: random.Random) -> Any:
@@ -100,13 +213,24 @@ def _edit(rng: random.Random) -> Any:
     if what == "head":
         return [what, rng.choice(["a.npy", "b.npy"]), rng.choice(HEADS)]
     if what == "bytes":  # a few of the first bytes, where headers are
-        return [what, name, [[rng.randrange(60), rng.choice([0, 1, 127, 128, 255, rng.randrange(256)])] for _ in range(rng.randrange(1, 6))]]
+        return [
+            what,
+            name,
+            [
+                [rng.randrange(60), rng.choice([0, 1, 127, 128, 255, rng.randrange(256)])]
+                for _ in range(rng.randrange(1, 6))
+            ],
+        ]
     if what == "special":
         return [what, name, rng.choice(["fifo", "folder", "empty", "bomb", "loop", "out", "zero", "missing", "text"])]
-    return [what, name, rng.randrange(60)] if what == "cut" else [what, "metadata.csv", garbled(rng, "file_name,label\na.png,a\nb.png,b\n", TOKENS)]
+    return (
+        [what, name, rng.randrange(60)]
+        if what == "cut"
+        else [what, "metadata.csv", garbled(rng, "file_name,label\na.png,a\nb.png,b\n", TOKENS)]
+    )
 
 
-def run(given: Any, place: Path) -> None:
+def run(given: Any, place: Path) -> int:
     without_training()
     for name, content in media().items():
         (place / name).write_bytes(content)
@@ -117,9 +241,9 @@ def run(given: Any, place: Path) -> None:
     try:
         (place / name).write_bytes(given["csv"].encode("latin-1"))
     except OSError:  # no file can have that name
-        return
-    command([word.format(name) if word == "{}" else word for word in given["line"]])
+        return 0
     shutil.rmtree(place.parent / "cache", ignore_errors=True)
+    return command([word.format(name) if word == "{}" else word for word in given["line"]])
 
 
 def _apply(edit: list[Any], path: Path) -> None:

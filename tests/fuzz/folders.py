@@ -11,35 +11,164 @@ from typing import Any
 
 from .ground import without_training
 from .harness import command
-from .odd import WORDS, changed, garbled
 
 SMALL = {"n": 7, "failed": 1, "correlation": 0.5, "val": 40}
 """Of `fake_sweep.write_sweep`."""
 TOKENS = [
-    *("Infinity", "-Infinity", "NaN", "1e400", "1" + "0" * 30, "9" * 5000, "null", "true", '"', "{", "}", "[", "]", "\0", "\xff", "\xed\xa0\x80", "\\ud800"),
-    *("[" * 1000, "[" * 100000, '{"a":' * 1000, "\n", "{}\n", "[]\n", "3\n", "null\n", '"x"\n', "\ufeff".encode().decode("latin-1"), "\x1b[31m", "\r"),
-    *("x" * 200000, "2024-13-45", "&a [*a]", "!!python/object:os.system {}", "\t", '"trial": 1' + "0" * 30, '"value": null', '"params": 3', "../outside/canary.py:METHOD"),
+    *(
+        "Infinity",
+        "-Infinity",
+        "NaN",
+        "1e400",
+        "1" + "0" * 30,
+        "9" * 5000,
+        "null",
+        "true",
+        '"',
+        "{",
+        "}",
+        "[",
+        "]",
+        "\0",
+        "\xff",
+        "\xed\xa0\x80",
+        "\\ud800",
+    ),
+    *(
+        "[" * 1000,
+        "[" * 100000,
+        '{"a":' * 1000,
+        "\n",
+        "{}\n",
+        "[]\n",
+        "3\n",
+        "null\n",
+        '"x"\n',
+        "\ufeff".encode().decode("latin-1"),
+        "\x1b[31m",
+        "\r",
+    ),
+    *(
+        "x" * 200000,
+        "2024-13-45",
+        "&a [*a]",
+        "!!python/object:os.system {}",
+        "\t",
+        '"trial": 1' + "0" * 30,
+        '"value": null',
+        '"params": 3',
+        "../outside/canary.py:METHOD",
+    ),
 ]
 HOSTILE = [
-    *("<script>alert(1)</script>", "\x1b[2Jx", "\x1b]0;t\x07", "=1+1", "</script><script>", "\\input{/etc/passwd}", "$(touch ran)", "{{7*7}}", "../../outside/kept.txt"),
-    *("../outside/canary.py:METHOD", "canary.py:DATA", "", " ", "x" * 5000, "é", "\ud800", "a\nb", "..", "/", "a/b", "~nosuchuser/x", "\u202e", "|", "%s"),
+    *(
+        "<script>alert(1)</script>",
+        "\x1b[2Jx",
+        "\x1b]0;t\x07",
+        "=1+1",
+        "</script><script>",
+        "\\input{/etc/passwd}",
+        "$(touch ran)",
+        "{{7*7}}",
+        "../../outside/kept.txt",
+    ),
+    *(
+        "../outside/canary.py:METHOD",
+        "canary.py:DATA",
+        "",
+        " ",
+        "x" * 5000,
+        "é",
+        "\ud800",
+        "a\nb",
+        "..",
+        "/",
+        "a/b",
+        "~nosuchuser/x",
+        "\u202e",
+        "|",
+        "%s",
+    ),
 ]
 ODD: list[Any] = [
-    *(None, True, False, 0, -1, 1.5, 10**30, -(10**30), 1e308, 5e-324, [], {}, [[]], {"a": {}}, [1, "a"], "2024-02-03", {"$json": "Infinity"}),
-    *({"$json": "NaN"}, {"$json": "-Infinity"}, {"$json": "1" + "0" * 400}, {"$json": "[" * 900 + "]" * 900}, {"$json": "9" * 5000}),
+    *(
+        None,
+        True,
+        False,
+        0,
+        -1,
+        1.5,
+        10**30,
+        -(10**30),
+        1e308,
+        5e-324,
+        [],
+        {},
+        [[]],
+        {"a": {}},
+        [1, "a"],
+        "2024-02-03",
+        {"$json": "Infinity"},
+    ),
+    *(
+        {"$json": "NaN"},
+        {"$json": "-Infinity"},
+        {"$json": "1" + "0" * 400},
+        {"$json": "[" * 900 + "]" * 900},
+        {"$json": "9" * 5000},
+    ),
 ]
 LINES = ("trials.jsonl", "trials/00001/metrics.jsonl", "warm_start.jsonl", "study.journal")
-TREES = ("sweep.yaml", "meta.json", "trials/00001/result.json", "trials/00002/result.json", "trials/00001/diagnostics.json", "test_eval.json", "trials/00001/config.yaml")
-FILES = (*LINES, *TREES, "trials/00001/predictions.npz", "configspace.json", "driver.lock", "trials/00003/worker.json", "ablation/trial2/sweep.yaml")
+TREES = (
+    "sweep.yaml",
+    "meta.json",
+    "trials/00001/result.json",
+    "trials/00002/result.json",
+    "trials/00001/diagnostics.json",
+    "test_eval.json",
+    "trials/00001/config.yaml",
+)
+FILES = (
+    *LINES,
+    *TREES,
+    "trials/00001/predictions.npz",
+    "configspace.json",
+    "driver.lock",
+    "trials/00003/worker.json",
+    "ablation/trial2/sweep.yaml",
+)
 COMMANDS = [
     *(["status", "{}"], ["status", "{}", "--json"], ["best", "{}"], ["best", "{}", "--json"]),
-    *(["analyze", "{}", "--format", "md,csv"], ["analyze", "{}", "--format", "tex"], ["compare", "{}", "sweeps/b", "--format", "md,csv"]),
-    *(["resume", "{}", "--local"], ["resume", "{}", "--local", "--trials", "12", "--retry-failed"], ["evaluate", "{}", "--confirm-test", "--local"]),
-    *(["ablate", "{}", "--dry-run", "--local"], ["ablate", "{}", "--local"], ["study", "status", "{}"], ["study", "resume", "{}", "--dry-run"]),
-    *(["tune", "avdigits", "--dry-run", "--warm-start", "{}", "--space", "{}/space.yaml"], ["tune", "avdigits", "--local", "--warm-start", "{}", "--name", "new"]),
-    *(["tune", "avdigits", "--local", "--resume", "--name", "a", "--out", "sweeps"], ["train", "avdigits", "--config", "{}/trials/00001/config.yaml"]),
+    *(
+        ["analyze", "{}", "--format", "md,csv"],
+        ["analyze", "{}", "--format", "tex"],
+        ["compare", "{}", "sweeps/b", "--format", "md,csv"],
+    ),
+    *(
+        ["resume", "{}", "--local"],
+        ["resume", "{}", "--local", "--trials", "12", "--retry-failed"],
+        ["evaluate", "{}", "--confirm-test", "--local"],
+    ),
+    *(
+        ["ablate", "{}", "--dry-run", "--local"],
+        ["ablate", "{}", "--local"],
+        ["study", "status", "{}"],
+        ["study", "resume", "{}", "--dry-run"],
+    ),
+    *(
+        ["tune", "avdigits", "--dry-run", "--warm-start", "{}", "--space", "{}/space.yaml"],
+        ["tune", "avdigits", "--local", "--warm-start", "{}", "--name", "new"],
+    ),
+    *(
+        ["tune", "avdigits", "--local", "--resume", "--name", "a", "--out", "sweeps"],
+        ["train", "avdigits", "--config", "{}/trials/00001/config.yaml"],
+    ),
 ]
-SLOW = [["analyze", "{}", "--format", "html"], ["analyze", "sweeps", "--format", "html"], ["compare", "{}", "sweeps/b", "--format", "html"]]
+SLOW = [
+    ["analyze", "{}", "--format", "html"],
+    ["analyze", "sweeps", "--format", "html"],
+    ["compare", "{}", "sweeps/b", "--format", "html"],
+]
 
 
 def load() -> None:
@@ -87,24 +216,41 @@ def _edit(rng: random.Random) -> Any:
         how = rng.choices(["set", "delete", "rename"], [6, 2, 1])[0]
         return ["tree", rng.choice([*TREES, *LINES[:3], "trials.jsonl", "trials.jsonl", "sweep.yaml"]), how, at, new]
     if draw < 0.75:
-        return ["bytes", rng.choice([*FILES, "trials.jsonl", "sweep.yaml"]), rng.random(), rng.choice(["put", "over", "cut", "end"]), rng.choice(TOKENS)]
+        return [
+            "bytes",
+            rng.choice([*FILES, "trials.jsonl", "sweep.yaml"]),
+            rng.random(),
+            rng.choice(["put", "over", "cut", "end"]),
+            rng.choice(TOKENS),
+        ]
     if draw < 0.8:
         return ["line", rng.choice(LINES), rng.random(), rng.choice(TOKENS)]
     if draw < 0.86:
         return ["remove", rng.choice([*FILES, "trials", "trials/00001"])]
     if draw < 0.93:
-        target = rng.choice(["../../../outside/kept.txt", "../../../outside", "loop", "/dev/zero", "/dev/null", "/nowhere", "."])
-        return ["link", rng.choice([*FILES, "trials", "trials/00001", "analysis", "loop", "trials/99999", "ablation", "evaluation"]), target]
-    return ["folder", rng.choice([*FILES, "trials/x", "trials/" + "9" * 200, "analysis/report.html", "trials/٣", "trials/-1"])]
+        target = rng.choice(
+            ["../../../outside/kept.txt", "../../../outside", "loop", "/dev/zero", "/dev/null", "/nowhere", "."]
+        )
+        return [
+            "link",
+            rng.choice(
+                [*FILES, "trials", "trials/00001", "analysis", "loop", "trials/99999", "ablation", "evaluation"]
+            ),
+            target,
+        ]
+    return [
+        "folder",
+        rng.choice([*FILES, "trials/x", "trials/" + "9" * 200, "analysis/report.html", "trials/٣", "trials/-1"]),
+    ]
 
 
-def run(given: Any, place: Path) -> None:
+def run(given: Any, place: Path) -> int:
     without_training()
     shutil.copytree(place.parent / "sweeps", place / "sweeps")
     folder = place / "sweeps" / "a"
     for edit in given["edits"]:
         apply(edit, folder)
-    command([word.format("sweeps/a") for word in given["line"]])
+    return command([word.format("sweeps/a") for word in given["line"]])
 
 
 def apply(edit: list[Any], folder: Path) -> None:
@@ -135,7 +281,14 @@ def apply(edit: list[Any], folder: Path) -> None:
             content = path.read_bytes()
             at = int(rest[0] * (len(content) + 1))
             new = rest[2].encode("latin-1")
-            path.write_bytes({"put": content[:at] + new + content[at:], "over": content[:at] + new + content[at + len(new) :], "cut": content[:at], "end": content + new}[rest[1]])
+            path.write_bytes(
+                {
+                    "put": content[:at] + new + content[at:],
+                    "over": content[:at] + new + content[at + len(new) :],
+                    "cut": content[:at],
+                    "end": content + new,
+                }[rest[1]]
+            )
     except OSError:
         return
 

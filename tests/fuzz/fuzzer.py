@@ -107,5 +107,8 @@ def keep(cases: list[Kept]) -> None:
     """Write all cases down, a file a kind."""
     for kind in KINDS:
         mine = [each for each in cases if each.kind == kind]
-        lines = [json.dumps({**({"open": True} if each.open else {}), "fault": each.fault, "given": each.given}) for each in mine]
+        lines = [
+            json.dumps({**({"open": True} if each.open else {}), "fault": each.fault, "given": each.given})
+            for each in mine
+        ]
         (CASES / f"{kind}.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

@@ -6,6 +6,7 @@ import os
 import shutil
 import webbrowser
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,7 +16,7 @@ CANARY = "from pathlib import Path\nPath(__file__).with_name('ran').touch()\ncla
 
 def load() -> None:
     """Import what every process needs, once."""
-    import igmsweep.cli
+
     from igmsweep.config import TrainConfig
 
     TrainConfig(data="avdigits")
@@ -44,9 +45,12 @@ def begin(ground: Path) -> None:
         shutil.copytree(ground / "avdigits", ground / "data" / "avdigits")
     webbrowser.open = lambda *_, **__: True  # type: ignore[assignment]
 
+    import typer
+
     from igmsweep.data import avdigits
     from igmsweep.sweep import announce, session
 
+    typer.main.get_command = cache(typer.main.get_command)  # it reads all signatures anew with every call
     avdigits.make = lambda folder, *_, **__: shutil.copytree(ground / "avdigits", folder)  # type: ignore[assignment]
     announce.estimate = _untrained
     session.conduct = _conducted

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import faulthandler
 import io
 import logging
@@ -44,7 +43,7 @@ class Kind(Protocol):
 
     def load(self) -> None: ...
     def make(self, rng: Any) -> Any: ...
-    def run(self, given: Any, place: Path) -> None: ...
+    def run(self, given: Any, place: Path) -> int | None: ...
 
 
 @dataclass(frozen=True)
@@ -153,7 +152,9 @@ def _serve(kind: Kind, givens: list[Any], ground: Path, begin: Callable[[Path], 
 def judge(kind: Kind, given: Any, ground: Path) -> Outcome:
     """Run a case in this process, in an empty folder of its own."""
     place, outside = ground / "work", ground / "outside"
-    _empty(place)
+    os.chdir(ground)
+    if place.exists():
+        shutil.rmtree(place)
     place.mkdir()
     os.chdir(place)
     before, most = _status("VmRSS"), _peak()
@@ -173,19 +174,9 @@ def judge(kind: Kind, given: Any, ground: Path) -> Outcome:
     return outcome
 
 
-def _empty(place: Path) -> None:
-    if place.exists():
-        os.chdir(place.parent)
-        for folder, names, _ in os.walk(place):
-            for name in names:
-                with contextlib.suppress(OSError):
-                    os.chmod(Path(folder) / name, 0o700, follow_symlinks=False)
-        shutil.rmtree(place)
-
-
 def _run(kind: Kind, given: Any, place: Path) -> Outcome:
     try:
-        kind.run(given, place)
+        code = kind.run(given, place)
     except UserError as error:
         return told(error, str(error)) or Outcome(REFUSED, text=str(error))
     except Fault as fault:
@@ -195,7 +186,7 @@ def _run(kind: Kind, given: Any, place: Path) -> Outcome:
     except (Exception, SystemExit, KeyboardInterrupt) as error:
         where = f"{type(error).__name__} in {frame(error)}"
         return Outcome("trace", where, "".join(traceback.format_exception_only(error))[:MESSAGE])
-    return Outcome(FINE)
+    return Outcome(REFUSED if code else FINE)
 
 
 def told(error: BaseException, message: str) -> Outcome | None:

@@ -10,20 +10,162 @@ from pathlib import Path
 from typing import Any
 
 WORDS = [
-    *("", " ", "~", "null", "no", "on", "True", "-", "--", ".", "..", "/", "//", "\\", "*", "%s", "{}", "{0}", "$HOME", "a=b", "=", ":", "::"),
-    *("x" * 300, "x" * 5000, "é" * 200, "~nosuchuser/x", "~", "/dev/zero", "/dev/null", "/proc/self/mem", "nul\0byte", "line\nline"),
-    *("\x1b[31mred\x1b[0m", "\x1b]0;title\x07", "\u202ertl", "\ufeffbom", "tab\there", "\r\n", "\x7f", "\x85", "\ud800", "😀", "e\u0301" * 50),
-    *("<script>alert(1)</script>", "</script>", "=cmd()", "@SUM(1)", "\\input{x}", "__import__('os')", "a.py:B", "missing.csv", "a/b.py"),
-    *("1e400", "-1e400", "nan", "inf", "-inf", "1e-320", "0x10", "1_000", "١٢", "1e5", "9" * 400, "9" * 5000, "-0", "2024-13-45", "12:30:45"),
-    *("val/acc", "test/acc", "val/", "val/acc/acc", "paper", "released", "igm", "avdigits", "cremad", "auto", "cpu", "cuda:99", "none", "all"),
+    *(
+        "",
+        " ",
+        "~",
+        "null",
+        "no",
+        "on",
+        "True",
+        "-",
+        "--",
+        ".",
+        "..",
+        "/",
+        "//",
+        "\\",
+        "*",
+        "%s",
+        "{}",
+        "{0}",
+        "$HOME",
+        "a=b",
+        "=",
+        ":",
+        "::",
+    ),
+    *(
+        "x" * 300,
+        "x" * 5000,
+        "é" * 200,
+        "~nosuchuser/x",
+        "~",
+        "/dev/zero",
+        "/dev/null",
+        "/proc/self/mem",
+        "nul\0byte",
+        "line\nline",
+    ),
+    *(
+        "\x1b[31mred\x1b[0m",
+        "\x1b]0;title\x07",
+        "\u202ertl",
+        "\ufeffbom",
+        "tab\there",
+        "\r\n",
+        "\x7f",
+        "\x85",
+        "\ud800",
+        "😀",
+        "e\u0301" * 50,
+    ),
+    *(
+        "<script>alert(1)</script>",
+        "</script>",
+        "=cmd()",
+        "@SUM(1)",
+        "\\input{x}",
+        "__import__('os')",
+        "a.py:B",
+        "missing.csv",
+        "a/b.py",
+    ),
+    *(
+        "1e400",
+        "-1e400",
+        "nan",
+        "inf",
+        "-inf",
+        "1e-320",
+        "0x10",
+        "1_000",
+        "١٢",
+        "1e5",
+        "9" * 400,
+        "9" * 5000,
+        "-0",
+        "2024-13-45",
+        "12:30:45",
+    ),
+    *(
+        "val/acc",
+        "test/acc",
+        "val/",
+        "val/acc/acc",
+        "paper",
+        "released",
+        "igm",
+        "avdigits",
+        "cremad",
+        "auto",
+        "cpu",
+        "cuda:99",
+        "none",
+        "all",
+    ),
     *("a/" * 3000, "../" * 40 + "etc/passwd", "con", "name.", "[bold]x[/bold]", "[/]", "[link=http://x]y[/link]"),
 ]
-NUMBERS = [0, -1, 1, 2, -0.0, 0.5, 1e-320, 5e-324, 1e308, -1e308, 1.7976931348623157e308, 2**31, 2**31 - 1, -(2**31), 2**53 + 1, 2**63, 2**64]
+NUMBERS = [
+    0,
+    -1,
+    1,
+    2,
+    -0.0,
+    0.5,
+    1e-320,
+    5e-324,
+    1e308,
+    -1e308,
+    1.7976931348623157e308,
+    2**31,
+    2**31 - 1,
+    -(2**31),
+    2**53 + 1,
+    2**63,
+    2**64,
+]
 NUMBERS += [10**30, 10**100, 1e-15, 1e300, 99999999, 3.0, 7]
 EXPRESSIONS = [
-    *("10**400", "10**5000", "-10**5000", "inf", "-inf", "nan", "date(2024, 2, 3)", "datetime(2024, 2, 3)", "b'bytes'", "(1, 2)", "{1, 2}"),
-    *("object()", "Path('x')", "Path('a/' * 3000)", "deep(50)", "deep(2000)", "deep_map(50)", "deep_map(2000)", "loop()", "loop_map()", "many(100000)"),
-    *("{1: 2}", "{None: 1}", "{(1, 2): 3}", "{True: 1}", "{1.5: 1}", "int", "len", "1j", "'x' * 100000", "'\\x00'", "bytearray(3)", "frozenset()"),
+    *(
+        "10**400",
+        "10**5000",
+        "-10**5000",
+        "inf",
+        "-inf",
+        "nan",
+        "date(2024, 2, 3)",
+        "datetime(2024, 2, 3)",
+        "b'bytes'",
+        "(1, 2)",
+        "{1, 2}",
+    ),
+    *(
+        "object()",
+        "Path('x')",
+        "Path('a/' * 3000)",
+        "deep(50)",
+        "deep(2000)",
+        "deep_map(50)",
+        "deep_map(2000)",
+        "loop()",
+        "loop_map()",
+        "many(100000)",
+    ),
+    *(
+        "{1: 2}",
+        "{None: 1}",
+        "{(1, 2): 3}",
+        "{True: 1}",
+        "{1.5: 1}",
+        "int",
+        "len",
+        "1j",
+        "'x' * 100000",
+        "'\\x00'",
+        "bytearray(3)",
+        "frozenset()",
+    ),
 ]
 """Python expressions for what JSON cannot hold; see `build`."""
 
@@ -55,7 +197,13 @@ def loop_map() -> dict[str, Any]:
 
 
 NAMES = {
-    **{"deep": deep, "deep_map": deep_map, "loop": loop, "loop_map": loop_map, "many": lambda count: list(range(count))},
+    **{
+        "deep": deep,
+        "deep_map": deep_map,
+        "loop": loop,
+        "loop_map": loop_map,
+        "many": lambda count: list(range(count)),
+    },
     **{"date": datetime.date, "datetime": datetime.datetime, "Path": Path, "inf": math.inf, "nan": math.nan},
 }
 
@@ -91,7 +239,13 @@ def value(rng: random.Random, beyond: bool = True, depth: int = 2) -> Any:
 
 def places(tree: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The path of everything in a tree of mappings and lists, but the tree itself."""
-    below = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    below = (
+        tree.items()
+        if isinstance(tree, dict) and "$" not in tree
+        else enumerate(tree)
+        if isinstance(tree, list)
+        else ()
+    )
     return [found for key, inner in below for found in ((*at, key), *places(inner, (*at, key)))]
 
 
@@ -141,7 +295,11 @@ def garbled(rng: random.Random, text: str, tokens: Sequence[str], times: int = 1
         if draw < 0.35:
             text = text[:at] + rng.choice(tokens) + text[at:]
         elif draw < 0.5:
-            text = text[:at] + chr(rng.choice([0, 9, 10, 13, 27, 34, 35, 38, 42, 58, 91, 123, 127, 128, 192, 237, 254, 255])) + text[at:]
+            text = (
+                text[:at]
+                + chr(rng.choice([0, 9, 10, 13, 27, 34, 35, 38, 42, 58, 91, 123, 127, 128, 192, 237, 254, 255]))
+                + text[at:]
+            )
         elif draw < 0.65:
             text = text[:at] + text[at + rng.randrange(1, 30) :]
         elif draw < 0.75:
