@@ -65,8 +65,7 @@ LIKELY: dict[str, tuple[str, ...]] = {
 }
 
 
-def load() -> None:
-
+def load(ground: Path) -> None:
     commands()
 
 

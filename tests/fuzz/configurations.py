@@ -12,7 +12,7 @@ from .odd import WORDS, build, changed, scalar, value
 METHODS = ("igm", "joint", "mla", "ogm", "pmr", "mmpareto", "unimodal", "agm", "smv")
 
 
-def load() -> None:
+def load(ground: Path) -> None:
     for method in METHODS:
         base(method)
 

@@ -85,21 +85,18 @@ HEADERS = (
     "file_name,label",
 )
 FILES = ("a.wav", "b.wav", "a.png", "b.png", "a.jpg", "a.npy", "b.npy")
-COMMANDS = [
-    *(
-        ["data", "check", "{}"],
-        ["data", "check", "{}", "--decode"],
-        ["data", "check", "{}", "--json", "--all"],
-        ["data", "sample", "{}", "--each", "1", "--out", "sheet.svg"],
-    ),
-    *(
-        ["tune", "{}", "--dry-run"],
-        ["data", "prepare", "{}", "--jobs", "1"],
-        ["space", "show", "igm", "--data", "{}"],
-        ["train", "{}", "--quiet"],
-    ),
-    *(["data", "check", "{}", "--set", "data.bad_files=skip"], ["data", "check", "."]),
-]
+COMMANDS = """
+data check {}
+data check {} --decode
+data check {} --json --all
+data check {} --set data.bad_files=skip
+data check .
+data sample {} --each 1 --out sheet.svg
+data prepare {} --jobs 1
+tune {} --dry-run
+space show igm --data {}
+train {} --quiet
+""".strip().splitlines()
 NPY = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }"
 HEADS = [
     *(
@@ -120,10 +117,7 @@ HEADS = [
 ]
 
 
-def load() -> None:
-    from . import command_lines
-
-    command_lines.load()
+def load(ground: Path) -> None:
     media()
 
 
@@ -243,7 +237,7 @@ def run(given: Any, place: Path) -> int:
     except OSError:  # no file can have that name
         return 0
     shutil.rmtree(place.parent / "cache", ignore_errors=True)
-    return command([word.format(name) if word == "{}" else word for word in given["line"]])
+    return command([word.format(name) if word == "{}" else word for word in given["line"].split()])
 
 
 def _apply(edit: list[Any], path: Path) -> None:

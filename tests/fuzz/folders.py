@@ -137,96 +137,119 @@ FILES = (
     "trials/00003/worker.json",
     "ablation/trial2/sweep.yaml",
 )
-COMMANDS = [
-    *(["status", "{}"], ["status", "{}", "--json"], ["best", "{}"], ["best", "{}", "--json"]),
-    *(
-        ["analyze", "{}", "--format", "md,csv"],
-        ["analyze", "{}", "--format", "tex"],
-        ["compare", "{}", "sweeps/b", "--format", "md,csv"],
-    ),
-    *(
-        ["resume", "{}", "--local"],
-        ["resume", "{}", "--local", "--trials", "12", "--retry-failed"],
-        ["evaluate", "{}", "--confirm-test", "--local"],
-    ),
-    *(
-        ["ablate", "{}", "--dry-run", "--local"],
-        ["ablate", "{}", "--local"],
-        ["study", "status", "{}"],
-        ["study", "resume", "{}", "--dry-run"],
-    ),
-    *(
-        ["tune", "avdigits", "--dry-run", "--warm-start", "{}", "--space", "{}/space.yaml"],
-        ["tune", "avdigits", "--local", "--warm-start", "{}", "--name", "new"],
-    ),
-    *(
-        ["tune", "avdigits", "--local", "--resume", "--name", "a", "--out", "sweeps"],
-        ["train", "avdigits", "--config", "{}/trials/00001/config.yaml"],
-    ),
-]
-SLOW = [
-    ["analyze", "{}", "--format", "html"],
-    ["analyze", "sweeps", "--format", "html"],
-    ["compare", "{}", "sweeps/b", "--format", "html"],
-]
+COMMANDS = """
+status {}
+status {} --json
+best {}
+best {} --json
+analyze {} --format md,csv
+analyze {} --format tex
+compare {} sweeps/b --format md,csv
+resume {} --local
+resume {} --local --trials 12 --retry-failed
+evaluate {} --confirm-test --local
+ablate {} --dry-run --local --trial 2
+ablate {} --local --trial 3
+tune avdigits --dry-run --warm-start {} --space {}/space.yaml
+tune avdigits --local --warm-start {} --name new
+tune avdigits --local --resume --name a --out sweeps --trials 7 --space {}/space.yaml
+train avdigits --config {}/trials/00001/config.yaml
+""".strip().splitlines()
+SLOW = ["analyze {} --format html", "analyze sweeps --format html", "compare {} sweeps/b --format html"]
+STUDIES = ["study status {}", "study resume {} --dry-run", "study resume {}"]
+STUDY = "studies/table2-avdigits"
+FILES_OF_STUDY = (
+    "study.yaml",
+    "sam-gm/sweep.yaml",
+    "sam-gm/trials.jsonl",
+    "sam-gm/meta.json",
+    "sam-gm/trials/00001/result.json",
+)
+FILES_OF_SWEEP = (*LINES[:3], *TREES)
 
 
-def load() -> None:
-    from . import command_lines
+_trees: dict[str, dict[str, list[Any]]] = {}
+"""By folder and file: what files of JSON and YAML hold, a value a line or one in all."""
 
-    command_lines.load()
+
+def load(ground: Path) -> None:
+    """Read what is to be damaged."""
+    for root, files in (("sweeps/a", FILES_OF_SWEEP), (STUDY, FILES_OF_STUDY)):
+        _trees[root] = {name: _values(ground / root / name) for name in files}
 
 
 def build(ground: Path) -> None:
-    """Two sweeps as igmsweep writes them, with what a sweep, an evaluation and a warm start leave besides."""
+    """Two sweeps and a study as igmsweep writes them, with what an evaluation and a warm start leave besides."""
     import yaml
     from fake_sweep import write_sweep
 
-    from igmsweep.sweep import SweepRequest
-    from igmsweep.sweep.plan import make_plan
+    from igmsweep.config import TrainConfig
+    from igmsweep.data import load_search
+    from igmsweep.studies.request import StudyRequest
+    from igmsweep.studies.run import run_study
+    from igmsweep.sweep import SweepRequest, trial
+    from igmsweep.sweep.plan import described_data, make_plan
 
+    config = TrainConfig(data="avdigits")
+    data = described_data(load_search(config.data), config, None)
     for seed, name in enumerate(("a", "b")):
         folder = write_sweep(ground / "sweeps", name, seed=seed, **SMALL)  # type: ignore[arg-type]
-        spec = make_plan(SweepRequest(data="avdigits", trials=7, name=name)).spec
         old = yaml.safe_load((folder / "sweep.yaml").read_text())
-        merged = {**old, **spec, **{key: old[key] for key in ("data", "paper", "resources", "space")}}
-        (folder / "sweep.yaml").write_text(yaml.safe_dump(merged, sort_keys=False))
         (folder / "space.yaml").write_text(yaml.safe_dump({"params": old["space"]["params"]}, sort_keys=False))
-        place = folder / "trials" / "00001"
-        (place / "config.yaml").write_text(yaml.safe_dump(spec["base_config"], sort_keys=False))
-        (place / "diagnostics.json").write_text(json.dumps({"spectra": {"audio": {"conv1": [0.1, 0.2]}}}))
+        request = SweepRequest(data="avdigits", trials=7, name=name, space=folder / "space.yaml")
+        merged = {**old, **make_plan(request).spec, "data": data, "resources": old["resources"], "paper": old["paper"]}
+        (folder / "sweep.yaml").write_text(yaml.safe_dump(merged, sort_keys=False))
+        for path in folder.glob("trials/*/result.json"):
+            result = json.loads(path.read_text())
+            result["config"] = config.override(result["config"]["params_echo"]).to_dict()
+            path.write_text(json.dumps(result))
+            path.with_name("config.yaml").write_text(yaml.safe_dump(result["config"], sort_keys=False))
+        (folder / "trials/00001/diagnostics.json").write_text(json.dumps({"spectra": {"audio": {"conv1": [0.1, 0.2]}}}))
         (folder / "test_eval.json").write_text(json.dumps({"schema": 1, "count": 0, "openings": [], "evaluations": []}))
         warm = {"params": {"optim.lr.audio": 0.01}, "value": 0.5, "source": "warm:x"}
         (folder / "warm_start.jsonl").write_text(json.dumps(warm) + "\n")
         (folder / "study.journal").write_text("")
+    trial.TRAINABLE = f"{Path(__file__).parents[1] / 'trainables.py'}:cycles"
+    (ground / "trainings").mkdir()
+    places = {"data.cache": str(ground / "trainings")}
+    run_study(StudyRequest("table2", "avdigits", 2, out=ground / "studies", overrides=places, options={"local": True}))
 
 
 def make(rng: random.Random) -> Any:
-    edits: list[Any] = [_edit(rng) for _ in range(rng.choice([1, 1, 1, 2, 3, 6]))]
-    line = rng.choice(SLOW) if rng.random() < 0.05 else rng.choice(COMMANDS)
-    return {"edits": edits, "line": line}
+    root = STUDY if rng.random() < 0.15 else "sweeps/a"
+    edits: list[Any] = [_edit(rng, root) for _ in range(rng.choice([1, 1, 1, 2, 3, 6]))]
+    line = rng.choice(STUDIES if root == STUDY else SLOW if rng.random() < 0.05 else COMMANDS)
+    return {"in": root, "edits": edits, "line": line}
 
 
-def _edit(rng: random.Random) -> Any:
+def _edit(rng: random.Random, root: str) -> Any:
     """One thing that is done to the folder: `[what, file, ...]`."""
-    draw = rng.random()
+    trees, draw = _trees[root], rng.random()
+    files = [*FILES, "trials.jsonl", "sweep.yaml"] if root != STUDY else FILES_OF_STUDY
     if draw < 0.4:
-        at = [rng.random() for _ in range(6)]
-        new = rng.choice(ODD) if rng.random() < 0.7 else rng.choice(HOSTILE)
+        name = rng.choice([*trees, *(name for name in trees if name.endswith(("trials.jsonl", "sweep.yaml")))])
+        line = rng.randrange(len(trees[name]))
         how = rng.choices(["set", "delete", "rename"], [6, 2, 1])[0]
-        return ["tree", rng.choice([*TREES, *LINES[:3], "trials.jsonl", "trials.jsonl", "sweep.yaml"]), how, at, new]
+        return [
+            "tree",
+            name,
+            line,
+            _way(rng, trees[name][line]),
+            how,
+            rng.choice(ODD if rng.random() < 0.7 else HOSTILE),
+        ]
     if draw < 0.75:
         return [
             "bytes",
-            rng.choice([*FILES, "trials.jsonl", "sweep.yaml"]),
+            rng.choice(files),
             rng.random(),
             rng.choice(["put", "over", "cut", "end"]),
             rng.choice(TOKENS),
         ]
     if draw < 0.8:
-        return ["line", rng.choice(LINES), rng.random(), rng.choice(TOKENS)]
+        return ["line", rng.choice([name for name in files if name.endswith("l")]), rng.random(), rng.choice(TOKENS)]
     if draw < 0.86:
-        return ["remove", rng.choice([*FILES, "trials", "trials/00001"])]
+        return ["remove", rng.choice([*files, "trials", "trials/00001"])]
     if draw < 0.93:
         target = rng.choice(
             ["../../../outside/kept.txt", "../../../outside", "loop", "/dev/zero", "/dev/null", "/nowhere", "."]
@@ -246,11 +269,11 @@ def _edit(rng: random.Random) -> Any:
 
 def run(given: Any, place: Path) -> int:
     without_training()
-    shutil.copytree(place.parent / "sweeps", place / "sweeps")
-    folder = place / "sweeps" / "a"
+    top = given["in"].partition("/")[0]
+    shutil.copytree(place.parent / top, place / top)
     for edit in given["edits"]:
-        apply(edit, folder)
-    return command([word.format("sweeps/a") for word in given["line"]])
+        apply(edit, place / given["in"])
+    return command(given["line"].replace("{}", given["in"]).split())
 
 
 def apply(edit: list[Any], folder: Path) -> None:
@@ -293,37 +316,49 @@ def apply(edit: list[Any], folder: Path) -> None:
         return
 
 
-def _change(path: Path, how: str, at: list[float], new: Any) -> None:
-    """Set, delete or rename a value in a tree of JSON or YAML; `at` are shares that choose the way down."""
+def _way(rng: random.Random, tree: Any) -> list[Any]:
+    """The way down to some value in a tree, as keys."""
+    way: list[Any] = []
+    while isinstance(tree, dict | list) and tree and (not way or rng.random() < 0.8):
+        way.append(rng.choice(list(tree)) if isinstance(tree, dict) else rng.randrange(len(tree)))
+        tree = tree[way[-1]]
+    return way
+
+
+def _values(path: Path) -> list[Any]:
     import yaml
 
-    lines = path.suffix in (".jsonl", ".journal")
+    text = path.read_text()
+    if path.suffix == ".jsonl":
+        return [json.loads(line) for line in text.splitlines()]
+    return [yaml.safe_load(text) if path.suffix == ".yaml" else json.loads(text)]
+
+
+def _change(path: Path, line: int, way: list[Any], how: str, new: Any) -> None:
+    """Set, delete or rename a value in a file of JSON or YAML; nothing where it is not there any more."""
+    import yaml
+
     try:
-        texts = path.read_text().splitlines() if lines else [path.read_text()]
-        number = int(at[0] * len(texts))
-        tree = yaml.safe_load(texts[number]) if path.suffix == ".yaml" else json.loads(texts[number])
-    except (ValueError, yaml.YAMLError, IndexError, RecursionError):
+        trees = _values(path)
+        tree = trees[line]
+        if not way:
+            trees[line] = new
+        else:
+            holder = tree
+            for key in way[:-1]:
+                holder = holder[key]
+            if how == "set":
+                holder[way[-1]] = new
+            else:
+                old = holder.pop(way[-1])
+                if how == "rename":
+                    holder[str(new)] = old
+    except (ValueError, yaml.YAMLError, LookupError, TypeError, RecursionError):
         return
-    holder, key, inner = None, None, tree
-    for share in at[1:]:
-        keys = list(inner) if isinstance(inner, dict) else list(range(len(inner))) if isinstance(inner, list) else []
-        if not keys or (holder is not None and share > 0.85):
-            break
-        holder, key = inner, keys[int(share * len(keys))]
-        inner = holder[key]
-    if holder is None:
-        tree = new
-    elif how == "delete":
-        del holder[key]
-    elif how == "rename" and isinstance(holder, dict):
-        holder[str(new)] = holder.pop(key)
-    else:
-        holder[key] = new
-    text = _dumped(tree)  # JSON is YAML, all but some words
-    if path.suffix == ".yaml":
+    text = "\n".join(map(_dumped, trees))
+    if path.suffix == ".yaml":  # JSON is YAML, all but some words
         text = text.replace("Infinity", ".inf").replace("NaN", ".nan")
-    texts[number] = text
-    path.write_text("\n".join(texts) + ("\n" if lines else ""))
+    path.write_text(text + ("\n" if path.suffix == ".jsonl" else ""))
 
 
 def _dumped(tree: Any) -> str:

@@ -63,20 +63,20 @@ class Kept:
 
 def prepared(place: Path) -> Path:
     """The ground of all cases, made in `place`; imports what they need into this process."""
-    ground.load()
-    for kind in KINDS.values():
-        kind.load()
+    ground.imports()
     maker = multiprocessing.get_context("fork").Process(target=_build, args=(place,))
     maker.start()
     maker.join()
     if maker.exitcode:
         raise RuntimeError("the fuzzer's own folders could not be made")
+    for kind in KINDS.values():
+        kind.load(place)
     return place
 
 
 def _build(place: Path) -> None:
     ground.build(place)
-    ground.begin(place)
+    ground.move_to(place)
     folders.build(place)
 
 

@@ -7,6 +7,7 @@ import shutil
 import webbrowser
 from collections.abc import Sequence
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,12 +15,31 @@ CANARY = "from pathlib import Path\nPath(__file__).with_name('ran').touch()\ncla
 """A Python file that tells when it has been run."""
 
 
-def load() -> None:
-    """Import what every process needs, once."""
+MODULES = (
+    *(
+        "matplotlib.pyplot",
+        "PIL.Image",
+        "plotly.graph_objects",
+        "pyarrow",
+        "rich.console",
+        "soundfile",
+        "sklearn.metrics",
+    ),
+    *("igmsweep.cli", "igmsweep.config", "igmsweep.spaces", "igmsweep.analysis", "igmsweep.evaluate", "igmsweep.train"),
+    *(
+        "igmsweep.sweep.session",
+        "igmsweep.studies.run",
+        "igmsweep.studies.found",
+        "igmsweep.ablation.run",
+        "igmsweep.data.check",
+    ),
+)
 
-    from igmsweep.config import TrainConfig
 
-    TrainConfig(data="avdigits")
+def imports() -> None:
+    """Import what cases use, once, in the process that those of the batches are forked from."""
+    for name in MODULES:
+        import_module(name)
 
 
 def build(ground: Path) -> None:
@@ -32,8 +52,8 @@ def build(ground: Path) -> None:
     make(ground / "avdigits", counts=(60, 30, 30))
 
 
-def begin(ground: Path) -> None:
-    """Make a new process safe to run any command in: its own places, and nothing is trained, joined or opened."""
+def move_to(ground: Path) -> None:
+    """This process keeps its data and settings there."""
     os.environ |= {
         "IGMSWEEP_DATA": str(ground / "data"),
         "IGMSWEEP_CACHE": str(ground / "cache"),
@@ -43,6 +63,11 @@ def begin(ground: Path) -> None:
     }
     if not (ground / "data" / "avdigits").exists():
         shutil.copytree(ground / "avdigits", ground / "data" / "avdigits")
+
+
+def begin(ground: Path) -> None:
+    """Make a new process safe to run any command in: its own places, and nothing is trained, joined or opened."""
+    move_to(ground)
     webbrowser.open = lambda *_, **__: True  # type: ignore[assignment]
 
     import typer

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import igmsweep
 from igmsweep.errors import UserError
 
 HANG = 10.0
@@ -35,13 +36,13 @@ CODES = (0, 1, 2, 3, 4, 5)
 BATCH = 400
 """Cases of one process."""
 FINE, REFUSED = "fine", "refused"
-PACKAGE = re.compile(r"[/\\]igmsweep[/\\]igmsweep[/\\]|[/\\]igmsweep[/\\](?!.*[/\\]igmsweep[/\\])")
+PACKAGE = f"{Path(igmsweep.__file__).resolve().parent}{os.sep}"
 
 
 class Kind(Protocol):
     """A module that makes and runs cases of one kind. Inputs are what JSON can hold."""
 
-    def load(self) -> None: ...
+    def load(self, ground: Path) -> None: ...
     def make(self, rng: Any) -> Any: ...
     def run(self, given: Any, place: Path) -> int | None: ...
 
@@ -131,8 +132,8 @@ def _innermost(stacks: Path) -> str:
     mine = [text.rpartition("Current thread")[2], text]  # the main thread's first
     for lines in mine:
         for path, name in re.findall(r'File "([^"]+)", line \d+ in (\S+)', lines):
-            if "/igmsweep/" in path and "/tests/" not in path:
-                return f"{PACKAGE.split(path)[-1]}:{name}"
+            if path.startswith(PACKAGE):
+                return f"{path.removeprefix(PACKAGE)}:{name}"
     return "?"
 
 
@@ -213,8 +214,8 @@ def frame(error: BaseException) -> str:
     inner = "?"
     while error is not None:
         for each in traceback.extract_tb(error.__traceback__):
-            if "/igmsweep/" in each.filename and "/tests/" not in each.filename:
-                inner = f"{PACKAGE.split(each.filename)[-1]}:{each.name}"
+            if each.filename.startswith(PACKAGE):
+                inner = f"{each.filename.removeprefix(PACKAGE)}:{each.name}"
         if inner != "?" or error.__cause__ is None:
             break
         error = error.__cause__
@@ -279,7 +280,7 @@ def _judge_command(code: Any, out: str, err: str, records: list[logging.LogRecor
             message = message.replace("\n", " ")[:MESSAGE] or "-"
         wrong = told(cause if isinstance(cause, BaseException) else Exception(), message)
         if wrong is not None:
-            where = wrong.where.replace(" in ?", f" in {PACKAGE.split(record.pathname)[-1]}:{record.funcName}")
+            where = wrong.where.replace(" in ?", f" in {record.pathname.removeprefix(PACKAGE)}:{record.funcName}")
             raise Fault("message", where, wrong.text)
     if errors and code == 0:
         raise Fault("exit code", "0 after an error", errors[0].getMessage()[:MESSAGE])

@@ -10,7 +10,7 @@ from typing import Any
 from . import ground as grounds
 from .harness import Kind, judged
 
-FIXED = ("as", "key", "sampler", "method", "name")
+FIXED = ("as", "key", "sampler", "method", "name", "in")
 """What an input is, not what is in it."""
 WORD = 12
 """Shorter strings inside an input are names."""
@@ -47,7 +47,7 @@ def _smaller(tree: Any, whole: bool = False) -> Iterator[Any]:
         if half:
             yield tree[:half]
             yield tree[half:]
-        for at, inner in enumerate(tree):
+        for at in range(len(tree)):
             yield tree[:at] + tree[at + 1 :]
         for at, inner in enumerate(tree):
             yield from ([*tree[:at], less, *tree[at + 1 :]] for less in _smaller(inner))
@@ -55,4 +55,6 @@ def _smaller(tree: Any, whole: bool = False) -> Iterator[Any]:
         for key in tree.keys() - FIXED:
             yield {name: inner for name, inner in tree.items() if name != key}
         for key in tree.keys() - FIXED:
+            if key == "line" and isinstance(tree[key], str):
+                continue  # a whole command
             yield from ({**tree, key: less} for less in _smaller(tree[key], key in ("text", "csv")))

@@ -44,8 +44,7 @@ BOUNDS: list[Any] = [
 SAMPLERS = ("tpe", "random", "sobol", "grid", "gp", "cmaes", "sobol+tpe")
 
 
-def load() -> None:
-
+def load(ground: Path) -> None:
     shipped()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fuzz import ground
-from fuzz.fuzzer import KINDS, Kept, Tally, fuzz, kept, prepared
+from fuzz.fuzzer import KINDS, Kept, Tally, drawn, fuzz, kept, prepared
 from fuzz.harness import judged
 
 pytestmark = pytest.mark.slow
@@ -48,11 +48,8 @@ def test_what_was_found_is_mended(case: Kept, place: Path) -> None:
     assert not outcome.fault, f"{outcome.fault}: {outcome.text}\n{json.dumps(case.given)[:2000]}"
 
 
-def test_what_is_drawn_is_the_same_every_time() -> None:
-    from fuzz.fuzzer import drawn
-
+def test_what_is_drawn_is_the_same_every_time(place: Path) -> None:
     for kind in KINDS:
-        KINDS[kind].load()
         once, again = (list(drawn(kind, 3, 10, 5)) for _ in range(2))
         assert once == again
         assert json.loads(json.dumps(once)) == once  # a case can be kept as a line

@@ -121,8 +121,7 @@ LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
 """Billion laughs of nine levels."""
 
 
-def load() -> None:
-
+def load(ground: Path) -> None:
     bases()
 
 
