@@ -51,7 +51,7 @@ def load(ground: Path) -> None:
 @cache
 def shipped() -> list[Any]:
     """Spaces that are right."""
-    from igmsweep.schema.yaml_file import read_yaml
+    from igmsweep.gate.yaml_text import read_yaml
     from igmsweep.spaces.shipped import space_folders
 
     return [read_yaml(path) for folder in space_folders()[:1] for path in sorted(folder.glob("*.yaml"))]

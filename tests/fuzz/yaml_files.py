@@ -188,8 +188,8 @@ def make(rng: random.Random) -> Any:
 def run(given: Any, place: Path) -> None:
     from igmsweep.cli.options import parse_overrides
     from igmsweep.config import TrainConfig
+    from igmsweep.gate.yaml_text import read_yaml
     from igmsweep.plugin import Trust
-    from igmsweep.schema.yaml_file import read_yaml
     from igmsweep.spaces import load_space
 
     file = place / "file.yaml"
