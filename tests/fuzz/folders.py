@@ -353,7 +353,7 @@ def _change(path: Path, line: int, way: list[Any], how: str, new: Any) -> None:
                 old = holder.pop(way[-1])
                 if how == "rename":
                     holder[str(new)] = old
-    except (ValueError, yaml.YAMLError, LookupError, TypeError, RecursionError):
+    except (ValueError, yaml.YAMLError, LookupError, TypeError, AttributeError, RecursionError):
         return
     text = "\n".join(map(_dumped, trees))
     if path.suffix == ".yaml":  # JSON is YAML, all but some words
