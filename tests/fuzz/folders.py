@@ -142,6 +142,7 @@ status {}
 status {} --json
 best {}
 best {} --json
+repair {}
 analyze {} --format md,csv
 analyze {} --format tex
 compare {} sweeps/b --format md,csv
