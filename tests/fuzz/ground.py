@@ -16,23 +16,24 @@ CANARY = "from pathlib import Path\nPath(__file__).with_name('ran').touch()\ncla
 
 
 MODULES = (
-    *(
-        "matplotlib.pyplot",
-        "PIL.Image",
-        "plotly.graph_objects",
-        "pyarrow",
-        "rich.console",
-        "soundfile",
-        "sklearn.metrics",
-    ),
-    *("igmsweep.cli", "igmsweep.config", "igmsweep.spaces", "igmsweep.analysis", "igmsweep.evaluate", "igmsweep.train"),
-    *(
-        "igmsweep.sweep.session",
-        "igmsweep.studies.run",
-        "igmsweep.studies.found",
-        "igmsweep.ablation.run",
-        "igmsweep.data.check",
-    ),
+    "matplotlib.pyplot",
+    "PIL.Image",
+    "plotly.graph_objects",
+    "pyarrow",
+    "rich.console",
+    "soundfile",
+    "sklearn.metrics",
+    "igmsweep.cli",
+    "igmsweep.config",
+    "igmsweep.spaces",
+    "igmsweep.analysis",
+    "igmsweep.evaluate",
+    "igmsweep.train",
+    "igmsweep.sweep.session",
+    "igmsweep.studies.run",
+    "igmsweep.studies.found",
+    "igmsweep.ablation.run",
+    "igmsweep.data.check",
 )
 
 
