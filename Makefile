@@ -11,13 +11,16 @@ TORCH = $(shell nvidia-smi -L >/dev/null 2>&1 || { $(PYTHON) -c 'import urllib.r
 # one more than there are cores: many tests wait for processes they have started
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 1 + (os.cpu_count() or 1)))')
 
-.PHONY: help demo check test fast pytest coverage lint docs recording bench lock constraints clean
+SECONDS ?= 600
+
+.PHONY: help demo check test fast pytest coverage fuzz lint docs recording bench lock constraints clean
 help:
 	@echo "make demo    a 40-trial sweep of IGM on avdigits, and its report: under five minutes"
 	@echo "make check   lint, types, layers and the fast tests: under 90 s on two cores"
 	@echo "make test    lint, types, layers and all tests but those that need a GPU"
 	@echo "make pytest  tests alone"
 	@echo "make coverage  the tests, and what they cover"
+	@echo "make fuzz    odd and damaged input for every gate, for SECONDS=600: no stack trace, no hang"
 	@echo "make lint    ruff, import-linter and mypy alone"
 	@echo "make docs    the documentation as a site, in site/"
 	@echo "make recording  the README's terminal anew"
@@ -55,6 +58,9 @@ pytest: $(DEV)
 
 coverage: $(DEV)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not gpu" --cov --cov-report=term:skip-covered --cov-report=xml
+
+fuzz: $(DEV)
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 lint: $(DEV)
 	$(BIN)/ruff check .
