@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable
 
-from igmsweep.legible import MESSAGE, clean, shortened
+from igmsweep.legible import MESSAGE, on_one_line, shortened
 
 
 class UserError(Exception):
@@ -18,7 +18,7 @@ class UserError(Exception):
     exit_code: int = 2
 
     def __init__(self, message: object = "") -> None:
-        super().__init__(shortened(clean(str(message)).replace("\n", "\\n"), MESSAGE))
+        super().__init__(shortened(on_one_line(str(message)), MESSAGE))
 
 
 class DataError(UserError):

@@ -25,6 +25,15 @@ def clean(text: str) -> str:
     return _CODE.sub(lambda found: spelt(ord(found[0])), text)
 
 
+def on_one_line(text: str) -> str:
+    """A text on one line: clean, its line breaks spelt out.
+
+    >>> on_one_line("on\\non")
+    'on\\\\non'
+    """
+    return clean(text).replace("\n", "\\n")
+
+
 def spelt(code: int) -> str:
     """A character that is not shown, as Python writes it.
 

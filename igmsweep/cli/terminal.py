@@ -12,7 +12,7 @@ from pathlib import Path
 
 import typer
 
-from igmsweep.legible import MESSAGE, clean, shortened
+from igmsweep.legible import MESSAGE, clean, on_one_line, shortened
 from igmsweep.lines import CLOSING, wrapped
 from igmsweep.record.training import of_training, redirected, terminal
 
@@ -29,8 +29,8 @@ class Terminal(logging.Handler):
         try:
             message = self.format(record)
             stream = terminal()
-            line = message if getattr(record, "bare", False) else f"{NAME}: {message}"
-            stream.write(wrapped(clean(line), stream) + "\n")
+            told = on_one_line(message if getattr(record, "bare", False) else f"{NAME}: {message}")
+            stream.write(wrapped(told, stream) + "\n")
             stream.flush()
         except Exception:
             self.handleError(record)

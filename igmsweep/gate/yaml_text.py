@@ -57,6 +57,8 @@ def parse_yaml(text: str, loader: type[YamlLoader] | None = None) -> Any:
     try:
         _measure(text)
         return yaml.load(text, Loader=loader or YamlLoader)
+    except UnicodeEncodeError:
+        raise NotYaml("holds half of a character") from None
     except yaml.YAMLError as error:
         told = " ".join(str(error).split()).replace(' in "<unicode string>"', "")
         raise NotYaml(clean(shortened(told, 240))) from None

@@ -16,6 +16,7 @@ from typing import Any
 from igmsweep.disk import write_atomically
 from igmsweep.errors import UserError
 from igmsweep.gate.files import regular
+from igmsweep.gate.paths import full
 from igmsweep.gate.yaml_text import Written, read_yaml
 from igmsweep.record import paths
 from igmsweep.record.folder import is_sweep
@@ -61,15 +62,15 @@ def repair(folder: Path, copy: Path | None = None) -> Account:
     Raises:
         UserError: no sweep there, one that is being driven, or a place where something lies already.
     """
-    folder = folder.resolve()
+    folder = full(folder)
     if not is_sweep(folder):
         raise UserError(f"{folder}: not a sweep; expected a folder with {paths.SPEC} or {paths.LEDGER}")
     if holder_of(folder) is not None:
         raise UserError(f"{folder}: is being driven; a copy of what is still written would be another damaged one")
-    copy = folder.with_name(f"{folder.name}-repaired") if copy is None else copy
+    copy = folder.with_name(f"{folder.name}-repaired") if copy is None else full(copy, "--out")
     if copy.exists():
         raise UserError(f"{copy}: is there already; name another place with --out DIR, or remove it")
-    if copy.resolve().is_relative_to(folder):
+    if copy.is_relative_to(folder):
         raise UserError(f"{copy}: lies in the folder that is to be copied; name another place with --out DIR")
     account = Account(copy)
     for file in _files(folder, folder, account):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from igmsweep.config import reading
 from igmsweep.errors import Diverged, UserError
+from igmsweep.legible import on_one_line
 from igmsweep.lines import BARE, CLOSING
 from igmsweep.record.bad_samples import told_of_data
 from igmsweep.record.failures import summary
@@ -36,7 +37,7 @@ def opening(sweep: Controller, plan: Plan, resumed: bool) -> None:
     if not sweep.settings.quiet:
         done = f", {sweep.progress.done} of them finished before" if resumed else ""
         logger.info(
-            f"{sweep.folder}: {sweep.wanted} trials of {plan.spec['method']} on {plan.base.data.name}{done}, "
+            f"{on_one_line(str(sweep.folder))}: {sweep.wanted} trials of {plan.spec['method']} on {plan.base.data.name}{done}, "
             f"{allotment.concurrent} at a time with {amount(allotment.cpus, allotment.gpus)} each"
         )
         data([plan])
