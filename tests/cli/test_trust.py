@@ -177,3 +177,52 @@ def test_a_configuration_whose_data_set_is_a_file_is_named_by_the_command(igmswe
     code, _, said = igmsweep("train", "avdigits", "--config", config)
     assert code == 2 and "data: found 'avdigits'" in said.replace("--data", "data")
     assert not marker.exists()
+
+
+def test_links_through_which_something_would_be_written_elsewhere(igmsweep, honest, tmp_path):
+    folder = Path(shutil.copytree(honest, tmp_path / "s"))
+    victim = tmp_path / "notes"
+    victim.write_text("mine\n")
+    link = folder / "trials" / "00000" / "metrics.jsonl"
+    link.unlink()
+    link.symlink_to(victim)
+    for command in (["resume", "--trials", "3"], ["evaluate", "--confirm-test", "--local"], ["ablate", "--dry-run"]):
+        code, _, said = igmsweep(*command, folder)
+        assert code == 2 and f"{link}: is a link out of its folder, to '{victim}'" in said and "--trust" in said
+    assert igmsweep("analyze", folder, "--format", "csv")[0] == 0  # which writes into analysis/ alone
+    shutil.rmtree(folder / "analysis")
+    (folder / "analysis").mkdir()
+    (folder / "analysis" / "tables").symlink_to(tmp_path)
+    code, _, said = igmsweep("analyze", folder, "--format", "csv")
+    assert code == 2 and "tables: is a link out of its folder" in said and "--out DIR" in said
+    assert victim.read_text() == "mine\n" and not (tmp_path / "best.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "told"), [("cache", "was never named here; add --trust"), ("root", "where there is nothing; name")]
+)
+def test_data_is_made_nowhere_that_the_user_has_not_named(igmsweep, honest, tmp_path, key, told):
+    folder = Path(shutil.copytree(honest, tmp_path / "s"))
+    spec = yaml.safe_load((folder / "sweep.yaml").read_text())
+    spec["base_config"]["data"][key] = str(tmp_path / "elsewhere")
+    (folder / "sweep.yaml").write_text(yaml.safe_dump(spec))
+    for command in (["resume", "--trials", "3"], ["ablate", "--dry-run"]):
+        code, _, said = igmsweep(*command, folder)
+        assert code == 2 and f"data.{key} is {tmp_path / 'elsewhere'}" in said and told in said
+    code, _, said = igmsweep("train", "avdigits", "--config", _config_of(spec, tmp_path), "--quiet")
+    assert code == 2 and told in said
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def _config_of(spec, place):
+    (place / "config.yaml").write_text(yaml.safe_dump(spec["base_config"]))
+    return place / "config.yaml"
+
+
+def test_a_cache_that_the_user_has_named_is_made_again_where_it_is_gone(igmsweep, honest, tmp_path):
+    folder = Path(shutil.copytree(honest, tmp_path / "s"))
+    cache = Path(yaml.safe_load((folder / "sweep.yaml").read_text())["base_config"]["data"]["cache"])
+    shutil.rmtree(cache)  # a node's own disk
+    code, _, said = igmsweep("resume", folder, "--trials", "3")
+    assert code == 0, said
+    assert cache.is_dir()
