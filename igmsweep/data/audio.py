@@ -4,45 +4,61 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from igmsweep.data import video
 from igmsweep.data.files import BadFile, reason, refuse_pointer
+from igmsweep.data.limits import SAMPLES, SECONDS, refuse_sound
 
 SILENCE = 1e-4
 """A sound whose largest sample is smaller is silent (-80 dB of full scale)."""
 CONTAINERS = (".mp4", ".m4v", ".mov", ".flv", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".3gp", ".wmv")
+WHOLE = 60.0
+"""Seconds of a sound that are read at least, where it has them: all of most sounds, however little of it is used."""
 SOUNDS = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".opus")
 
 
-def read_sound(path: Path, rate: int) -> NDArray[np.float32]:
+def read_sound(path: Path, rate: int, seconds: float = SECONDS) -> NDArray[np.float32]:
     """One channel in [-1, 1] at `rate` Hz, from a sound file or a video's first sound track.
 
+    Args:
+        seconds: what is used of it; what lies behind that, and behind the first `WHOLE` seconds, need not be read.
+
     Raises:
-        BadFile: the file is missing, holds no sound, or no samples.
+        BadFile: the file is missing, holds no sound, no samples, or more than `igmsweep.data.limits` allow.
     """
     if path.suffix.lower() in CONTAINERS:
-        wave, found = video.read_track(path)
+        wave, found = video.read_track(path, max(WHOLE, seconds + 1))
         return resample(wave, found, rate)
-    return read_wav(path, rate)
+    return read_wav(path, rate, seconds)
 
 
-def read_wav(path: Path, rate: int) -> NDArray[np.float32]:
+def read_wav(path: Path, rate: int, seconds: float = SECONDS) -> NDArray[np.float32]:
     """One channel in [-1, 1] at `rate` Hz; channels are averaged, other rates resampled.
 
-    Raises:
-        BadFile: the file is missing, is not sound, ends early, or holds no samples or such as are no numbers.
-    """
-    import soundfile
+    Args:
+        seconds: as for `read_sound`.
 
-    refuse_pointer(path)
-    try:
-        wave, found = soundfile.read(path, dtype="float32", always_2d=True)
-    except Exception as error:
-        raise BadFile("unreadable", path, f"not readable as sound ({reason(error)})") from None
+    Raises:
+        BadFile: the file is missing, is not sound, ends early, holds no samples, such as are no numbers, or more than
+            `igmsweep.data.limits` allow.
+    """
+    with opened(path) as file:
+        found = int(file.samplerate)
+        count = min(file.frames, math.ceil(max(WHOLE, seconds + 1) * found))
+        if count * file.channels > SAMPLES:
+            size = f"{count / found:,.0f} s of {file.channels} channels at {found:,} Hz"
+            raise BadFile("unreadable", path, f"holds {size}, expected at most {SAMPLES:,} samples")
+        try:
+            wave = file.read(count, dtype="float32", always_2d=True)
+        except Exception as error:
+            raise BadFile("unreadable", path, f"not readable as sound ({reason(error)})") from None
     if len(wave) == 0:
         raise BadFile("empty", path, "holds no samples")
     if not np.isfinite(wave).all():
@@ -61,14 +77,23 @@ def header(path: Path) -> tuple[int, float]:
     """
     if path.suffix.lower() in CONTAINERS:
         return video.sound_header(path)
+    with opened(path) as file:
+        return int(file.samplerate), file.frames / file.samplerate
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """A sound file of soundfile's. Raises BadFile for a file that is missing, no sound, or beyond `igmsweep.data.limits`."""
     import soundfile
 
     refuse_pointer(path)
     try:
-        found = soundfile.info(path)
+        file = soundfile.SoundFile(path)
     except Exception as error:
         raise BadFile("unreadable", path, f"not readable as sound ({reason(error)})") from None
-    return int(found.samplerate), float(found.duration)
+    with file:
+        refuse_sound(path, file.samplerate, file.channels, file.frames / max(1, file.samplerate))
+        yield file
 
 
 def resample(wave: NDArray[np.float32], found: int, rate: int) -> NDArray[np.float32]:

@@ -154,7 +154,5 @@ def _seconds(path: Path) -> float | None:
         found = headers.packets(path)
         return None if found is None else found.seconds
     if path.suffix.lower() in audio.SOUNDS:
-        import soundfile
-
-        return float(soundfile.info(path).duration)
+        return audio.header(path)[1]
     return None

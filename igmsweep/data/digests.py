@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from igmsweep.data.base import Sample
+from igmsweep.data.files import MEDIUM
 from igmsweep.data.progress import ProgressLine
 from igmsweep.disk import exclusive, write_atomically
 
@@ -42,10 +44,12 @@ def sample_digests(samples: list[Sample], root: Path, cache: Path, jobs: int) ->
 
 
 def file_digest(path: Path) -> str:
-    """24 hexadecimal digits of the SHA-256 of a file's bytes, or UNREADABLE."""
+    """24 hexadecimal digits of the SHA-256 of a file's bytes, or UNREADABLE, as files beyond `MEDIUM` are."""
     digest = hashlib.sha256()
     try:
         with path.open("rb", buffering=0) as file:
+            if os.fstat(file.fileno()).st_size > MEDIUM:
+                return UNREADABLE
             while block := file.read(2**20):
                 digest.update(block)
     except OSError:
@@ -62,6 +66,8 @@ def _files(path: Path) -> list[tuple[Path, Stamp]]:
             return [(file, (status.st_size, status.st_mtime_ns)) for file, status in sorted(found, key=lambda f: f[0])]
         status = path.stat()
     except OSError:
+        return []
+    if not stat.S_ISREG(status.st_mode):  # a pipe or a device may never end
         return []
     return [(path, (status.st_size, status.st_mtime_ns))]
 

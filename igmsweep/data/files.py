@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from pathlib import Path
 
 from igmsweep.errors import DataError, UserError
@@ -10,6 +11,8 @@ from igmsweep.gate import files
 
 LIST = 256 * files.MIB
 """Bytes of a list of samples."""
+MEDIUM = 4 * 2**30
+"""Bytes of one file of a sample."""
 _POINTER = b"version https://git-lfs.github.com/spec"
 
 KINDS = {
@@ -43,14 +46,20 @@ class BadFile(DataError):
 
 
 def refuse_pointer(path: Path) -> None:
-    """Raise BadFile for a missing file, an empty one, or a Git-LFS pointer in a file's place."""
+    """Raise BadFile for a missing file, an empty or too large one, what is no ordinary file (a folder, a pipe, a device, which are
+    not opened), or a Git-LFS pointer in a file's place."""
     try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise BadFile("unreadable", path, f"is {files.kind(status.st_mode)}, expected a file")
+        if status.st_size > MEDIUM:
+            raise BadFile("unreadable", path, f"holds more than {MEDIUM // 2**30} GiB, the most that one file may have")
         with path.open("rb") as file:
             first = file.read(len(_POINTER))
     except (FileNotFoundError, NotADirectoryError):
         raise BadFile("missing", path, "no such file") from None
-    except OSError as error:
-        raise BadFile("unreadable", path, f"cannot be read ({error.strerror})") from None
+    except (OSError, ValueError) as error:
+        raise BadFile("unreadable", path, f"cannot be read ({getattr(error, 'strerror', None) or error})") from None
     if first == _POINTER:
         raise BadFile("pointer", path, "is a Git-LFS pointer, not the file itself; fetch the files with `git lfs pull`")
     if not first:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -10,6 +15,7 @@ from numpy.typing import NDArray
 
 from igmsweep.data.audio import CONTAINERS
 from igmsweep.data.files import BadFile, natural, reason, refuse_pointer
+from igmsweep.data.limits import PIXELS, refuse_picture
 from igmsweep.data.video import read_frames
 
 if TYPE_CHECKING:
@@ -18,6 +24,14 @@ if TYPE_CHECKING:
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 GREY = 128
 """What a picture that cannot be read is filled with."""
+FORMATS = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "GIF", "TIFF")
+"""Pillow's names of what is opened, whatever a file is called: no vector formats, for which it runs other programs."""
+LARGE = 2048
+"""Pixels of a side, beyond which not all are looked at for colours."""
+KEPT = 2**28
+"""Bytes of a video's frames that are held until it is known which of them are taken."""
+
+_opening = threading.Lock()
 
 FramePolicy = Literal["first", "uniform", "random"]
 
@@ -48,18 +62,11 @@ def open_picture(path: Path) -> Image:
     """A picture, decoded to its last row.
 
     Raises:
-        BadFile: the file is missing, truncated or no picture.
+        BadFile: the file is missing, truncated, no picture, or of more than `PIXELS`.
     """
-    from PIL import Image
-
-    refuse_pointer(path)
-    try:
-        with Image.open(path) as picture:
-            picture.load()
-            return _eight_bits(picture.copy())
-    except Exception as error:
-        kind = "truncated" if "truncated" in str(error).lower() else "unreadable"
-        raise BadFile(kind, path, f"not readable as a picture ({reason(error)})") from None
+    with _opened(path) as picture:
+        picture.load()
+        return _eight_bits(picture.copy())
 
 
 def upright(picture: Image) -> Image:
@@ -90,39 +97,54 @@ def header(path: Path) -> tuple[int, int, bool | None]:
     Raises:
         BadFile: the file is missing or no picture.
     """
-    from PIL import Image
-
-    refuse_pointer(path)
-    try:
-        with Image.open(path) as picture:
-            return *picture.size, True if picture.mode in ("1", "L", "LA", "I", "F", "I;16", "I;16B") else None
-    except Exception as error:
-        raise BadFile("unreadable", path, f"not readable as a picture ({reason(error)})") from None
+    with _opened(path) as picture:
+        return *picture.size, True if picture.mode in ("1", "L", "LA", "I", "F", "I;16", "I;16B") else None
 
 
 def looks_grey(path: Path) -> bool:
-    """Whether a picture's three colours are the same everywhere; a JPEG is decoded small.
+    """Whether a picture's three colours are the same everywhere; a JPEG is decoded small, of a large picture some pixels are taken.
 
     Raises:
         BadFile: the file is missing, truncated or no picture.
     """
     from PIL import Image
 
+    with _opened(path) as picture:
+        picture.draft("RGB", (64, 64))
+        picture.thumbnail((LARGE, LARGE), Image.Resampling.NEAREST)
+        red, green, blue = np.moveaxis(np.asarray(picture.convert("RGB")), -1, 0)
+    return bool((red == green).all() and (green == blue).all())
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image]:
+    """A picture that is decoded within the block. Raises BadFile for what goes wrong there, and for one of more than `PIXELS`."""
+    from PIL import Image
+
     refuse_pointer(path)
     try:
-        with Image.open(path) as picture:
-            picture.draft("RGB", (64, 64))
-            red, green, blue = np.moveaxis(np.asarray(picture.convert("RGB")), -1, 0)
+        # Pillow warns of large pictures and refuses larger ones; here they are refused at one size, in one line
+        with _opening, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            picture = Image.open(path, formats=FORMATS)
+        with picture:
+            refuse_picture(path, *picture.size)
+            yield picture
+    except BadFile:
+        raise
+    except Image.DecompressionBombError:
+        raise BadFile("unreadable", path, f"has far more than {PIXELS:,} pixels, the most that are read") from None
     except Exception as error:
-        raise BadFile("unreadable", path, f"not readable as a picture ({reason(error)})") from None
-    return bool((red == green).all() and (green == blue).all())
+        kind = "truncated" if "truncated" in str(error).lower() else "unreadable"
+        raise BadFile(kind, path, f"not readable as a picture ({reason(error)})") from None
 
 
 def pixels(picture: Image, size: tuple[int, int], channels: int) -> NDArray[np.uint8]:
     """(channels, height, width) of a picture, resized to `size` by an antialiased bilinear filter."""
     from PIL import Image
 
-    converted = picture.convert("L" if channels == 1 else "RGB")
+    mode = "L" if channels == 1 else "RGB"
+    converted = picture if picture.mode == mode else picture.convert(mode)  # which would copy it
     if converted.size != (size[1], size[0]):
         converted = converted.resize((size[1], size[0]), Image.Resampling.BILINEAR)
     array = np.asarray(converted, dtype=np.uint8)
@@ -145,12 +167,22 @@ def read_clip(
     """
     limit = max(count, least) if policy == "first" else None
     if path.suffix.lower() in CONTAINERS:
-        pictures = read_frames(path, limit=limit)
-        _at_least(path, len(pictures), least)
-        chosen = [pictures[index] for index in frame_indices(len(pictures), count, policy)]
-    else:
-        chosen = [open_picture(file) for file in chosen_files(path, count, policy, least)]
-    return np.stack([pixels(picture, size, channels) for picture in chosen])
+        arrays = _held(islice(read_frames(path), limit), size, count, channels)
+        _at_least(path, len(arrays), least)
+        return np.stack([arrays[index] for index in frame_indices(len(arrays), count, policy)])
+    return np.stack([pixels(open_picture(file), size, channels) for file in chosen_files(path, count, policy, least)])
+
+
+def _held(pictures: Iterator[Image], size: tuple[int, int], count: int, channels: int) -> list[NDArray[np.uint8]]:
+    """Arrays of pictures; of so many that they would exceed `KEPT`, every second one, or every fourth, and so on."""
+    kept: list[NDArray[np.uint8]] = []
+    every = 1
+    for number, picture in enumerate(pictures):
+        if number % every == 0:
+            kept.append(pixels(picture, size, channels))
+            if len(kept) > max(2 * count, KEPT // kept[0].nbytes):
+                kept, every = kept[::2], 2 * every
+    return kept
 
 
 def chosen_files(folder: Path, count: int, policy: FramePolicy, least: int = 1) -> list[Path]:

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from igmsweep.data import frames, headers, video
+from igmsweep.data import arrays, frames, headers, video
 from igmsweep.data.base import DataOptions, DataSet, Modality, Part, Sample
 from igmsweep.data.clips import fit_frames, flow_as_bytes, flow_backend, optical_flow, read_stretch
-from igmsweep.data.files import BadFile, reason, refuse_pointer
+from igmsweep.data.files import BadFile
 from igmsweep.data.image_text import lines_of
 from igmsweep.data.layouts import ListNames, find, first_there, lists_of
 from igmsweep.errors import DataError
@@ -182,11 +182,7 @@ class NVGesture(DataSet):
 
     def _npy(self, sample: Sample) -> np.ndarray:
         path = sample.files["flow"]
-        refuse_pointer(path)
-        try:
-            flow = np.load(path, allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise BadFile("unreadable", path, f"not readable as an array ({reason(error)})") from None
+        flow = arrays.read(path)
         if not _is_flow(flow.shape):
             raise BadFile("unreadable", path, f"has shape {flow.shape}, expected (height, width, 2, frames)")
         clip = fit_frames(flow_as_bytes(flow.transpose(3, 2, 0, 1)), self.options.clip)

@@ -63,7 +63,7 @@ def write_sheet(
     part = "as in training" if training else "as in validation"
     more = f", {len(classes)} of {len(dataset.classes)} classes" if len(classes) < len(dataset.classes) else ""
     shapes = "; ".join(f"{name} {' x '.join(map(str, one.shape))}" for name, one in dataset.modalities.items())
-    figure.suptitle(f"{dataset.name}, train, {part}{more}: {shapes}", fontsize=8, x=0.01, ha="left")
+    figure.suptitle(f"{dataset.name}, train, {part}{more}: {shapes}", fontsize=8, x=0.01, ha="left", parse_math=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
 
@@ -142,7 +142,7 @@ def _figure(dataset: DataSet, shown: Shown, counts: Sequence[int], classes: Sequ
             if number == 0:
                 axis.set_title(modalities[one].name, fontsize=7)
         label = textwrap.shorten(str(classes[number]), 18, placeholder="...")
-        axes[number][0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=8)
+        axes[number][0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=8, parse_math=False)
         row += count
     return figure
 
@@ -157,7 +157,8 @@ def _draw(axis: Axes, modality: Modality, sample: Sample, x: np.ndarray) -> None
     if modality.kind == "text":
         for spine in axis.spines.values():
             spine.set_visible(False)
-        axis.text(0, 0.5, caption(sample, modality.name, x), fontsize=7, va="center", transform=axis.transAxes)
+        told = caption(sample, modality.name, x)
+        axis.text(0, 0.5, told, fontsize=7, va="center", transform=axis.transAxes, parse_math=False)
         return
     options: dict[str, Any] = {"aspect": "equal", "cmap": "gray"}
     if modality.kind == "audio":

@@ -21,19 +21,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from igmsweep.data import audio, augment, frames, headers, text, video
+from igmsweep.data import arrays, audio, augment, frames, headers, text, video
 from igmsweep.data.base import DataSet, Modality, Part, Remark, Sample
-from igmsweep.data.files import BadFile, reason, refuse_pointer
+from igmsweep.data.files import BadFile
 from igmsweep.data.front_ends import FrontEnd, front_end
 from igmsweep.data.table_facts import Facts, look
 from igmsweep.data.table_file import METADATA, SPLITS, read_rows, sources
 from igmsweep.data.table_kinds import column_kind
 from igmsweep.data.table_options import TableOptions, defaults, encoder, suggested
+from igmsweep.data.table_paths import leading_out
 from igmsweep.errors import DataError
 from igmsweep.gate.paths import full
 
 if TYPE_CHECKING:
     import torch
+
+
+NAME = 80
+"""Characters of a table's name, which names folders of the cache."""
 
 
 class Table(DataSet):
@@ -61,7 +66,7 @@ class Table(DataSet):
         folder = path if path.is_dir() else path.parent
         self.home = folder if root is None else root
         named = folder.name if files[0].name == METADATA else self.path.stem
-        self.name = re.sub(r"[^A-Za-z0-9_.]", "_", named)
+        self.name = re.sub(r"[^A-Za-z0-9_.]", "_", named)[:NAME]
         self._rows, self._columns = read_rows(files, folder)
         self.classes = tuple(sorted({row["label"] for _, row in self._rows}))
         self.fold_group = "group" if all(row.get("group") for _, row in self._rows) else "none"
@@ -69,6 +74,7 @@ class Table(DataSet):
         for name in [name for name, kind in self._kinds.items() if kind != "text"]:
             for _, row in self._rows:
                 row[name] = row[name].replace("\\", "/")  # as Windows writes paths
+        self._astray = leading_out(self.path, self.home, self._rows, self._kinds)
         first = [next(row[name] for _, row in self._rows if row[name]) for name in self._columns]
         self.examples = tuple(self.home / field for field in first)
         """The first file of each column, which shows the column's kind and an array's shape."""
@@ -104,7 +110,9 @@ class Table(DataSet):
         return look(self.home, rows, self._kinds)
 
     def suggested(self, options: TableOptions, given: Mapping[str, Any]) -> dict[str, Any]:
-        if given.keys() >= TableOptions.model_fields.keys():
+        if self._astray is not None and not options.outside:
+            raise DataError(self._astray)
+        if given.keys() >= TableOptions.model_fields.keys() - {"outside"}:  # which does not follow from the data
             return {}
         return suggested(self.facts, options, given)
 
@@ -168,7 +176,7 @@ class Table(DataSet):
             return self._tokens(sample.text[name])
         path = self._file(sample, name)
         if kind == "audio":
-            wave = audio.read_sound(path, self.options.rate)
+            wave = audio.read_sound(path, self.options.rate, self.options.seconds)
             audio.refuse_silence(wave, path)
             return self._front_end(wave)
         if kind == "image":
@@ -311,12 +319,8 @@ def _status(path: Path) -> tuple[int, int, int]:
 
 
 def _read_array(path: Path) -> np.ndarray:
-    refuse_pointer(path)
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise BadFile("unreadable", path, f"not readable as an array ({reason(error)})") from None
-    if array.dtype.kind not in "biuf" or not 1 <= array.ndim <= 4:
+    array = arrays.read(path)
+    if not 1 <= array.ndim <= 4:
         raise BadFile("unreadable", path, f"is {array.dtype} of {array.ndim} axes, expected numbers of 1 to 4 axes")
     with np.errstate(over="ignore"):
         found = array.reshape(_at_least_three(array.shape)).astype(np.float32)

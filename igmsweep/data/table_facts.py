@@ -22,6 +22,12 @@ VIDEOS = 64
 DECODED = 16
 """Pictures that are decoded to see whether one that could have colours has any."""
 TEXTS = 20_000
+LETTERS = 4096
+"""Of a text whose words are counted: more than 512 words, the longest text that is read."""
+CHARACTERS = 32_000_000
+"""Of all texts; fewer are taken where they are longer, so that it is done in seconds."""
+VOCABULARY = 2**15
+"""Different words that are enough: no larger vocabulary is suggested."""
 
 Found = TypeVar("Found")
 
@@ -43,7 +49,7 @@ class Facts:
     words: int | None = None
     """95 % of the texts have at most so many words."""
     vocabulary: int | None = None
-    """Different words."""
+    """Different words, of those that were counted."""
 
 
 def look(home: Path, rows: Sequence[Mapping[str, str]], kinds: Mapping[str, str]) -> Facts:
@@ -64,7 +70,9 @@ def look(home: Path, rows: Sequence[Mapping[str, str]], kinds: Mapping[str, str]
     pictures = of("image", FILES, lambda path: (path, *frames.header(path)))
     clips = of("video", VIDEOS, _clip)
     texts = [row[name] for row in evenly(rows, TEXTS) for name in kinds if kinds[name] == "text"]
-    counted = [text.words(each) for each in texts]
+    if (characters := sum(min(len(each), LETTERS) for each in texts)) > CHARACTERS:
+        texts = evenly(texts, max(1, len(texts) * CHARACTERS // characters))
+    words, vocabulary = _counted(texts)
     rates = [rate for rate, _ in sounds]
     sides = [[max(width, height) for _, width, height, _ in column] for column in pictures]
     sides += [[max(width, height) for width, height, _ in column] for column in clips]
@@ -75,14 +83,25 @@ def look(home: Path, rows: Sequence[Mapping[str, str]], kinds: Mapping[str, str]
         max((round(float(np.median(column))) for column in sides), default=None),
         bool(pictures) and not clips and all(map(_all_grey, pictures)),
         round(float(np.median(lengths))) if lengths else None,
-        round(float(np.percentile([len(each) for each in counted], 95))) if counted else None,
-        len({word for each in counted for word in each}) if counted else None,
+        round(float(np.percentile(words, 95))) if words else None,
+        vocabulary if words else None,
     )
 
 
 def evenly(rows: Sequence[Found], most: int) -> list[Found]:
     """At most so many of the rows, from all over them."""
     return [rows[int(index)] for index in np.linspace(0, len(rows) - 1, min(most, len(rows))).round()]
+
+
+def _counted(texts: Sequence[str]) -> tuple[list[int], int]:
+    """Words of each text, and how many different ones there are."""
+    lengths, different = [], set[str]()
+    for each in texts:
+        found = text.words(each[:LETTERS])
+        lengths.append(len(found))
+        if len(different) < VOCABULARY:
+            different.update(found)
+    return lengths, len(different)
 
 
 def _readable(paths: Iterable[Path], read: Callable[[Path], Found]) -> Iterable[Found]:

@@ -17,11 +17,17 @@ from igmsweep.data.base import Part
 from igmsweep.data.files import read_text
 from igmsweep.data.table_kinds import media
 from igmsweep.errors import DataError, UserError, nearest
+from igmsweep.legible import clean, quoted
 
 RESERVED = ("id", "label", "group", "split")
 LABELS = ("class", "category", "target", "y")
 """What others call `label`."""
 SEPARATORS = ",;\t"
+COLUMNS = 1000
+NAME = 200
+"""Bytes of a column's name, which names files of the cache."""
+LONGEST = {"id": 4096, "label": 256, "group": 256}
+"""Characters; an id may be a path."""
 METADATA = "metadata.csv"
 FILE_NAME = "file_name"
 INDEX = "(index)"
@@ -109,15 +115,17 @@ def read_rows(files: Sequence[Path], home: Path) -> tuple[list[Row], list[str]]:
 
 def _fields(path: Path) -> tuple[list[str], list[Row]]:
     """The names of the columns, and the rows that are not empty."""
-    text = read_text(path).replace("\r\n", "\n").replace("\r", "\n")
+    text = _text(path)
     separator = max(SEPARATORS, key=text.partition("\n")[0].count)  # the first of the commonest
     reader = csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=separator != "\t", strict=True)
     try:
-        header = [name.strip() for name in next(reader, [])]
+        header = [" ".join(name.split()) for name in next(reader, [])]
+        _refuse_columns(path, header)
         lines = [(reader.line_num, fields) for fields in reader if any(field.strip() for field in fields)]
     except csv.Error as error:
         raise DataError(
-            f"{path}: line {reader.line_num}: {error}; expected quotes around whole fields, and two for one within"
+            f"{path}: line {reader.line_num}: {error}; expected quotes around whole fields, and two for one within, "
+            f"and fields of at most {csv.field_size_limit():,} characters"
         ) from None
     lowered = [name.lower() if name.lower() in (*RESERVED, FILE_NAME) else name for name in header]
     if lowered and not lowered[0] and _counts(fields[0] for _, fields in lines):  # the index that pandas writes
@@ -138,6 +146,23 @@ def _counts(fields: Iterable[str]) -> bool:
     return all(field == str(number) for number, field in enumerate(fields))
 
 
+def _text(path: Path) -> str:
+    """The file's text, its lines ended by a newline each. Raises DataError for a NUL byte."""
+    text = read_text(path).replace("\r\n", "\n").replace("\r", "\n")
+    if (place := text.find("\0")) >= 0:
+        raise DataError(f"{path}: line {text.count(chr(10), 0, place) + 1} holds a NUL byte; save it as UTF-8 text")
+    return text
+
+
+def _refuse_columns(path: Path, header: Sequence[str]) -> None:
+    """Raise UserError for more columns, or a longer name, than can be meant."""
+    if len(header) > COLUMNS:
+        raise UserError(f"{path}: line 1: found {len(header):,} columns, expected at most {COLUMNS:,}")
+    for name in header:
+        if len(name.encode()) > NAME:
+            raise UserError(f"{path}: line 1: the column {quoted(name)} has a name of more than {NAME} bytes")
+
+
 def _columns(path: Path, header: Sequence[str]) -> list[str]:
     """The columns that are modalities."""
     if "label" not in header:
@@ -150,7 +175,9 @@ def _columns(path: Path, header: Sequence[str]) -> list[str]:
     for name in columns:
         if not name.isidentifier():
             able = re.sub(r"\W+|^(?=\d)", "_", name)
-            raise UserError(f"{path}: found the column '{name}', expected letters, digits and _, such as '{able}'")
+            raise UserError(
+                f"{path}: found the column {quoted(name)}, expected letters, digits and _, such as {quoted(able)}"
+            )
     return columns
 
 
@@ -165,15 +192,20 @@ def _check(where: str, row: dict[str, str], seen: set[str]) -> None:
     """Raise DataError for a row that cannot be used; its split is put in lower case, its id remembered."""
     if not row["label"]:
         raise DataError(f"{where}: its label is empty")
+    for name, most in LONGEST.items():
+        if len(row.get(name, "")) > most:
+            raise DataError(f"{where}: its {name} has {len(row[name]):,} characters, expected at most {most:,}")
+        if name in row:
+            row[name] = clean(row[name])
     if row.get("split", "").lower() not in {"", *SPLITS}:
         raise DataError(
-            f"{where}: found the split '{row['split']}', expected train, val or test{nearest(row['split'], SPLITS)}"
+            f"{where}: found the split {quoted(row['split'])}, expected train, val or test{nearest(row['split'], SPLITS)}"
         )
     if row.get("split"):
         row["split"] = row["split"].lower()
     if row.get("id"):
         if row["id"] in seen:
-            raise DataError(f"{where}: the id {row['id']} stands in the file twice")
+            raise DataError(f"{where}: the id {quoted(row['id'])} stands in the file twice")
         seen.add(row["id"])
 
 

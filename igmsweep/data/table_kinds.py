@@ -10,6 +10,7 @@ from pathlib import Path
 
 from igmsweep.data import audio, frames
 from igmsweep.errors import DataError, UserError
+from igmsweep.legible import quoted
 
 SUFFIXES = {
     suffix: kind
@@ -52,19 +53,21 @@ def column_kind(path: Path, home: Path, column: str, rows: Sequence[tuple[int, M
     if 2 * counts.total() < len(fields):
         if os.path.isfile(first):
             raise UserError(
-                f"{path}: the column {column} names files that are not read, such as '{fields[0][1]}'; expected one of "
+                f"{path}: the column {column} names files that are not read, such as {quoted(fields[0][1])}; expected one of "
                 f"{', '.join(SUFFIXES)}"
             )
         return "video" if os.path.isdir(first) else "text"
     found = max(counts, key=lambda kind: counts[kind])
     example = fields[kinds.index(found)][1]
     if re.match(r"[a-z][a-z\d+.-]*://", example):
-        raise UserError(f"{path}: the column {column} holds the address '{example}', expected a file on this machine")
+        raise UserError(
+            f"{path}: the column {column} holds the address {quoted(example)}, expected a file on this machine"
+        )
     for (number, field), kind in zip(fields, kinds, strict=True):
         if kind != found and not (found == "video" and os.path.isdir(home / field)):
             raise DataError(
-                f"{path}: line {number}: found '{field[:60]}' in the column {column}, expected {WORDS[found]} such as "
-                f"'{example}', or nothing where there is none"
+                f"{path}: line {number}: found {quoted(field)} in the column {column}, expected {WORDS[found]} such as "
+                f"{quoted(example)}, or nothing where there is none"
             )
     return found
 

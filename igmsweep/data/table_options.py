@@ -30,6 +30,8 @@ class TableOptions(DataOptions):
 
     split: Literal["column", "none"] = "column"
     """`none` leaves the column `split` aside: every row is for training, folds are cut from all of them."""
+    outside: bool = False
+    """Whether paths may lead out of the file's folder, or out of the root: by `..`, as absolute paths, by symbolic links."""
     frontend: Literal["mel", "stft22k", "stft35k", "stft16k", "mel8k", "fbank128"] = "mel"
     """The spectrogram of sounds; all but `mel` are presets of the next three. See `igmsweep.data.front_ends`."""
     rate: int = Field(16000, ge=1000, le=192_000)

@@ -7,6 +7,7 @@ user's Hugging Face cache. Nothing is downloaded, and the cache of a data set is
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 import zlib
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from igmsweep.record.json_files import read_object
 KEY = "data.options.tokenizer"
 FILES = ("tokenizer.json", "vocab.txt")
 WORDS = "words"
+_WORD = re.compile(r"\w+|[^\w\s]")
 
 
 def words(text: str) -> list[str]:
@@ -32,12 +34,13 @@ def words(text: str) -> list[str]:
     >>> words("A quiet, even sound")
     ['a', 'quiet', ',', 'even', 'sound']
     """
-    return re.findall(r"\w+|[^\w\s]", text.lower())
+    return _WORD.findall(text.lower())
 
 
 def hashed(text: str, length: int, vocabulary: int) -> NDArray[np.int32]:
     """A text as (3, length): words numbered from 1 to vocabulary - 1 by their hash, attention mask, segment ids (all 0)."""
-    ids = [1 + zlib.crc32(word.encode()) % (vocabulary - 1) for word in words(text)[:length]] or [0]
+    first = itertools.islice(_WORD.finditer(text.lower()), length)
+    ids = [1 + zlib.crc32(word[0].encode()) % (vocabulary - 1) for word in first] or [0]
     out = np.zeros((3, length), np.int32)
     out[0, : len(ids)] = ids
     out[1, : len(ids)] = 1

@@ -38,7 +38,7 @@ def read_bytes(path: Path, most: int) -> bytes:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise UserError(f"{path}: found {_kind(status.st_mode)}, expected a file")
+            raise UserError(f"{path}: found {kind(status.st_mode)}, expected a file")
         with path.open("rb") as file:
             content = file.read(most + 1)
     except FileNotFoundError:
@@ -67,6 +67,7 @@ def read_text(path: Path, most: int) -> str:
         raise UserError(f"{path}: line {line} is not UTF-8, the encoding that text files have here") from None
 
 
-def _kind(mode: int) -> str:
+def kind(mode: int) -> str:
+    """What a thing on disk is that is no ordinary file, in words, by its `st_mode`."""
     kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
     return kinds.get(stat.S_IFMT(mode), "a device")

@@ -72,8 +72,8 @@ def test_frames_of_folder_and_video_are_the_field_s_rate(raw: Path, tmp_path: Pa
     from igmsweep.data import video
 
     path = next((raw / "VideoFlash").iterdir())
-    every = video.read_frames(path, per_second=False)
-    kept = video.read_frames(path)
+    every = list(video.read_frames(path, per_second=False))
+    kept = list(video.read_frames(path))
     assert (len(every), len(kept)) == (45, 2)
     assert np.array_equal(np.asarray(kept[1]), np.asarray(every[29]))
 

@@ -103,7 +103,7 @@ def test_videos_folders_of_frames_and_arrays_are_columns_too(tmp_path: Path) -> 
         ("label,a\n1,x,y\n", "line 2: found 3 fields, expected 2"),
         ("label,split,a\n1,trian,x\n", "did you mean 'train'"),
         ("label,a\n1,x\n1,y\n", "2 rows of the one label '1'"),
-        ("id,label,a\nq,1,x\nq,2,y\n", "line 3: the id q stands in the file twice"),
+        ("id,label,a\nq,1,x\nq,2,y\n", "line 3: the id 'q' stands in the file twice"),
         ("label,a\n,x\n", "line 2: its label is empty"),
     ],
 )

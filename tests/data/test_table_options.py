@@ -19,7 +19,7 @@ from igmsweep.errors import UserError
 GIVEN: dict[str, Any] = {
     **{"frontend": "mel", "rate": 8000, "seconds": 0.4, "bands": 40, "shift": 0.0},
     **{"frames": 2, "size": 20, "crop": 16, "area": 1.0, "flip": False, "colour": "rgb", "normalise": "imagenet"},
-    **{"tokenizer": "words", "tokens": 8, "vocabulary": 1024, "split": "column"},
+    **{"tokenizer": "words", "tokens": 8, "vocabulary": 1024, "split": "column", "outside": False},
 }
 """All of them, so that nothing follows from the data."""
 
