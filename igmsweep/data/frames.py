@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import warnings
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ GREY = 128
 """What a picture that cannot be read is filled with."""
 FORMATS = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "GIF", "TIFF")
 """Pillow's names of what is opened, whatever a file is called: no vector formats, for which it runs other programs."""
+AT_ONCE = 2**23
+"""Pixels beyond which the means of 2 x 2, 3 x 3, ... pixels are taken before anything else, to save memory."""
 LARGE = 2048
 """Pixels of a side, beyond which not all are looked at for colours."""
 KEPT = 2**28
@@ -59,13 +62,16 @@ def read_picture(path: Path, size: tuple[int, int], channels: int) -> NDArray[np
 
 
 def open_picture(path: Path) -> Image:
-    """A picture, decoded to its last row.
+    """A picture, decoded to its last row; a large one smaller (`AT_ONCE`), as no encoder sees so many pixels.
 
     Raises:
         BadFile: the file is missing, truncated, no picture, or of more than `PIXELS`.
     """
     with _opened(path) as picture:
         picture.load()
+        times = math.isqrt(picture.width * picture.height // AT_ONCE)
+        if times > 1 and picture.mode in ("L", "LA", "RGB", "RGBA"):
+            return picture.reduce(times)
         return _eight_bits(picture.copy())
 
 
