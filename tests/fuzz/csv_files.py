@@ -243,7 +243,7 @@ def _apply(edit: list[Any], path: Path) -> None:
     elif what == "bytes":
         content = bytearray(path.read_bytes())
         for at, value in how:
-            content[at] = value
+            content[at : at + 1] = bytes([value])
         path.write_bytes(bytes(content))
     elif what == "cut":
         path.write_bytes(path.read_bytes()[:how])
