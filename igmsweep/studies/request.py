@@ -142,7 +142,7 @@ def remembered(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{folder}: no study here; expected a folder with {STUDY_FILE}")
     found = read_yaml(path, Written)
-    found = {"trials": 16, "methods": [], **found}
+    found = {"trials": 16, "methods": [], "seeds": None, **found}
     for key, kind in KINDS.items():
         if not isinstance(found.get(key), kind) or isinstance(found[key], bool):
             raise UserError(f"{path}: {key}: found {quoted(found.get(key))}, expected {NAMES[kind]}")

@@ -23,6 +23,10 @@ default, as if the sweep were new.
 """
 
 
+MOST = 1_000_000_000
+"""Of any number: of trials, seeds, seconds."""
+
+
 @dataclass(frozen=True)
 class Option:
     """What is known of an option beside its type and default."""
@@ -52,6 +56,8 @@ class Option:
             raise UserError(f"{self.flag}: found {value}, expected at least {self.least}")
         if self.above is not None and not value > self.above:
             raise UserError(f"{self.flag}: found {value:g}{self.unit}, expected more than {self.above:g}")
+        if value > MOST:
+            raise UserError(f"{self.flag}: found {quoted(value)}, expected at most {MOST:,}")
 
 
 @dataclass(frozen=True, kw_only=True)

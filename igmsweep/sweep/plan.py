@@ -19,15 +19,17 @@ from igmsweep.config import TrainConfig, named_data, preset, presets, with_absol
 from igmsweep.data import places
 from igmsweep.data.base import SearchData
 from igmsweep.errors import UserError, nearest
+from igmsweep.gate.numbers import whole
 from igmsweep.gate.paths import full
 from igmsweep.gate.yaml_text import Written, read_yaml
+from igmsweep.legible import quoted
 from igmsweep.plugin import Trust
 from igmsweep.record.paths import SCHEMA, SPEC
 from igmsweep.record.stamps import now
 from igmsweep.schema.paths import bound, leaves
 from igmsweep.spaces.choose import load_space
 from igmsweep.spaces.space import SearchSpace, overlap
-from igmsweep.sweep.options import SINCE, recorded
+from igmsweep.sweep.options import SINCE, declared, recorded
 from igmsweep.sweep.request import SweepRequest
 from igmsweep.sweep.search import Enqueued, startup_trials
 from igmsweep.sweep.stopping import make_stopping
@@ -175,6 +177,14 @@ def read_plan(folder: Path, trust: Trust, root: Path | None = None) -> Plan:
         for key in ("startup", *needed, *(key for key in FIXED_BY_START if "." not in key)):
             spec[key]
         spec["data"]["data_hash"]
+        for name, option in declared(SweepRequest).items():
+            if name in spec:
+                option.check(spec[name])
+        for key in ("startup", "seed"):
+            if whole(spec[key]) != spec[key]:
+                raise UserError(f"{key}: found {quoted(spec[key])}, expected a whole number")
+    except UserError as error:
+        raise UserError(str(error) if str(error).startswith(str(path)) else f"{path}: {error}") from None
     except (ValidationError, KeyError, TypeError, AttributeError) as error:
         what = f"it has no '{error.args[0]}'" if isinstance(error, KeyError) else "it cannot be read"
         raise UserError(f"{path}: cannot be taken up again: {what}") from None
