@@ -12,8 +12,10 @@ TORCH = $(shell nvidia-smi -L >/dev/null 2>&1 || { $(PYTHON) -c 'import urllib.r
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 1 + (os.cpu_count() or 1)))')
 
 SECONDS ?= 600
+# what all lists of versions are made with
+COMPILE := uv pip compile --quiet --universal --all-extras --no-annotate --no-header --no-emit-index-url
 
-.PHONY: help demo check test fast pytest coverage fuzz lint docs recording bench lock constraints clean
+.PHONY: help demo check test fast pytest coverage fuzz lint docs recording bench lock constraints audit clean
 help:
 	@echo "make demo    a 40-trial sweep of IGM on avdigits, and its report: under five minutes"
 	@echo "make check   lint, types, layers and the fast tests: under 90 s on two cores"
@@ -25,7 +27,8 @@ help:
 	@echo "make docs    the documentation as a site, in site/"
 	@echo "make recording  the README's terminal anew"
 	@echo "make bench   the benchmarks, as ratios"
-	@echo "make lock    constraints.txt anew, with the newest versions (needs uv)"
+	@echo "make lock    constraints.txt and hashes.txt anew, with the newest versions (needs uv)"
+	@echo "make audit   known weaknesses of the versions in hashes.txt (needs uv and network)"
 	@echo "make clean   remove .venv and caches"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -83,9 +86,15 @@ bench: $(DEV)
 lock:
 	@$(MAKE) --no-print-directory constraints NEWEST=--upgrade
 
-# keeps the versions that are there, as far as pyproject.toml allows them
+# keeps the versions that are there, as far as pyproject.toml allows them; hashes.txt begins as a copy, whose versions are then kept
 constraints:
-	uv pip compile --quiet $(NEWEST) --universal --all-extras --group dev --no-annotate --no-header --no-emit-index-url -o constraints.txt pyproject.toml
+	$(COMPILE) $(NEWEST) --group dev -o constraints.txt pyproject.toml
+	cp constraints.txt hashes.txt
+	$(COMPILE) --generate-hashes -o hashes.txt pyproject.toml
+
+# --strict: a version of which nothing could be asked is no pass
+audit:
+	uvx pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r hashes.txt
 
 clean:
 	rm -rf $(VENV) .coverage coverage.xml .mypy_cache .ruff_cache .pytest_cache dist site
