@@ -31,7 +31,10 @@ def test_both_lists_name_the_same_versions():
 
 def test_everything_that_is_needed_at_run_time_is_in_it():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    needed = [*project["dependencies"], *(name for extra in project["optional-dependencies"].values() for name in extra)]
+    needed = [
+        *project["dependencies"],
+        *(name for extra in project["optional-dependencies"].values() for name in extra),
+    ]
     hashed = {canonicalize_name(each.name) for each, _ in requirements("hashes.txt")}
     assert {canonicalize_name(Requirement(each).name) for each in needed} <= hashed
 
@@ -41,4 +44,5 @@ def test_every_requirement_has_a_hash_and_no_address_stands_there():
         assert hashes and all(re.fullmatch(r"sha256:[0-9a-f]{64}", text) for text in hashes), each
     for name in ("constraints.txt", "hashes.txt"):
         assert "://" not in (ROOT / name).read_text("utf-8")
-    assert "--hash" not in (ROOT / "constraints.txt").read_text("utf-8")  # PyTorch's index has other files of the same versions
+    # pip takes no hashes as constraints of a folder, and PyTorch's index has other files of the same versions
+    assert "--hash" not in (ROOT / "constraints.txt").read_text("utf-8")
