@@ -64,6 +64,11 @@ def main() -> None:
     except UserError as error:
         logger.error("%s", error)
         sys.exit(error.exit_code)
+    except OSError as error:  # what the system refuses, such as a file where a folder is to be
+        if error.errno is None:
+            raise
+        logger.error("%s", UserError(f"{error.filename or ''}: {error.strerror}".removeprefix(": ")))
+        sys.exit(1)
     except Diverged as error:
         logger.error("diverged: %s", error)
         sys.exit(1)

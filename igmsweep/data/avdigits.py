@@ -25,6 +25,7 @@ from igmsweep.data.base import PARTS, DataSet, Modality, Part, Sample
 from igmsweep.data.synthesiser import RATE, Voice, coloured_noise, say
 from igmsweep.errors import DataError
 from igmsweep.late import torch
+from igmsweep.record.json_files import read_object
 
 CLASSES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 COUNTS = (1000, 540, 540)
@@ -114,9 +115,11 @@ class AVDigits(DataSet):
         Raises:
             DataError: the folder holds something else, or avdigits as another version of igmsweep makes it.
         """
+        if root.exists() and not root.is_dir():
+            raise DataError(f"{root}: found a file, expected avdigits' folder, or a place for it")
         if (root / MARKER).exists():
-            found = json.loads((root / MARKER).read_text(encoding="utf-8"))
-            if found["settings"] != settings():
+            found = read_object(root / MARKER) or {}
+            if found.get("settings") != settings():
                 raise DataError(
                     f"{root}: was made by another version of igmsweep with other settings; delete it to make it again"
                 )

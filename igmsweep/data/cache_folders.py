@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,6 +21,8 @@ from igmsweep.disk import exclusive, write_atomically
 from igmsweep.errors import DataError, UserError, nearest
 
 INDEX = "index.json"
+OURS = re.compile(r".+-[a-z_]+-[0-9a-f]{4,}")
+"""Data set, part and recipe: no other folder is a cache, so that none is taken away as one."""
 NETWORK = ("nfs", "nfs4", "cifs", "smb3", "lustre", "gpfs", "beegfs", "fuse.sshfs")
 
 log = logging.getLogger(__name__)
@@ -99,9 +102,9 @@ def entries(cache: Path) -> list[Entry]:
     """What a cache folder holds, last used first."""
     found = []
     for path in sorted(cache.iterdir()) if cache.is_dir() else []:
-        if not path.is_dir():
-            continue
         name = _final(path)
+        if not path.is_dir() or path.is_symlink() or not OURS.fullmatch(name):
+            continue
         dataset, part, _ = (*name.rsplit("-", 2), "", "")[:3]
         try:
             size = sum(file.stat().st_size for file in path.iterdir())

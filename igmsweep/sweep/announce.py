@@ -64,7 +64,10 @@ def closing(result: SweepResult, seconds: float, left: bool) -> None:
     for line in (*summary(result.rows.values()), *said(result.rows.values())):
         logger.log(CLOSING, line)
     if best is None:
-        logger.log(CLOSING, f"no trial completed ({counts or 'none started'}) in {duration(seconds)}: {result.dir}")
+        logger.log(
+            CLOSING,
+            f"no trial completed ({counts or 'none started'}) in {duration(seconds)}: {on_one_line(str(result.dir))}",
+        )
     else:
         score = f"{result.metric} {best['metrics'][result.metric]:.4f}"
         if "mean" in best:
@@ -74,10 +77,10 @@ def closing(result: SweepResult, seconds: float, left: bool) -> None:
         shown = shown_params(best["params"])
         logger.log(CLOSING, f"{counts} in {duration(seconds)}; best #{best['trial']} {score}: {shown}")
     if result.interrupted or left:
-        why = "interrupted" if result.interrupted else "not finished"
+        why, place = "interrupted" if result.interrupted else "not finished", on_one_line(str(result.dir))
         logger.log(
             CLOSING,
-            f"{why}; `igmsweep resume {result.dir}` goes on, `igmsweep analyze {result.dir}` reads what there is",
+            f"{why}; `igmsweep resume {place}` goes on, `igmsweep analyze {place}` reads what there is",
         )
 
 

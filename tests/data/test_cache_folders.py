@@ -105,3 +105,13 @@ def test_long_work_says_in_the_log_how_far_it_is(
         for now[0] in (1.0, 20.0, 21.0):
             line.advance(20)
     assert caplog.messages == ["40/100 samples, 2/s, 30 s left"]
+
+
+def test_a_folder_that_is_no_cache_is_never_taken_away(tmp_path: Path) -> None:
+    (tmp_path / "cremad").mkdir()
+    (tmp_path / "cremad" / "data.csv").touch()
+    (tmp_path / "link-train-0123").symlink_to(tmp_path / "cremad")
+    assert not entries(tmp_path)
+    with pytest.raises(UserError, match="holds no cache 'cremad'"):
+        remove(tmp_path, ["cremad"])
+    assert (tmp_path / "cremad" / "data.csv").exists()
