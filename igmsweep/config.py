@@ -21,7 +21,6 @@ from igmsweep import methods
 from igmsweep.data import places
 from igmsweep.data.base import DataSet
 from igmsweep.errors import UserError, nearest
-from igmsweep.gate.files import is_folder
 from igmsweep.gate.paths import full
 from igmsweep.gate.yaml_text import read_yaml
 from igmsweep.legible import quoted
@@ -74,7 +73,6 @@ class TrainConfig(Section):
     @model_validator(mode="before")
     @classmethod
     def _fill(cls, values: Any) -> Any:
-
         if not isinstance(values, Mapping):
             raise UserError(f"a configuration must be a mapping of keys to values, found {type(values).__name__}")
         given = current(plain(values))
@@ -146,11 +144,11 @@ class TrainConfig(Section):
             trust: which Python files it may have run.
 
         Raises:
-            UserError: as `check_places`, or it names a Python file that is not trusted.
+            UserError: as `places.check_places`, or it names a Python file that is not trusted.
         """
         trust.check(values, source)
         data = values.get("data")
-        check_places(data if isinstance(data, Mapping) else {}, source, trust)
+        places.check_places(data if isinstance(data, Mapping) else {}, source, trust)
         return cls(**values)
 
     @classmethod
@@ -248,29 +246,6 @@ class TrainConfig(Section):
         }
 
 
-def check_places(data: Mapping[str, Any], source: Path | str, trust: Trust) -> None:
-    """Look at the folders that a file from elsewhere names for a data set: nothing may be made where the user has not asked for it.
-
-    Args:
-        data: `root` and `cache`, where they are named.
-
-    Raises:
-        UserError: a cache that holds no decoded data and that the user has never named, or a root at which there is nothing.
-    """
-    root, cache = data.get("root"), data.get("cache")
-    if trust.everything:
-        return
-    if isinstance(cache, str) and not places.is_own_cache(full(cache, "data.cache")):
-        raise UserError(
-            f"{source}: data.cache is {cache}, which holds no decoded data and was never named here; add --trust to have "
-            "some written there, or take the line out"
-        )
-    if isinstance(root, str) and not (is_folder(at := full(root, "data.root")) and any(at.iterdir())):
-        raise UserError(
-            f"{source}: data.root is {root}, where there is nothing; name the data set's folder with --root DIR"
-        )
-
-
 def with_absolute_paths(config: TrainConfig) -> TrainConfig:
     """The same configuration with every path on disk absolute, for processes that run in another folder.
 
@@ -315,7 +290,6 @@ def presets(method: str, data: str | Mapping[str, Any] | None = None) -> dict[st
     With `data`, a name or `named_data`, each is complete: every path of the configuration that the preset gives on that
     data set. Without it, only what the preset itself sets.
     """
-
     params = methods.get(method).Params
     if data is None:
         return {name: dict(values) for name, values in params.presets.items()}
@@ -324,7 +298,6 @@ def presets(method: str, data: str | Mapping[str, Any] | None = None) -> dict[st
 
 def preset(method: str, name: str, data: str) -> dict[str, Any]:
     """What a preset of a method sets on a data set, as dotted paths; nothing for a name that is none."""
-
     return _preset(methods.get(method).Params, datasets.get(data), method, name)
 
 

@@ -74,13 +74,9 @@ def _same(one: str, other: str) -> bool:
     if one == other:
         return True
     if not (names_code(one) and names_code(other)):  # a CSV file or its folder, or a name
-        return all("/" in name or name.endswith(".csv") for name in (one, other)) and _place(one) == _place(other)
+        return all("/" in name or name.endswith(".csv") for name in (one, other)) and full(one) == full(other)
     (path, _, attribute), (path_, _, attribute_) = (re.split(r"\.py(:|$)", name, maxsplit=1) for name in (one, other))
     return attribute == attribute_ and full(f"{path}.py") == full(f"{path_}.py")
-
-
-def _place(name: str) -> Path:
-    return full(name)
 
 
 def load_module(path: Path, key: str) -> ModuleType:
