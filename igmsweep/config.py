@@ -85,13 +85,7 @@ class TrainConfig(Section):
         dataset = datasets.get(data["name"], data.get("root"))
         method_class = methods.get(method["name"])
         params = method_class.Params
-        preset = method.get("preset", "paper")
-        if not isinstance(preset, str) or preset not in params.presets:
-            raise UserError(
-                f"method.preset: found {quoted(preset)}, expected one of {', '.join(params.presets)}"
-                f"{nearest(str(preset), params.presets)}"
-            )
-        set_by_preset = _preset(params, dataset, method["name"], preset)
+        set_by_preset = _preset(params, dataset, method["name"], _preset_of(method, params))
         dataset = dataset.with_options({**_options(set_by_preset), **options})
         modalities = {name: modality.kind for name, modality in dataset.modalities.items()}
         filled: dict[str, Any] = {
@@ -113,14 +107,7 @@ class TrainConfig(Section):
             known(filled[section], fields.model_fields, section)
         known(filled["data"], DataConfig.model_fields, "data")
         filled["data"]["options"] = dataset.options.model_dump(mode="json")
-        group = filled["data"].get("group", "none")
-        if group == "group":  # the word that every data set with groups understands
-            group = filled["data"]["group"] = dataset.grouping
-        if group not in ("none", dataset.grouping):
-            raise UserError(
-                f"data.group: found {quoted(group)}, expected none or {dataset.grouping}"
-                f"{nearest(str(group), ['none', dataset.grouping])}"
-            )
+        filled["data"]["group"] = _group_of(filled["data"], dataset)
         known(filled["method"], params.model_fields, "method")
         try:
             filled["method"] = params(**filled["method"])
@@ -316,6 +303,28 @@ def _named(values: dict[str, Any], section: str, default: str | None) -> dict[st
     if not isinstance(found, dict) or not isinstance(found.get("name", default), str):
         raise UserError(f"{section}.name: expected a name, found {quoted(found)}")
     return {"name": found.get("name", default), **found}
+
+
+def _preset_of(method: Mapping[str, Any], params: type[MethodParams]) -> str:
+    """The name of the preset that a `method` section asks for."""
+    found = method.get("preset", "paper")
+    if not isinstance(found, str) or found not in params.presets:
+        raise UserError(
+            f"method.preset: found {quoted(found)}, expected one of {', '.join(params.presets)}"
+            f"{nearest(str(found), params.presets)}"
+        )
+    return found
+
+
+def _group_of(data: Mapping[str, Any], dataset: DataSet) -> str:
+    """What a `data` section keeps on one side of a split, in the data set's own word; `group` is understood by all of them."""
+    found = data.get("group", "none")
+    if found not in ("none", "group", dataset.grouping):
+        raise UserError(
+            f"data.group: found {quoted(found)}, expected none or {dataset.grouping}"
+            f"{nearest(str(found), ['none', dataset.grouping])}"
+        )
+    return dataset.grouping if found == "group" else str(found)
 
 
 def _options(values: Mapping[str, Any]) -> dict[str, Any]:

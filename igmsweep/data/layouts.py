@@ -10,6 +10,7 @@ from pathlib import Path
 from igmsweep.data.base import Part
 from igmsweep.data.official import together
 from igmsweep.errors import DataError
+from igmsweep.gate.files import inside
 from igmsweep.legible import first_few
 from igmsweep.lines import either
 
@@ -128,10 +129,7 @@ def _looked_for(lists: Sequence[ListNames]) -> str:
 
 def _inside(folder: Path) -> list[Path]:
     """What lies in a folder, by name, without hidden files; nothing where it cannot be read."""
-    try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    except OSError:
-        return []
+    return sorted(path for path in inside(folder) if not path.name.startswith("."))
 
 
 def _around(root: Path) -> list[Path]:
