@@ -59,7 +59,11 @@ class Trust:
                 )
 
     def check_links(self, folder: Path) -> None:
-        """`gate.paths.refuse_links`, unless everything is trusted."""
+        """Look for links through which what is written into a folder would land outside it, unless everything is trusted.
+
+        Raises:
+            UserError: there is one; it is named.
+        """
         if not self.everything:
             refuse_links(folder, otherwise=", or add --trust if it is yours")
 
