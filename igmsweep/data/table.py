@@ -31,7 +31,6 @@ from igmsweep.data.table_kinds import column_kind
 from igmsweep.data.table_options import TableOptions, defaults, encoder, in_words, suggested
 from igmsweep.data.table_paths import leading_out
 from igmsweep.errors import DataError
-from igmsweep.gate.paths import full
 
 if TYPE_CHECKING:
     import torch
@@ -272,33 +271,3 @@ class Table(DataSet):
         if o.tokenizer == text.WORDS:
             return text.hashed(words, o.tokens, o.vocabulary)
         return text.find(o.tokenizer).encode(words, None, o.tokens)
-
-
-_tables: dict[tuple[tuple[Path, ...], Path | None], tuple[tuple[tuple[int, int, int], ...], Table]] = {}
-"""By files and root: kind, size and time of the files and of their examples, and the table they made."""
-
-
-def read_table(path: Path, root: Path | None = None) -> Table:
-    """The table at a path, which is read again only when it has changed since, or a file that a column's kind or shape is from.
-
-    Raises:
-        UserError, DataError: as Table and `read_rows` say.
-    """
-    place = full(path)
-    home = None if root is None else full(root, "data.root")
-    files = sources(place)
-    now = tuple(map(_status, files))  # before they are read: what is written meanwhile is read the next time
-    kept = _tables.get((files, home))
-    if kept is None or kept[0] != (*now, *map(_status, kept[1].examples)):
-        found = Table(place, home)
-        _tables[files, home] = kept = ((*now, *map(_status, found.examples)), found)
-    return kept[1]
-
-
-def _status(path: Path) -> tuple[int, int, int]:
-    """Kind, size and time of a file."""
-    try:
-        status = path.stat()
-    except (OSError, ValueError):  # a text is no path
-        return (0, 0, 0)
-    return (status.st_mode, status.st_size, status.st_mtime_ns)
