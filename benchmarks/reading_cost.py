@@ -1,6 +1,6 @@
 """What looking at a folder costs: seconds of `analyze` of 10,000 trials and of `resume` of 1,000 that are all complete, of two checkouts in turn.
 
-    git worktree add ../before v0.1.0
+    git worktree add ../before COMMIT
     python benchmarks/reading_cost.py --code ../before
 
 CPU seconds of whole processes, the smallest of `--runs`; Python and the libraries are loaded in them.

@@ -21,7 +21,6 @@ from igmsweep import methods
 from igmsweep.data import places
 from igmsweep.data.base import DataSet
 from igmsweep.errors import UserError, nearest
-from igmsweep.gate.files import is_folder
 from igmsweep.gate.paths import full
 from igmsweep.gate.yaml_text import read_yaml
 from igmsweep.legible import quoted
@@ -74,7 +73,6 @@ class TrainConfig(Section):
     @model_validator(mode="before")
     @classmethod
     def _fill(cls, values: Any) -> Any:
-
         if not isinstance(values, Mapping):
             raise UserError(f"a configuration must be a mapping of keys to values, found {type(values).__name__}")
         given = current(plain(values))
@@ -87,13 +85,7 @@ class TrainConfig(Section):
         dataset = datasets.get(data["name"], data.get("root"))
         method_class = methods.get(method["name"])
         params = method_class.Params
-        preset = method.get("preset", "paper")
-        if not isinstance(preset, str) or preset not in params.presets:
-            raise UserError(
-                f"method.preset: found {quoted(preset)}, expected one of {', '.join(params.presets)}"
-                f"{nearest(str(preset), params.presets)}"
-            )
-        set_by_preset = _preset(params, dataset, method["name"], preset)
+        set_by_preset = _preset(params, dataset, method["name"], _preset_of(method, params))
         dataset = dataset.with_options({**_options(set_by_preset), **options})
         modalities = {name: modality.kind for name, modality in dataset.modalities.items()}
         filled: dict[str, Any] = {
@@ -115,14 +107,7 @@ class TrainConfig(Section):
             known(filled[section], fields.model_fields, section)
         known(filled["data"], DataConfig.model_fields, "data")
         filled["data"]["options"] = dataset.options.model_dump(mode="json")
-        group = filled["data"].get("group", "none")
-        if group == "group":  # the word that every data set with groups understands
-            group = filled["data"]["group"] = dataset.grouping
-        if group not in ("none", dataset.grouping):
-            raise UserError(
-                f"data.group: found {quoted(group)}, expected none or {dataset.grouping}"
-                f"{nearest(str(group), ['none', dataset.grouping])}"
-            )
+        filled["data"]["group"] = _group_of(filled["data"], dataset)
         known(filled["method"], params.model_fields, "method")
         try:
             filled["method"] = params(**filled["method"])
@@ -146,11 +131,11 @@ class TrainConfig(Section):
             trust: which Python files it may have run.
 
         Raises:
-            UserError: as `check_places`, or it names a Python file that is not trusted.
+            UserError: as `places.check_places`, or it names a Python file that is not trusted.
         """
         trust.check(values, source)
         data = values.get("data")
-        check_places(data if isinstance(data, Mapping) else {}, source, trust)
+        places.check_places(data if isinstance(data, Mapping) else {}, source, trust)
         return cls(**values)
 
     @classmethod
@@ -248,29 +233,6 @@ class TrainConfig(Section):
         }
 
 
-def check_places(data: Mapping[str, Any], source: Path | str, trust: Trust) -> None:
-    """Look at the folders that a file from elsewhere names for a data set: nothing may be made where the user has not asked for it.
-
-    Args:
-        data: `root` and `cache`, where they are named.
-
-    Raises:
-        UserError: a cache that holds no decoded data and that the user has never named, or a root at which there is nothing.
-    """
-    root, cache = data.get("root"), data.get("cache")
-    if trust.everything:
-        return
-    if isinstance(cache, str) and not places.is_own_cache(full(cache, "data.cache")):
-        raise UserError(
-            f"{source}: data.cache is {cache}, which holds no decoded data and was never named here; add --trust to have "
-            "some written there, or take the line out"
-        )
-    if isinstance(root, str) and not (is_folder(at := full(root, "data.root")) and any(at.iterdir())):
-        raise UserError(
-            f"{source}: data.root is {root}, where there is nothing; name the data set's folder with --root DIR"
-        )
-
-
 def with_absolute_paths(config: TrainConfig) -> TrainConfig:
     """The same configuration with every path on disk absolute, for processes that run in another folder.
 
@@ -315,7 +277,6 @@ def presets(method: str, data: str | Mapping[str, Any] | None = None) -> dict[st
     With `data`, a name or `named_data`, each is complete: every path of the configuration that the preset gives on that
     data set. Without it, only what the preset itself sets.
     """
-
     params = methods.get(method).Params
     if data is None:
         return {name: dict(values) for name, values in params.presets.items()}
@@ -324,7 +285,6 @@ def presets(method: str, data: str | Mapping[str, Any] | None = None) -> dict[st
 
 def preset(method: str, name: str, data: str) -> dict[str, Any]:
     """What a preset of a method sets on a data set, as dotted paths; nothing for a name that is none."""
-
     return _preset(methods.get(method).Params, datasets.get(data), method, name)
 
 
@@ -343,6 +303,28 @@ def _named(values: dict[str, Any], section: str, default: str | None) -> dict[st
     if not isinstance(found, dict) or not isinstance(found.get("name", default), str):
         raise UserError(f"{section}.name: expected a name, found {quoted(found)}")
     return {"name": found.get("name", default), **found}
+
+
+def _preset_of(method: Mapping[str, Any], params: type[MethodParams]) -> str:
+    """The name of the preset that a `method` section asks for."""
+    found = method.get("preset", "paper")
+    if not isinstance(found, str) or found not in params.presets:
+        raise UserError(
+            f"method.preset: found {quoted(found)}, expected one of {', '.join(params.presets)}"
+            f"{nearest(str(found), params.presets)}"
+        )
+    return found
+
+
+def _group_of(data: Mapping[str, Any], dataset: DataSet) -> str:
+    """What a `data` section keeps on one side of a split, in the data set's own word; `group` is understood by all of them."""
+    found = data.get("group", "none")
+    if found not in ("none", "group", dataset.grouping):
+        raise UserError(
+            f"data.group: found {quoted(found)}, expected none or {dataset.grouping}"
+            f"{nearest(str(found), ['none', dataset.grouping])}"
+        )
+    return dataset.grouping if found == "group" else str(found)
 
 
 def _options(values: Mapping[str, Any]) -> dict[str, Any]:

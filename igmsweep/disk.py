@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import threading
@@ -9,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-FULL = (28, 30, 122)
-"""ENOSPC, EROFS, EDQUOT: a disk that takes nothing more."""
+FULL = (errno.ENOSPC, errno.EROFS, errno.EDQUOT)
+"""A disk that takes nothing more."""
 
 
 @contextmanager

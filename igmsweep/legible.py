@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 CODES = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff"
 """What moves a terminal's cursor, colours it, turns the direction of text round, or is no character: all but tab and newline."""
@@ -53,6 +54,15 @@ def shortened(text: str, most: int) -> str:
         return text
     half = max(1, (most - len(f" ... {len(text)} characters ... ")) // 2)
     return f"{text[:half]} ... {len(text) - 2 * half} characters ... {text[-half:]}"
+
+
+def first_few(names: Sequence[str], most: int = 8) -> str:
+    """Names on one line: the first, and how many more there are.
+
+    >>> first_few(["a", "b"]), first_few(["a", "b", "c"], 2)
+    ('a, b', 'a, b and 1 more')
+    """
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def quoted(value: object) -> str:

@@ -59,7 +59,11 @@ class Trust:
                 )
 
     def check_links(self, folder: Path) -> None:
-        """`gate.paths.refuse_links`, unless everything is trusted."""
+        """Look for links through which what is written into a folder would land outside it, unless everything is trusted.
+
+        Raises:
+            UserError: there is one; it is named.
+        """
         if not self.everything:
             refuse_links(folder, otherwise=", or add --trust if it is yours")
 
@@ -74,13 +78,9 @@ def _same(one: str, other: str) -> bool:
     if one == other:
         return True
     if not (names_code(one) and names_code(other)):  # a CSV file or its folder, or a name
-        return all("/" in name or name.endswith(".csv") for name in (one, other)) and _place(one) == _place(other)
+        return all("/" in name or name.endswith(".csv") for name in (one, other)) and full(one) == full(other)
     (path, _, attribute), (path_, _, attribute_) = (re.split(r"\.py(:|$)", name, maxsplit=1) for name in (one, other))
     return attribute == attribute_ and full(f"{path}.py") == full(f"{path_}.py")
-
-
-def _place(name: str) -> Path:
-    return full(name)
 
 
 def load_module(path: Path, key: str) -> ModuleType:

@@ -13,7 +13,7 @@ from igmsweep.data import cache, places, policies, published, split
 from igmsweep.data.base import PARTS, DataSet, Part, Partition, SearchData
 from igmsweep.data.lists import Lists, labels_of
 from igmsweep.data.places import home
-from igmsweep.data.table import read_table
+from igmsweep.data.table_memory import read_table
 from igmsweep.errors import DataError, UserError, nearest
 from igmsweep.gate.files import is_folder
 from igmsweep.gate.paths import full

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.lib import format as npy
 
 from igmsweep.data.files import BadFile, reason, refuse_pointer
 from igmsweep.data.limits import NUMBERS
+from igmsweep.errors import DataError
 
 
 def header(path: Path) -> tuple[int, ...]:
@@ -47,3 +49,39 @@ def read(path: Path) -> np.ndarray:
         return np.asarray(np.load(path, allow_pickle=False))
     except (OSError, ValueError, EOFError) as error:
         raise BadFile("unreadable", path, f"not readable as an array ({reason(error)})") from None
+
+
+def read_input(path: Path) -> np.ndarray:
+    """The array in a file as an encoder is given it: float32 of three or four axes.
+
+    Raises:
+        BadFile: as `header`, or it has no axis or more than four, or holds NaN or infinity.
+    """
+    array = read(path)
+    if not 1 <= array.ndim <= 4:
+        raise BadFile("unreadable", path, f"is {array.dtype} of {array.ndim} axes, expected numbers of 1 to 4 axes")
+    with np.errstate(over="ignore"):
+        found = array.reshape(three_axes(array.shape)).astype(np.float32)
+    if not np.isfinite(found).all():
+        raise BadFile("unreadable", path, "holds NaN or infinity")
+    return found
+
+
+def three_axes(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """An array's shape as that of a picture of one channel, or of a row of one; four axes stay."""
+    return (1,) * (3 - len(shape)) + shape
+
+
+def first_shape(paths: Iterable[Path]) -> tuple[int, ...]:
+    """The shape of the first array that can be used, as `read_input` gives it.
+
+    Raises:
+        DataError: none can; it says why the first cannot.
+    """
+    first: DataError | None = None
+    for path in paths:
+        try:
+            return read_input(path).shape
+        except DataError as error:
+            first = first or error
+    raise DataError(f"{first}; nor can any other array of its column be used")

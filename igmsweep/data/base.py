@@ -17,6 +17,7 @@ from igmsweep.data.files import BadFile
 from igmsweep.data.jpegs import Jpegs
 from igmsweep.data.rows import Rows
 from igmsweep.errors import DataError, UserError, nearest
+from igmsweep.legible import quoted
 from igmsweep.record.bad_samples import BadSamples
 from igmsweep.schema.messages import one_line
 
@@ -105,10 +106,10 @@ class DataSet(ABC):
         """
         for key in given:
             if key not in self.Options.model_fields:
-                known = [f"data.options.{name}" for name in self.Options.model_fields]
+                known = self.Options.model_fields
+                near = nearest(f"data.options.{key}", [f"data.options.{name}" for name in known])
                 raise UserError(
-                    f"unknown key 'data.options.{key}', {self.name} has {', '.join(known) or 'no options'}"
-                    f"{nearest(f'data.options.{key}', known)}"
+                    f"unknown key {quoted(f'data.options.{key}')}, {self.name} has {', '.join(known) or 'no options'}{near}"
                 )
         try:
             options = self.Options(**given)

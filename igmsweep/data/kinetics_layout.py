@@ -18,7 +18,7 @@ from igmsweep.data.base import Part
 from igmsweep.data.files import read_text
 from igmsweep.data.layouts import ListNames, first_there
 from igmsweep.errors import DataError, nearest
-from igmsweep.legible import quoted
+from igmsweep.legible import first_few, quoted
 
 SPELLINGS: dict[Part, tuple[str, ...]] = {
     "train": ("train",),
@@ -155,7 +155,7 @@ def _with_header(path: Path) -> list[Clip]:
     header = [name.strip().lower() for name in rows[0]]
     for column in ("youtube_id", "label"):
         if column not in header:
-            raise DataError(f"{path}: found the columns {', '.join(header)}, expected {column} among them")
+            raise DataError(f"{path}: found the columns {first_few(header)}, expected {column} among them")
     clips = []
     for number, row in enumerate(rows[1:], start=2):
         if not any(field.strip() for field in row):

@@ -10,10 +10,11 @@ from pathlib import Path
 from igmsweep.data.base import Part
 from igmsweep.data.official import together
 from igmsweep.errors import DataError
+from igmsweep.gate.files import inside
+from igmsweep.legible import first_few
+from igmsweep.lines import either
 
 PART_NAMES: dict[Part, str] = {"train": "train", "val": "validation", "test": "test"}
-SHOWN = 8
-"""Names of a folder's contents in a message."""
 CLOSE = 0.6
 """difflib's ratio from which on two names are near."""
 AROUND = 100
@@ -37,7 +38,7 @@ class ListNames:
 
     def __str__(self) -> str:
         folders = tuple(folder if folder == "." else f"{folder}/" for folder in self.folders)
-        return _either(self.names) + (f" in {_either(folders)}" if folders != (".",) else "")
+        return either(self.names) + (f" in {either(folders)}" if folders != (".",) else "")
 
 
 def first_there(root: Path, candidates: Sequence[str]) -> Path | None:
@@ -109,7 +110,7 @@ def contents(folder: Path) -> str:
     names = [path.name + "/" * path.is_dir() for path in _inside(folder)]
     if not names:
         return "nothing in it"
-    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    return first_few(names)
 
 
 def _wanted(root: Path, part: Part, lists: Mapping[Part, Sequence[ListNames]]) -> Sequence[ListNames]:
@@ -126,16 +127,9 @@ def _looked_for(lists: Sequence[ListNames]) -> str:
     return "; ".join(map(str, lists))
 
 
-def _either(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
-
-
 def _inside(folder: Path) -> list[Path]:
     """What lies in a folder, by name, without hidden files; nothing where it cannot be read."""
-    try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    except OSError:
-        return []
+    return sorted(path for path in inside(folder) if not path.name.startswith("."))
 
 
 def _around(root: Path) -> list[Path]:

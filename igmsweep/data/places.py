@@ -1,4 +1,5 @@
-"""Where data sets lie: `$IGMSWEEP_DATA`, and the folder of each data set that was remembered from an earlier command."""
+"""Where data sets and decoded data lie: `$IGMSWEEP_DATA`, what was remembered from earlier commands, and whether a place that a file
+names is one of the user's own."""
 
 from __future__ import annotations
 
@@ -11,8 +12,9 @@ from typing import Any
 
 from igmsweep.disk import write_atomically
 from igmsweep.errors import UserError
-from igmsweep.gate.files import is_folder, regular
+from igmsweep.gate.files import inside, regular
 from igmsweep.gate.paths import full
+from igmsweep.plugin import Trust
 from igmsweep.record.json_files import read_object
 
 ROOTS, CACHES = "roots.json", "caches.json"
@@ -70,7 +72,30 @@ def is_own_cache(place: Path) -> bool:
     named = [home() / "cache", *([full(text, "IGMSWEEP_CACHE")] if (text := os.environ.get("IGMSWEEP_CACHE")) else [])]
     if place in named or str(place) in _caches():
         return True
-    return is_folder(place) and any(regular(child / "index.json") for child in place.iterdir())
+    return any(regular(child / "index.json") for child in inside(place))
+
+
+def check_places(data: Mapping[str, Any], source: Path | str, trust: Trust) -> None:
+    """Look at the folders that a file from elsewhere names for a data set: nothing may be made where the user has not asked for it.
+
+    Args:
+        data: `root` and `cache`, where they are named.
+
+    Raises:
+        UserError: a cache that holds no decoded data and that the user has never named, or a root at which there is nothing.
+    """
+    root, cache = data.get("root"), data.get("cache")
+    if trust.everything:
+        return
+    if isinstance(cache, str) and not is_own_cache(full(cache, "data.cache")):
+        raise UserError(
+            f"{source}: data.cache is {cache}, which holds no decoded data and was never named here; add --trust to have "
+            "some written there, or take the line out"
+        )
+    if isinstance(root, str) and not inside(full(root, "data.root")):
+        raise UserError(
+            f"{source}: data.root is {root}, where there is nothing; name the data set's folder with --root DIR"
+        )
 
 
 def _caches() -> list[str]:

@@ -173,7 +173,7 @@ def _json(path: Path, root: Path, pictures: Path) -> list[Post]:
     for number, row in enumerate(rows, start=1):
         named = row.get("image", row.get("image_id")) if isinstance(row, dict) else None
         if named is None or not {"text", "label"} <= row.keys():
-            raise DataError(f"{path}: post {number}: found {str(row)[:60]}, expected image or image_id, text and label")
+            raise DataError(f"{path}: post {number}: found {quoted(row)}, expected image or image_id, text and label")
         if str(row["label"]) not in ("0", "1"):
             raise DataError(f"{path}: post {number}: found label {quoted(row['label'])}, expected 0 or 1")
         picture = Path(str(named) if Path(str(named)).suffix in SUFFIXES else f"{named}.jpg")

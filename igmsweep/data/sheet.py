@@ -48,7 +48,7 @@ def write_sheet(
 
     Raises:
         UserError: another format.
-        DataError: not one sample of a class can be read.
+        DataError: the train part has no such sample, or not one of a class can be read.
     """
     kind = path.suffix.lower().removeprefix(".")
     if kind not in FORMATS:
@@ -58,6 +58,8 @@ def write_sheet(
     samples = dataset.index(root, "train")
     classes = list(dataset.classes[:most])
     rows = [usable(dataset, [each for each in samples if each.label == label], count) for label in range(len(classes))]
+    if not any(rows):
+        raise DataError(f"{dataset.name}: its train part has no sample of the classes to be drawn")
     shown = transformed(dataset, [each for row in rows for each in row], training, seed)
     figure = _figure(dataset, shown, [len(row) for row in rows], classes, count)
     part = "as in training" if training else "as in validation"
@@ -69,10 +71,10 @@ def write_sheet(
 
 
 def usable(dataset: DataSet, samples: Sequence[Sample], count: int) -> list[tuple[Sample, dict[str, np.ndarray]]]:
-    """At most `count` samples that can be read, from all over the list, with their arrays.
+    """At most `count` samples that can be read, from all over the list, with their arrays; none of an empty list.
 
     Raises:
-        DataError: none of them can be read.
+        DataError: there are some, and none of them can be read.
     """
     order = [int(index) for index in np.linspace(0, len(samples) - 1, min(count, len(samples))).round()]
     order += [index for index in range(len(samples)) if index not in set(order)]

@@ -28,14 +28,12 @@ from igmsweep.data.front_ends import FrontEnd, front_end
 from igmsweep.data.table_facts import Facts, look
 from igmsweep.data.table_file import METADATA, SPLITS, read_rows, sources
 from igmsweep.data.table_kinds import column_kind
-from igmsweep.data.table_options import TableOptions, defaults, encoder, suggested
+from igmsweep.data.table_options import TableOptions, defaults, encoder, in_words, suggested
 from igmsweep.data.table_paths import leading_out
 from igmsweep.errors import DataError
-from igmsweep.gate.paths import full
 
 if TYPE_CHECKING:
     import torch
-
 
 NAME = 80
 """Characters of a table's name, which names folders of the cache."""
@@ -126,22 +124,9 @@ class Table(DataSet):
         return defaults(encoders, sum(self._part(row) == "train" for _, row in self._rows))
 
     def reading(self) -> dict[str, str]:
-        return {column: self._reading(kind, self.modalities[column].shape) for column, kind in self._kinds.items()}
-
-    def _reading(self, kind: str, shape: tuple[int, ...]) -> str:
-        o = self.options
-        if kind == "audio":
-            bands = f"{o.bands} bands" if o.bands is not None else f"{shape[1]} bins"
-            return f"{o.seconds:g} s at {o.rate} Hz, {o.frontend} of {bands} x {shape[-1]}"
-        if kind == "text":
-            return f"{o.tokens} tokens" + (f" of {o.vocabulary} hashed words" if o.tokenizer == text.WORDS else "")
-        if kind == "array":
-            return f"arrays of {' x '.join(map(str, shape))}"
-        crop = "whole" if o.area == 1 else f"crops of {o.area:g} or more"
-        frame = (
-            f"{o.crop} x {o.crop} {'grey' if o.colour == 'grey' else 'colour'}, {crop}, {'' if o.flip else 'no '}flip"
-        )
-        return frame if kind == "image" else f"{o.frames} frame{'s' * (o.frames > 1)} of {frame}"
+        return {
+            column: in_words(kind, self.modalities[column].shape, self.options) for column, kind in self._kinds.items()
+        }
 
     @property
     def _channels(self) -> int:
@@ -183,7 +168,7 @@ class Table(DataSet):
             return frames.pixels(frames.upright(frames.open_picture(path)), size, self._channels)[None]
         if kind == "video":
             return frames.read_clip(path, size, self.options.frames, "uniform", channels=self._channels)
-        array, expected = _read_array(path), self.modalities[name].shape
+        array, expected = arrays.read_input(path), self.modalities[name].shape
         if array.shape != expected:
             found, shape = (" x ".join(map(str, each)) for each in (array.shape, expected))
             raise BadFile("unreadable", path, f"is an array of {found}, expected {shape} as the first of its column")
@@ -198,7 +183,7 @@ class Table(DataSet):
     def vouched(self, sample: Sample, name: str) -> bool:
         if self._kinds[name] == "array":
             shape = headers.array(self._file(sample, name))
-            return shape is not None and _at_least_three(shape) == self.modalities[name].shape
+            return shape is not None and arrays.three_axes(shape) == self.modalities[name].shape
         return self._kinds[name] == "text" or headers.vouched(self._file(sample, name), self._kinds[name])
 
     def check(self) -> None:
@@ -276,7 +261,7 @@ class Table(DataSet):
         if kind == "text":
             return (3, o.tokens)
         if kind == "array":
-            return _array_shape([self.home / row[column] for _, row in self._rows if row[column]])
+            return arrays.first_shape([self.home / row[column] for _, row in self._rows if row[column]])
         count = o.frames if kind == "video" else 1
         return (self._channels, *([count] if count > 1 else []), o.crop, o.crop)
 
@@ -286,59 +271,3 @@ class Table(DataSet):
         if o.tokenizer == text.WORDS:
             return text.hashed(words, o.tokens, o.vocabulary)
         return text.find(o.tokenizer).encode(words, None, o.tokens)
-
-
-_tables: dict[tuple[tuple[Path, ...], Path | None], tuple[tuple[tuple[int, int, int], ...], Table]] = {}
-"""By files and root: kind, size and time of the files and of their examples, and the table they made."""
-
-
-def read_table(path: Path, root: Path | None = None) -> Table:
-    """The table at a path, which is read again only when it has changed since, or a file that a column's kind or shape is from.
-
-    Raises:
-        UserError, DataError: as Table and `read_rows` say.
-    """
-    place = full(path)
-    home = None if root is None else full(root, "data.root")
-    files = sources(place)
-    now = tuple(map(_status, files))  # before they are read: what is written meanwhile is read the next time
-    kept = _tables.get((files, home))
-    if kept is None or kept[0] != (*now, *map(_status, kept[1].examples)):
-        found = Table(place, home)
-        _tables[files, home] = kept = ((*now, *map(_status, found.examples)), found)
-    return kept[1]
-
-
-def _status(path: Path) -> tuple[int, int, int]:
-    """Kind, size and time of a file."""
-    try:
-        status = path.stat()
-    except (OSError, ValueError):  # a text is no path
-        return (0, 0, 0)
-    return (status.st_mode, status.st_size, status.st_mtime_ns)
-
-
-def _read_array(path: Path) -> np.ndarray:
-    array = arrays.read(path)
-    if not 1 <= array.ndim <= 4:
-        raise BadFile("unreadable", path, f"is {array.dtype} of {array.ndim} axes, expected numbers of 1 to 4 axes")
-    with np.errstate(over="ignore"):
-        found = array.reshape(_at_least_three(array.shape)).astype(np.float32)
-    if not np.isfinite(found).all():
-        raise BadFile("unreadable", path, "holds NaN or infinity")
-    return found
-
-
-def _at_least_three(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """An array's shape as a picture of one channel, or a row of one."""
-    return (1,) * (3 - len(shape)) + shape
-
-
-def _array_shape(paths: list[Path]) -> tuple[int, ...]:
-    first: DataError | None = None
-    for path in paths:
-        try:
-            return _read_array(path).shape
-        except DataError as error:
-            first = first or error
-    raise DataError(f"{first}; nor can any other array of its column be used")

@@ -17,7 +17,7 @@ from igmsweep.data.base import Part
 from igmsweep.data.files import read_text
 from igmsweep.data.table_kinds import media
 from igmsweep.errors import DataError, UserError, nearest
-from igmsweep.legible import clean, quoted
+from igmsweep.legible import clean, first_few, quoted
 
 RESERVED = ("id", "label", "group", "split")
 LABELS = ("class", "category", "target", "y")
@@ -42,7 +42,6 @@ SPLITS: dict[str, Part] = {
     "test": "test",
     "testing": "test",
 }
-
 
 Row = tuple[int, dict[str, str]]
 """The number of a row's line, and its fields by column."""
@@ -96,7 +95,7 @@ def read_rows(files: Sequence[Path], home: Path) -> tuple[list[Row], list[str]]:
         own = _columns(path, header)
         if columns and set(own) != set(columns):
             raise UserError(
-                f"{path}: found the columns {', '.join(own)}, expected {', '.join(columns)} as in {files[0]}"
+                f"{path}: found the columns {first_few(own)}, expected {first_few(columns)} as in {files[0]}"
             )
         columns = columns or own
         for number, row in found:
@@ -131,8 +130,10 @@ def _fields(path: Path) -> tuple[list[str], list[Row]]:
     if lowered and not lowered[0] and _counts(fields[0] for _, fields in lines):  # the index that pandas writes
         lowered[0] = INDEX
     if len(set(lowered)) < len(lowered) or not all(lowered):
-        shown = ", ".join(name or "(no name)" for name in header)
-        raise UserError(f"{path}: found the columns {shown}, expected every name once and none empty")
+        wrong = next(name for name in lowered if not name or lowered.count(name) > 1)
+        told = f"the name {quoted(wrong)} twice" if wrong else "a column without a name"
+        shown = first_few([name or "(no name)" for name in header])
+        raise UserError(f"{path}: found {told} among {shown}, expected every name once and none empty")
     rows: list[Row] = []
     for number, fields in lines:
         if len(fields) != len(header):
@@ -167,7 +168,7 @@ def _columns(path: Path, header: Sequence[str]) -> list[str]:
     """The columns that are modalities."""
     if "label" not in header:
         raise UserError(
-            f"{path}: found the columns {', '.join(header)}, expected `label` among them{_like_label(header)}"
+            f"{path}: found the columns {first_few(header)}, expected `label` among them{_like_label(header)}"
         )
     columns = [name for name in header if name not in RESERVED]
     if not columns:

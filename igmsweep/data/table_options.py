@@ -116,6 +116,21 @@ def encoder(kind: str, shape: tuple[int, ...], options: TableOptions) -> str:
     return "resnet_mini" if math.prod(shape[-2:]) <= SMALL else "resnet18"
 
 
+def in_words(kind: str, shape: tuple[int, ...], options: TableOptions) -> str:
+    """How a column of a kind is read, and into what shape."""
+    o = options
+    if kind == "audio":
+        bands = f"{o.bands} bands" if o.bands is not None else f"{shape[1]} bins"
+        return f"{o.seconds:g} s at {o.rate} Hz, {o.frontend} of {bands} x {shape[-1]}"
+    if kind == "text":
+        return f"{o.tokens} tokens" + (f" of {o.vocabulary} hashed words" if o.tokenizer == WORDS else "")
+    if kind == "array":
+        return f"arrays of {' x '.join(map(str, shape))}"
+    crop = "whole" if o.area == 1 else f"crops of {o.area:g} or more"
+    frame = f"{o.crop} x {o.crop} {'grey' if o.colour == 'grey' else 'colour'}, {crop}, {'' if o.flip else 'no '}flip"
+    return frame if kind == "image" else f"{o.frames} frame{'s' * (o.frames > 1)} of {frame}"
+
+
 def defaults(encoders: Mapping[str, str], samples: int) -> dict[str, Any]:
     """A schedule for encoders by modality and the number of training samples, nested as in TrainConfig.
 

@@ -132,10 +132,8 @@ def header(path: Path) -> tuple[int, int, float]:
     with opened(path) as container:
         if not container.streams.video:
             raise BadFile("empty", path, "has no video stream")
-        if not container.duration:
-            raise BadFile("unreadable", path, "does not say how long it is")
         codec = _decoder(path, container.streams.video[0])
-        return int(codec.width), int(codec.height), container.duration / 1e6
+        return int(codec.width), int(codec.height), _duration(path, container)
 
 
 def sound_header(path: Path) -> tuple[int, float]:
@@ -147,9 +145,14 @@ def sound_header(path: Path) -> tuple[int, float]:
     with opened(path) as container:
         if not container.streams.audio:
             raise BadFile("no audio", path, "has no audio stream")
-        if not container.duration:
-            raise BadFile("unreadable", path, "does not say how long it is")
-        return _rate(path, container.streams.audio[0]), container.duration / 1e6
+        return _rate(path, container.streams.audio[0]), _duration(path, container)
+
+
+def _duration(path: Path, container: Any) -> float:
+    """Seconds of a container. Raises BadFile where it does not say."""
+    if not container.duration:
+        raise BadFile("unreadable", path, "does not say how long it is")
+    return float(container.duration / 1e6)
 
 
 def _rate(path: Path, stream: Any) -> int:

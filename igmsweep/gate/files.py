@@ -26,6 +26,14 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def inside(path: Path) -> list[Path]:
+    """What lies in a folder, in no order; nothing where there is no folder, or one that may not be read."""
+    try:
+        return list(path.iterdir())
+    except (OSError, ValueError):
+        return []
+
+
 def read_bytes(path: Path, most: int) -> bytes:
     """An ordinary file's content.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from igmsweep.errors import UserError
 from igmsweep.gate.files import regular
 from igmsweep.gate.paths import full
 from igmsweep.gate.yaml_text import Written, read_yaml
+from igmsweep.legible import first_few
 from igmsweep.record import paths
 from igmsweep.record.folder import is_sweep
 from igmsweep.record.json_files import SetAside, read_lines, read_object
@@ -44,11 +45,10 @@ class Account:
         """The whole account."""
         complete = [row for row in self.rows.values() if row.complete]
         again = [f"#{row.trial}" for row in self.rows.values() if not row.finished]
-        names = ", ".join(again[:5]) + (", ..." if len(again) > 5 else "")
         return [
             f"{self.copy}: {len(self.rows)} trials, {len(complete)} of them complete",
             *self.lost,
-            *([f"{len(again)} to be trained again or gone on with: {names}"] if again else []),
+            *([f"{len(again)} to be trained again or gone on with: {first_few(again)}"] if again else []),
             *([] if self.lost else ["nothing was damaged"]),
         ]
 
@@ -143,7 +143,7 @@ def _ledger(folder: Path, copy: Path, account: Account) -> None:
     _write(copy / paths.LEDGER, [*lines, *owed])
 
 
-def _write(path: Path, rows: list[dict[str, Any]] | list[Mapping[str, Any]]) -> None:
+def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from igmsweep.errors import UserError, nearest
 from igmsweep.gate.numbers import LARGEST, finite
-from igmsweep.legible import quoted
+from igmsweep.legible import first_few, quoted, shortened
 
 KEYS = {
     "float": ("type", "low", "high", "log", "step", "when"),
@@ -148,7 +148,7 @@ class Param:
     def extent(self) -> str:
         """The range or the choices, for a message."""
         if self.type == "categorical":
-            return f"[{', '.join(map(str, self.choices))}]"
+            return f"[{first_few([shortened(str(choice), 40) for choice in self.choices])}]"
         return f"[{self.low:g}, {self.high:g}]"
 
     def described(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from igmsweep.config import TrainConfig
 
 PATIENCE = 20_000
+"""Dead ends after which a space is taken to hold a configuration that no rule forbids."""
 
 
 @dataclass(frozen=True)

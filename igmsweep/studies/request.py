@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 import yaml
 
 from igmsweep import data as datasets
-from igmsweep.config import check_places
+from igmsweep.data.places import check_places
 from igmsweep.disk import write_atomically
 from igmsweep.errors import UserError
 from igmsweep.gate.paths import full
@@ -111,24 +112,18 @@ def _lasting(overrides: Mapping[str, Any]) -> dict[str, Any]:
     return {path: value for path, value in overrides.items() if path not in UNBOUND}
 
 
-KINDS: dict[str, Any] = {
-    "study": str,
-    "data": str,
-    "seed": int,
-    "seeds": int | None,
-    "trials": int,
-    "methods": list,
-    "overrides": dict,
-    "options": dict,
+_TEXT, _NUMBER, _MAPPING = (str, "a text"), (int, "a whole number"), (dict, "a mapping of keys to values")
+KINDS: dict[str, tuple[type | UnionType, str]] = {
+    "study": _TEXT,
+    "data": _TEXT,
+    "seed": _NUMBER,
+    "seeds": (int | None, "a whole number or null"),
+    "trials": _NUMBER,
+    "methods": (list, "a list"),
+    "overrides": _MAPPING,
+    "options": _MAPPING,
 }
-"""What `study.yaml` holds."""
-NAMES: dict[Any, str] = {
-    str: "a text",
-    int: "a whole number",
-    int | None: "a whole number or null",
-    list: "a list",
-    dict: "a mapping of keys to values",
-}
+"""What `study.yaml` holds: types, and their names for messages."""
 
 
 def settings_of(folder: Path) -> dict[str, Any]:
@@ -143,9 +138,9 @@ def remembered(folder: Path) -> dict[str, Any]:
         raise UserError(f"{folder}: no study here; expected a folder with {STUDY_FILE}")
     found = read_yaml(path, Written)
     found = {"trials": 16, "methods": [], "seeds": None, **found}
-    for key, kind in KINDS.items():
+    for key, (kind, name) in KINDS.items():
         if not isinstance(found.get(key), kind) or isinstance(found[key], bool):
-            raise UserError(f"{path}: {key}: found {quoted(found.get(key))}, expected {NAMES[kind]}")
+            raise UserError(f"{path}: {key}: found {quoted(found.get(key))}, expected {name}")
     return found
 
 

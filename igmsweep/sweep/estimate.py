@@ -22,10 +22,10 @@ from igmsweep.sweep.effort import STEPS, affordable
 from igmsweep.sweep.step_estimate import StepEstimate
 from igmsweep.sweep.timing import (
     computing_with,
-    forward_of,
-    forward_seconds,
+    encoder_seconds,
     input_seconds,
     metrics_seconds,
+    model_seconds,
     peak_memory,
     reset_memory,
     timed_start,
@@ -109,7 +109,7 @@ def estimate(
         reset_memory(device)
         tiny = _filled(whole, TINY, TINY)
         start, training = timed_start(short.override({"optim.batch_size": min(batch, TINY)}), tiny)
-        forward = {name: forward_of(training, tiny.val, name) for name in training.config.modalities}
+        forward = {name: encoder_seconds(training, tiny.val, name) for name in training.config.modalities}
         resting = {name: seconds for name, seconds in forward.items() if config.model.frozen[name]}
         forward |= dict.fromkeys(resting, 0.0)  # features are there when a step begins
         encoding = sum(resting.values())
@@ -187,7 +187,7 @@ def _measure(training: Training, seconds: dict[str, list[float]], train: int, va
     """Take apart the epochs of the short training, and scale what grows with the data to its `train` and `val` samples."""
     run = training.run
     count = len(run.train)
-    forward = forward_seconds(training, run.val)  # a sample, all modalities
+    forward = model_seconds(training, run.val)  # a sample, all modalities
     short_evaluation = len(run.val.rows) * forward + metrics_seconds(training, len(run.val.rows))
     evaluation = val * forward + metrics_seconds(training, val)
     one = forward / max(1, len(training.config.modalities))

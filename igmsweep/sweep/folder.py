@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,10 +17,9 @@ from igmsweep.record.lock import Lock
 from igmsweep.record.paths import LEDGER, LOCK, SPEC, TRIALS, WARM_START
 from igmsweep.sweep.request import SweepRequest
 
-FORBIDDEN = (1, 13)
-"""EPERM, EACCES."""
-MISPLACED = (20, 21, 36, 40)
-"""ENOTDIR, EISDIR, ENAMETOOLONG, ELOOP: something else lies where a file is to be."""
+FORBIDDEN = (errno.EPERM, errno.EACCES)
+MISPLACED = (errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)
+"""Something else lies where a file is to be."""
 
 
 def place_of(request: SweepRequest) -> Path:
@@ -76,7 +76,7 @@ def held(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """A full disk or a folder that may not be written is a SweepFailed; what is in the ledger is safe."""
+    """A full disk, or a place that may not or cannot be written, is a SweepFailed; what is in the ledger is safe."""
     try:
         yield
     except OSError as error:

@@ -22,7 +22,7 @@ from igmsweep.errors import UserError, nearest
 from igmsweep.gate.numbers import whole
 from igmsweep.gate.paths import full
 from igmsweep.gate.yaml_text import Written, read_yaml
-from igmsweep.legible import quoted
+from igmsweep.legible import VALUE, quoted, shortened
 from igmsweep.plugin import Trust
 from igmsweep.record.paths import SCHEMA, SPEC
 from igmsweep.record.stamps import now
@@ -160,6 +160,7 @@ def read_plan(folder: Path, trust: Trust, root: Path | None = None) -> Plan:
     if not path.is_file():
         raise UserError(f"{folder}: no sweep here; expected a folder with sweep.yaml")
     trust.check_links(folder)
+    place = None if root is None else str(full(root, "--root"))
     try:
         spec = read_yaml(path, Written)
         described = dict(spec["space"])
@@ -168,8 +169,8 @@ def read_plan(folder: Path, trust: Trust, root: Path | None = None) -> Plan:
         space = SearchSpace.from_dict(described, source)
         # a sweep that began before there was a limit goes on as it began
         spec["base_config"]["data"].setdefault("bad_share", 1.0)
-        if root is not None:
-            spec["base_config"]["data"]["root"] = str(full(root, "--root"))
+        if place is not None:
+            spec["base_config"]["data"]["root"] = place
         base = TrainConfig.of_folder(spec["base_config"], path, trust)
         spec["base_config"] = base.to_dict()  # in the words of this version
         enqueued = tuple(Enqueued(entry["params"], entry["source"], entry["extra"]) for entry in spec["enqueued"])
@@ -194,14 +195,23 @@ def read_plan(folder: Path, trust: Trust, root: Path | None = None) -> Plan:
 def same_sweep(folder: Path, before: Mapping[str, Any], now_: Mapping[str, Any]) -> None:
     """Raise UserError unless two specifications are of one sweep; the message names what differs."""
     for path in FIXED_BY_START:
-        old, new = _at(before, path), _at(now_, path)
-        if path == "base_config" and isinstance(old, Mapping) and isinstance(new, Mapping):
-            old, new = (dict(leaves(bound(each), "")) for each in (old, new))
-            for key in [*old, *new]:
-                if old.get(key) != new.get(key):
-                    raise UserError(f"{folder}: --resume: was started with {key} {old.get(key)}, now {new.get(key)}")
-        if old != new:
-            raise UserError(f"{folder}: --resume: was started with {path} {old}, now {new}; choose another --name")
+        found = _difference(path, _at(before, path), _at(now_, path))
+        if found is not None:
+            key, *values = found
+            was, is_now = (shortened(str(value), VALUE) for value in values)
+            raise UserError(f"{folder}: --resume: was started with {key} {was}, now {is_now}; choose another --name")
+
+
+def _difference(path: str, old: Any, new: Any) -> tuple[str, Any, Any] | None:
+    """The first leaf at or below a path that differs, and both its values; None where none does."""
+    if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
+        return None if old == new else (path, old, new)
+    if path == "base_config":
+        olds, news = (dict(leaves(bound(each), "")) for each in (old, new))
+    else:
+        olds, news = (dict(leaves(each, path)) for each in (old, new))
+    differing = (key for key in [*olds, *news] if olds.get(key) != news.get(key))
+    return next(((key, olds.get(key), news.get(key)) for key in differing), None)
 
 
 def _hand_over_by_the_metric(base: TrainConfig, space: SearchSpace, request: SweepRequest) -> TrainConfig:

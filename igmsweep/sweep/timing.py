@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
     from igmsweep.data.base import Partition, SearchData
-    from igmsweep.data.loader import Loader
+    from igmsweep.data.loader import Batch, Loader
     from igmsweep.train import Training
 
 SLOW = 4.0
@@ -49,42 +48,38 @@ def timed_start(config: TrainConfig, data: SearchData) -> tuple[float, Training]
     return time.perf_counter() - began, training
 
 
-def forward_seconds(training: Training, loader: Loader) -> float:
-    """Seconds of one sample's way through the model, without gradients."""
-    import torch
-
-    training.model.eval()
-    best = math.inf
-    with torch.no_grad():
-        for _ in range(2):  # the first warms up
-            began = time.perf_counter()
-            for batch in loader.only(training.method.modalities):
-                training.model(batch.inputs)
-            synchronise(training.device)
-            best = min(best, time.perf_counter() - began)
-    return best / len(loader.rows)
+def model_seconds(training: Training, loader: Loader) -> float:
+    """Seconds of one sample's forward pass through the whole model: the faster of two passes, of which the first warms up."""
+    used = loader.only(training.method.modalities)
+    return min(_pass_seconds(training, used, lambda batch: training.model(batch.inputs)) for _ in range(2))
 
 
-def forward_of(training: Training, partition: Partition, name: str) -> float:
-    """Seconds of one sample's way through one modality's encoder, a frozen one too, by a batch of these samples; where the one
-    sample that warms up is slow, by that."""
-    import torch
-
+def encoder_seconds(training: Training, partition: Partition, name: str) -> float:
+    """Seconds of one sample's forward pass through one modality's encoder, a frozen one too, by a batch of these samples; where
+    the one sample that warms up is slow, by that."""
     from igmsweep.data.loader import Loader
 
     alone = replace(partition, arrays={name: partition.arrays[name]})
+
+    def timed(some: Partition) -> float:
+        loader = Loader(training.data.dataset, some, len(some), training.device)
+        return _pass_seconds(training, loader, lambda batch: training.model.features(name, batch.inputs[name]))
+
+    first = timed(alone.take(np.arange(1)))
+    return first if first > SLOW else timed(alone)
+
+
+def _pass_seconds(training: Training, loader: Loader, forward: Callable[[Batch], object]) -> float:
+    """Seconds a sample of a pass over a loader's samples in evaluation, without gradients."""
+    import torch
+
     training.model.eval()
-
-    def passed(some: Partition) -> float:
-        began = time.perf_counter()
-        for batch in Loader(training.data.dataset, some, len(some), training.device):
-            training.model.features(name, batch.inputs[name])
-        synchronise(training.device)
-        return (time.perf_counter() - began) / len(some)
-
+    began = time.perf_counter()
     with torch.no_grad():
-        first = passed(alone.take(np.arange(1)))
-        return first if first > SLOW else passed(alone)
+        for batch in loader:
+            forward(batch)
+    synchronise(training.device)
+    return (time.perf_counter() - began) / len(loader.rows)
 
 
 def metrics_seconds(training: Training, samples: int) -> float:

@@ -16,7 +16,7 @@ from av_trees import POINTER, cremad_prepared, jpegs, kinetics_400, tone, wav
 
 from igmsweep.data.check import check
 from igmsweep.data.cremad import CREMAD
-from igmsweep.data.table import read_table
+from igmsweep.data.table_memory import read_table
 from igmsweep.data.twitter2015 import TWITTER2015
 
 TINY = [

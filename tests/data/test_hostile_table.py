@@ -116,19 +116,20 @@ def test_a_link_in_a_folder_of_frames_leads_out_too(tmp_path: Path) -> None:
         TrainConfig(data=str(path))
 
 
-def test_where_thousands_of_paths_lead_is_known_in_no_time(tmp_path: Path) -> None:
+def test_of_thousands_of_paths_each_and_each_folder_is_looked_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for folder in range(20):
         (tmp_path / str(folder)).mkdir()
     fields = [f"{number % 20}/{number}.wav" for number in range(5000)]
     for field in fields[::10]:
         (tmp_path / field).touch()
     listed = [(number, {"sound": field}) for number, field in enumerate(fields)]
-    took = []
-    for _ in range(3):
-        start = time.perf_counter()
-        assert leading_out(tmp_path / "samples.csv", tmp_path, listed, {"sound": "audio"}) is None
-        took.append(time.perf_counter() - start)
-    assert min(took) < 0.1  # 0.02 s on a machine at rest
+    looked_at: list[str] = []
+    monkeypatch.setattr(os.path, "islink", lambda path: looked_at.append(path) or False)
+    monkeypatch.setattr(os.path, "realpath", lambda path: looked_at.append(str(path)) or str(path))
+    assert leading_out(tmp_path / "samples.csv", tmp_path, listed, {"sound": "audio"}) is None
+    assert len(looked_at) == len(set(looked_at)) == 5000 + 20 + 1  # every file, every folder, and the root
 
 
 @pytest.mark.parametrize(
@@ -172,9 +173,10 @@ def test_control_codes_in_labels_are_spelt_out_and_a_long_text_is_a_text(tmp_pat
 def test_words_of_long_texts_are_counted_within_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("igmsweep.data.table_facts.CHARACTERS", 100_000)
     texts = [{"note": " ".join(f"w{number * 7 + k}" for k in range(20_000))} for number in range(200)]
-    start = time.perf_counter()
+    counted: list[str] = []
+    monkeypatch.setattr("igmsweep.data.text.words", lambda each: counted.append(each) or each.split())
     facts = look(tmp_path, texts, {"note": "text"})
-    assert time.perf_counter() - start < 5
+    assert 50_000 < sum(map(len, counted)) <= 100_000
     assert facts.words is not None and facts.words >= 512  # what a text may have at most
     assert facts.vocabulary is not None and facts.vocabulary > 500
 
@@ -365,7 +367,7 @@ def test_a_header_that_claims_hours_costs_neither_time_nor_memory(tmp_path: Path
     start = time.perf_counter()
     with pytest.raises(BadFile, match="not readable as sound"):
         audio.read_sound(path, 16000, 5.0)
-    assert time.perf_counter() - start < 2
+    assert time.perf_counter() - start < TEN_SECONDS
 
 
 def test_of_a_long_sound_only_its_beginning_is_read_and_that_is_the_same(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from igmsweep.data.cremad import CREMAD
 from igmsweep.data.kinetics_sounds import KINETICS_SOUNDS
 from igmsweep.data.nvgesture import NVGESTURE
 from igmsweep.data.sarcasm import SARCASM
-from igmsweep.data.table import read_table
+from igmsweep.data.table_memory import read_table
 from igmsweep.data.twitter2015 import TWITTER2015
 from igmsweep.errors import DataError
 

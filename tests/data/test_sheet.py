@@ -76,6 +76,12 @@ def test_data_sets_of_any_shape_are_drawn(tmp_path: Path) -> None:
     assert (tmp_path / "toy.png").stat().st_size > 5000
 
 
+def test_without_a_sample_for_training_there_is_nothing_to_draw(tmp_path: Path) -> None:
+    (tmp_path / "kept.csv").write_text("label,split,note\na,test,x\nb,test,y\n")
+    with pytest.raises(DataError, match="kept: its train part has no sample of the classes to be drawn"):
+        write_sheet(data.get(str(tmp_path / "kept.csv")), tmp_path, tmp_path / "sheet.png")
+
+
 def test_pictures_are_stretched_and_clips_laid_out() -> None:
     x = np.linspace(-2, 3, 2 * 16).reshape(2, 4, 4)
     assert picture(x).shape == (4, 4, 3)  # two channels, such as optical flow

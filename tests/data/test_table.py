@@ -98,7 +98,7 @@ def test_videos_folders_of_frames_and_arrays_are_columns_too(tmp_path: Path) -> 
     [
         ("Label_,a\n1,x.wav\n", "expected `label`"),
         ("label\n1\n2\n", "no column besides label"),
-        ("label,a,a\n1,x,y\n", "every name once"),
+        ("label,a,a\n1,x,y\n", "the name 'a' twice among label, a, a, expected every name once"),
         ("label,a b\n1,x\n", "'a b'"),
         ("label,a\n1,x,y\n", "line 2: found 3 fields, expected 2"),
         ("label,split,a\n1,trian,x\n", "did you mean 'train'"),

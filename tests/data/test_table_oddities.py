@@ -61,8 +61,13 @@ def test_separators_line_ends_and_an_index_make_no_difference(tmp_path: Path, co
         ("lable,note\na,x\nb,y\n", "expected `label` among them; is it 'lable'\\? Rename that"),
         ("Class,note\na,x\nb,y\n", "is it 'Class'\\? Rename that"),
         ("label,my note\na,x\nb,y\n", "found the column 'my note', expected letters, digits and _, such as 'my_note'"),
-        ("label,note,\na,x,\nb,y,\n", r"found the columns label, note, \(no name\), expected every name once"),
-        (",label\nq,a\nr,b\n", r"found the columns \(no name\), label"),  # which is no index
+        ("label,note,\na,x,\nb,y,\n", r"found a column without a name among label, note, \(no name\), expected"),
+        (",label\nq,a\nr,b\n", r"found a column without a name among \(no name\), label"),  # which is no index
+        (
+            ",".join(["label", *map(str, range(99)), "7"]) + "\n",
+            r"the name '7' twice among label, 0, .* 6 and 93 more, expected",
+        ),
+        (",".join(map(str, range(99))) + "\n", r"found the columns 0, .*, 7 and 91 more, expected `label` among them"),
         ("label,note\n", "has no row below its header"),
         ("label,note\na,x\na,y\n", "has 2 rows of the one label 'a', expected rows of two labels or more"),
         ('label,note\na,"x\nb,y\n', r"line 3: unexpected end of data; expected quotes around whole fields"),

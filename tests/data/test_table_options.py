@@ -68,7 +68,9 @@ def seen(table: Path, training: bool = False, **options: Any) -> dict[str, np.nd
         ({"tokens": 4}, "note", (3, 4)),
     ],
 )
-def test_shapes(table: Path, options: dict[str, Any], name: str, shape: tuple[int, ...]) -> None:
+def test_an_option_shapes_what_an_encoder_is_given(
+    table: Path, options: dict[str, Any], name: str, shape: tuple[int, ...]
+) -> None:
     assert seen(table, **options)[name].shape == shape
 
 

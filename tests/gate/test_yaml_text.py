@@ -48,7 +48,7 @@ def test_odd_texts_are_one_line_at_once(text: str, told: str) -> None:
     with pytest.raises(NotYaml, match=told) as refused:
         parse_yaml(text)
     assert len(str(refused.value)) < 300 and "\n" not in str(refused.value)
-    assert time.monotonic() - began < 5  # a hang, not a speed
+    assert time.monotonic() - began < 10  # a hang, not a speed
 
 
 def test_values_are_what_they_look_like() -> None:

@@ -200,6 +200,6 @@ def test_an_estimate_by_smaller_batches_says_so():
 
 def test_a_step_too_short_to_be_timed_takes_at_least_its_forward_passes(toy_config, monkeypatch):
     monkeypatch.setattr("igmsweep.sweep.estimate._epochs", lambda *_: {"m0": [0.0] * 3, "m1": [0.0] * 3})
-    monkeypatch.setattr("igmsweep.sweep.estimate.forward_seconds", lambda *_: 0.02)  # a sample's, of both modalities
+    monkeypatch.setattr("igmsweep.sweep.estimate.model_seconds", lambda *_: 0.02)  # a sample's, of both modalities
     config = toy_config(2, "igm")
     assert estimate(config, load_search(config.data)).step == pytest.approx({"m0": 0.16, "m1": 0.16})  # 16 samples

@@ -24,6 +24,7 @@ from igmsweep.record.status import lines, status
 from igmsweep.record.stopping import Asha, Median
 from igmsweep.sweep import ResumeRequest, SweepRequest, resume_sweep, run_sweep
 from igmsweep.sweep.controller import Controller
+from igmsweep.sweep.plan import same_sweep
 from igmsweep.sweep.stopping import make_stopping
 
 
@@ -114,6 +115,29 @@ def test_a_finished_sweep_is_extended_as_if_it_had_been_longer_from_the_start(re
     assert states.count("COMPLETE") == 20
     with pytest.raises(UserError, match="--trials: found 5, but s has 20 trials"):
         resume_sweep(ResumeRequest(first.dir, trials=5, quiet=True))
+
+
+def test_of_two_plans_the_key_that_differs_is_named_with_values_that_can_be_read(tmp_path):
+    choices = [f"choice {number}" for number in range(200)]
+    before = {
+        "space": {"params": {"method.tau": {"low": 0.1}, "method.scope": {"choices": choices}}},
+        "base_config": {"seed": 0, "data": {"root": "/a"}},
+    }
+    same_sweep(tmp_path, before, {**before, "base_config": {"seed": 0, "data": {"root": "/b"}}})  # the data has moved
+    for change, told in (
+        ({"base_config": {"seed": 1}}, "was started with seed 0, now 1;"),
+        (
+            {"space": {"params": {"method.tau": {"low": 0.2}, "method.scope": {"choices": choices}}}},
+            r"was started with space\.params\.method\.tau\.low 0\.1, now 0\.2;",
+        ),
+        (
+            {"space": {"params": {"method.tau": {"low": 0.1}, "method.scope": {"choices": choices[1:]}}}},
+            r"method\.scope\.choices \['choice 0', .* characters .*, now \['choice 1', .*; choose another --name",
+        ),
+    ):
+        with pytest.raises(UserError, match=told) as caught:
+            same_sweep(tmp_path, before, before | change)
+        assert len(str(caught.value)) < 500
 
 
 def test_tune_with_resume_goes_on_and_refuses_another_sweep(request_of):
