@@ -96,18 +96,20 @@ def _rows(path: Path, notes: list[str]) -> dict[int, TrialRow]:
     rows: dict[int, TrialRow] = {}
     for line in lines:
         rows[line["trial"]] = merged(rows.get(line["trial"]), line)
-    taken = 0
+    taken, unread = 0, []
     for number, folder in paths.trial_folders(path):
         row = rows.get(number)
         if (row is not None and row.finished) or not (folder / paths.RESULT).is_file():
             continue
         result = read_result(folder)
         if result is None:
-            notes.append(f"{paths.RESULT}: unreadable")
+            unread.append(number)
         owed = recovered(row, result)
         if owed is not None:
             rows[number] = merged(row, owed)
             taken += 1
+    if unread:
+        notes.append(f"{paths.RESULT}: {len(unread)} cannot be read, the first is that of #{unread[0]}")
     if taken:
         notes.append(f"{taken} trial{'s' if taken > 1 else ''} taken from {paths.RESULT}, not in the ledger")
     return dict(sorted(rows.items()))

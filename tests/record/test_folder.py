@@ -80,7 +80,7 @@ def test_what_cannot_be_read_is_noted_and_the_rest_is_there(write_folder: Callab
         "sweep.yaml: not valid YAML (while parsing a flow node did not find expected node content, line 2, column 1)",
         "meta.json: unreadable",
         "trials.jsonl: 3 lines make no sense and are set aside, the first is line 3 (not an object)",
-        "result.json: unreadable",
+        "result.json: 1 cannot be read, the first is that of #1",
         "test_eval.json: unreadable",
     )
 
