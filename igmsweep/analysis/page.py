@@ -15,6 +15,7 @@ from igmsweep.analysis.hover import TRIALS, config_texts
 from igmsweep.analysis.panels import Panel
 from igmsweep.disk import write_atomically
 from igmsweep.frame import Sweep
+from igmsweep.gate.files import read_bytes, regular
 from igmsweep.legible import clean
 
 SCRIPT = "plotly.min.js"
@@ -56,15 +57,19 @@ def as_json(figure: go.Figure) -> Markup:
 
 
 def write_page(path: Path, page: str) -> Path:
-    """Write the page, and beside it the Plotly script that it names where it is not there yet."""
+    """Write the page, and beside it the Plotly script that it names, unless just that is there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     script = path.parent / SCRIPT
     if f'src="{SCRIPT}"' in page:
         code = plotly.offline.get_plotlyjs()
-        if not script.is_file() or script.stat().st_size != len(code.encode()):
+        if not _holds(script, code.encode()):  # another of its size would run in the page
             write_atomically(script, code)
     write_atomically(path, page)
     return path
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    return regular(path) and not path.is_symlink() and read_bytes(path, path.stat().st_size) == content
 
 
 def _in_script(text: str) -> Markup:

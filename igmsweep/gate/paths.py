@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from igmsweep.errors import UserError
+from igmsweep.gate.files import kind
 from igmsweep.legible import quoted
 
 
@@ -31,38 +33,54 @@ def full(path: Path | str, key: str = "") -> Path:
 
 
 def refuse_links(folder: Path, part: str = "", otherwise: str = "") -> None:
-    """Look for links through which what is written into a folder would land outside it.
+    """Look for links through which what is written into a folder would land outside it, and for pipes and devices, at which a
+    process that opens them waits.
 
     Args:
         part: look only at this part of it.
-        otherwise: what to do but to remove the link, for the message.
+        otherwise: what to do but to remove it, for the message.
 
     Raises:
-        UserError: there is one; it is named.
+        UserError: there is one, or a folder that may not be read; it is named.
     """
-    link = next(links_out(folder, part), None)
-    if link is not None:
+    found = next(astray(folder, part), None)
+    if found is None:
+        return
+    mode = found.lstat().st_mode
+    if stat.S_ISLNK(mode):
         raise UserError(
-            f"{link}: is a link out of its folder, to {quoted(os.readlink(link))}: what is written there would land outside; "
+            f"{found}: is a link out of its folder, to {quoted(os.readlink(found))}: what is written there would land outside; "
             f"remove it{otherwise}"
         )
+    if stat.S_ISDIR(mode):
+        raise UserError(f"{found}: is a folder that may not be read; make it readable, or remove it")
+    raise UserError(f"{found}: is {kind(mode)}, expected a file or a folder; remove it")
 
 
-def links_out(folder: Path, part: str = "") -> Iterator[Path]:
-    """The symbolic links in a folder, or in a part of it, that lead out of the folder; none of them is followed."""
+def astray(folder: Path, part: str = "") -> Iterator[Path]:
+    """What in a folder, or in a part of it, is neither a file nor a folder of its own: symbolic links that lead out of the folder, none of
+    which is followed, pipes, devices, and folders that may not be read."""
     home = folder.resolve()
     if (home / part).is_symlink() and not _target(home / part).is_relative_to(home):
         yield home / part
         return
     waiting = [home / part] if (home / part).is_dir() else []
     while waiting:
-        with os.scandir(waiting.pop(0)) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
+        place = waiting.pop(0)
+        try:
+            with os.scandir(place) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except PermissionError:
+            yield place
+            continue
         for entry in entries:
-            if entry.is_symlink() and not _target(Path(entry.path)).is_relative_to(home):
-                yield Path(entry.path)
+            if entry.is_symlink():
+                if not _target(Path(entry.path)).is_relative_to(home):
+                    yield Path(entry.path)
             elif entry.is_dir(follow_symlinks=False):
                 waiting.append(Path(entry.path))
+            elif not entry.is_file(follow_symlinks=False):
+                yield Path(entry.path)
 
 
 def _target(link: Path) -> Path:

@@ -13,9 +13,13 @@ from typing import Any
 
 from igmsweep import disk
 from igmsweep.errors import UserError
+from igmsweep.gate.numbers import whole
 from igmsweep.record.json_files import read_object
 from igmsweep.record.paths import LOCK
 from igmsweep.record.stamps import now
+
+LAST_PID = 2**22
+"""The largest number that a process has under Linux; macOS has smaller ones."""
 
 
 def identity(pid: int | None = None) -> dict[str, Any]:
@@ -33,7 +37,7 @@ def alive(holder: dict[str, Any]) -> bool | None:
     if holder.get("boot") != _boot():
         return False
     pid = holder.get("pid")
-    if not isinstance(pid, int):
+    if whole(pid) != pid or not 0 < pid <= LAST_PID:  # 0 and -1 stand for many processes
         return False
     try:
         os.kill(pid, 0)
@@ -102,6 +106,20 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _read(path: Path) -> dict[str, Any] | None:
     return (read_object(path) or {}) if os.path.lexists(path) else None
+
+
+def writes_into(pid: int, folder: Path) -> bool:
+    """Whether a process has a file of a folder open, as a worker has its log; false where the system does not say."""
+    home = folder.resolve()
+    try:
+        handles = list(Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return False
+    for handle in handles:
+        with contextlib.suppress(OSError):
+            if Path(os.readlink(handle)).is_relative_to(home):
+                return True
+    return False
 
 
 def _boot() -> str:

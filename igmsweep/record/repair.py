@@ -7,6 +7,7 @@ again by `resume`, unless its own `result.json` tells it.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -68,7 +69,7 @@ def repair(folder: Path, copy: Path | None = None) -> Account:
     if holder_of(folder) is not None:
         raise UserError(f"{folder}: is being driven; a copy of what is still written would be another damaged one")
     copy = folder.with_name(f"{folder.name}-repaired") if copy is None else full(copy, "--out")
-    if copy.exists():
+    if os.path.lexists(copy):  # a link that leads nowhere, too
         raise UserError(f"{copy}: is there already; name another place with --out DIR, or remove it")
     if copy.is_relative_to(folder):
         raise UserError(f"{copy}: lies in the folder that is to be copied; name another place with --out DIR")

@@ -11,7 +11,7 @@ from typing import Any
 
 from igmsweep.record.failures import FailureClass
 from igmsweep.record.json_files import read_object
-from igmsweep.record.lock import alive
+from igmsweep.record.lock import alive, writes_into
 from igmsweep.record.paths import WORKER, trial_folders
 from igmsweep.record.results import read_result, recovered
 from igmsweep.record.rows import TrialRow
@@ -48,9 +48,14 @@ def runs_alone_next(result: TrialRow, alone: bool, concurrent: int) -> bool:
 
 
 def end_worker(folder: Path) -> None:
-    """Kill a worker that has outlived its driver, so that two processes never write one trial."""
+    """Kill a worker that has outlived its driver, so that two processes never write one trial.
+
+    What the file names may be any process of ours, if somebody else has written it: only one that has the trial's log open is its worker.
+    """
     worker = read_object(folder / WORKER)
     if worker is None or worker.get("pid") == os.getpid() or not alive(worker):
+        return
+    if not writes_into(worker["pid"], folder):
         return
     try:
         os.kill(worker["pid"], signal.SIGKILL)
