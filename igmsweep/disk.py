@@ -50,7 +50,8 @@ def exclusive(path: Path, wait: bool = True) -> Iterator[None]:
         BlockingIOError: another process holds it, and `wait` is false.
         OSError: the file cannot be opened, or its file system has no locks.
     """
-    flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
+    # a link would have a file made elsewhere
+    flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
     handle = os.open(path, flags, 0o666)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -66,6 +66,9 @@ def analyze(
         raise UserError(f"--negligible: found {negligible:g}, expected more than 0")
     given = [Path(path) for path in ([paths] if isinstance(paths, (str, Path)) else paths)]
     found = {path: find_sweeps(path) for path in given}
+    if out is None:
+        for path, folders in found.items():
+            _refuse_others(path, folders)
     every = list(dict.fromkeys(folder for folders in found.values() for folder in folders))
     written: list[Path] = []
     read: dict[Path, tuple[Sweep, Path]] = {}
@@ -90,6 +93,13 @@ def analyze(
         report = f"; {written[-1]} says what there is" if written else ""
         raise NothingCompleted(f"{names}: no trial has completed{report}")
     return written
+
+
+def _refuse_others(path: Path, folders: Iterable[Path]) -> None:
+    """Raise UserError for a sweep that is in a folder by a link alone: its report would be written elsewhere."""
+    for folder in folders:
+        if not folder.resolve().is_relative_to(path.resolve()):
+            raise UserError(f"{folder}: is a link to a sweep elsewhere; name it itself, or write with --out DIR")
 
 
 def check_formats(formats: Iterable[str]) -> list[str]:

@@ -29,7 +29,7 @@ class Terminal(logging.Handler):
         try:
             message = self.format(record)
             stream = terminal()
-            told = on_one_line(message if getattr(record, "bare", False) else f"{NAME}: {message}")
+            told = on_one_line(message if getattr(record, "bare", False) else f"{NAME}: {shortened(message, MESSAGE)}")
             stream.write(wrapped(told, stream) + "\n")
             stream.flush()
         except Exception:

@@ -19,6 +19,7 @@ from typing import Any
 
 from igmsweep.disk import exclusive, write_atomically
 from igmsweep.errors import DataError, UserError, nearest
+from igmsweep.gate.paths import refuse_links
 
 INDEX = "index.json"
 OURS = re.compile(r".+-[a-z_]+-[0-9a-f]{4,}")
@@ -46,6 +47,7 @@ def built_once(folder: Path, build: Callable[[Path], Mapping[str, Any]], journal
             return
         _warn_network(folder.parent)
         work = folder.parent / f".{folder.name}.building"
+        refuse_links(folder.parent, work.name)
         if journal is None:
             shutil.rmtree(work, ignore_errors=True)  # what a killed process left
         work.mkdir(exist_ok=True)

@@ -11,6 +11,7 @@ from igmsweep.config import TrainConfig
 from igmsweep.frame import Sweep
 from igmsweep.gate.paths import full
 from igmsweep.plugin import Trust
+from igmsweep.schema.paths import refuse_places
 
 
 def candidates(
@@ -64,6 +65,7 @@ def paper_default(sweep: Sweep, trust: Trust | None = None) -> TrainConfig | Non
         return None
     default = TrainConfig.of_folder(base, sweep.dir / "sweep.yaml", trust or Trust())
     known = default.paths()
+    refuse_places(paper)
     return default.override({path: value for path, value in paper.items() if path in known})
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from igmsweep.errors import UserError
-from igmsweep.gate.files import kind
+from igmsweep.gate.files import is_folder, kind
 from igmsweep.legible import quoted
 
 
@@ -61,10 +61,10 @@ def astray(folder: Path, part: str = "") -> Iterator[Path]:
     """What in a folder, or in a part of it, is neither a file nor a folder of its own: symbolic links that lead out of the folder, none of
     which is followed, pipes, devices, and folders that may not be read."""
     home = folder.resolve()
-    if (home / part).is_symlink() and not _target(home / part).is_relative_to(home):
-        yield home / part
-        return
-    waiting = [home / part] if (home / part).is_dir() else []
+    start = home / part
+    if start.is_symlink() and not _target(start).is_relative_to(home):
+        yield start
+    waiting = [start] if is_folder(start) and (start == home or not start.is_symlink()) else []
     while waiting:
         place = waiting.pop(0)
         try:

@@ -78,5 +78,9 @@ def _body(wanted: Wanted, model: str, config: str) -> nn.Module:
     if wanted.variant is None:
         made: nn.Module = kind(settings())
         return made
-    new: nn.Module = kind(pretrained_config(settings, wanted.variant, wanted.encoder_key))
+    described = pretrained_config(settings, wanted.variant, wanted.encoder_key)
+    try:
+        new: nn.Module = kind(described)
+    except Exception as error:  # as the library has it of a config that fits no model
+        raise UserError(f"{wanted.encoder_key}: {wanted.variant} describes no model ({type(error).__name__})") from None
     return new

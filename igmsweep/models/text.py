@@ -6,13 +6,16 @@ A batch of texts is (n, 3, tokens) integers: token ids, attention mask, segment 
 from __future__ import annotations
 
 import inspect
+import json
 from typing import Any, Literal
 
 from torch import Tensor, nn
 
 from igmsweep.errors import UserError
 from igmsweep.gate.paths import full
+from igmsweep.legible import quoted
 from igmsweep.models.weights import NONE, PRETRAINED, Wanted
+from igmsweep.record.json_files import read_object
 
 BERT = "bert-base-uncased"
 
@@ -68,7 +71,10 @@ def _text(wanted: Wanted, pool: Literal["cls", "pooler"]) -> TextEncoder:
         if wanted.variant is not None:
             config = pretrained_config(transformers.AutoConfig, wanted.variant, wanted.encoder_key)
             _refuse_other(config, wanted.variant, wanted.encoder_key)
-        model = transformers.AutoModel.from_config(config, **_pooling(transformers, config, pool))
+        try:
+            model = transformers.AutoModel.from_config(config, **_pooling(transformers, config, pool))
+        except Exception as error:  # as the library has it of a config that fits no model
+            raise UserError(f"{wanted.encoder_key}: {wanted.variant} describes no model ({_words(error)})") from None
     encoder = TextEncoder(model, pool)
     if pool == "pooler" and getattr(model, "pooler", None) is None:
         raise UserError(
@@ -140,6 +146,8 @@ def _local(kind: Any, name: str, key: str, **keywords: Any) -> Any:
     if looks_like_path and not (folder / "config.json").is_file():
         found = "is a file" if folder.is_file() else "has no config.json" if folder.is_dir() else "does not exist"
         raise UserError(f"{key}: {name} {found}; expected a folder that transformers' save_pretrained wrote")
+    if looks_like_path:
+        _refuse_kernels(read_object(folder / "config.json"), f"{key}: {folder / 'config.json'}")
     verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
@@ -147,9 +155,9 @@ def _local(kind: Any, name: str, key: str, **keywords: Any) -> Any:
         return kind.from_pretrained(
             str(folder) if looks_like_path else name, local_files_only=True, trust_remote_code=False, **keywords
         )
-    except (OSError, ValueError) as error:
-        if looks_like_path:
-            raise UserError(f"{key}: {name} cannot be loaded ({' '.join(str(error).split())[:150]})") from None
+    except Exception as error:  # a folder's files can be wrong in any way; the library has no error of its own for that
+        if looks_like_path or not isinstance(error, OSError | ValueError):
+            raise UserError(f"{key}: {name} cannot be loaded ({_words(error)})") from None
         raise UserError(
             f"{key}: '{name}' is not in the Hugging Face cache (HF_HOME); put the model there, give the path of its "
             "folder, or 'none' to train from scratch (nothing is downloaded)"
@@ -158,3 +166,18 @@ def _local(kind: Any, name: str, key: str, **keywords: Any) -> Any:
         logging.set_verbosity(verbosity)
         if bar:
             logging.enable_progress_bar()
+
+
+def _words(error: Exception) -> str:
+    return " ".join(f"{error}".split())[:150] or type(error).__name__
+
+
+def _refuse_kernels(settings: Any, where: str) -> None:
+    """Raise UserError for a config that has attention computed by a repository's code, which the library would fetch and run."""
+    parts = [settings]
+    while parts:
+        part = parts.pop()
+        parts += part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+        for name, value in part.items() if isinstance(part, dict) else ():
+            if "attn_implementation" in name and "/" in json.dumps(value):
+                raise UserError(f"{where}: {name} is {quoted(value)}, code from elsewhere; expected eager, sdpa or nothing")

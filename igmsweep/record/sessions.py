@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from igmsweep import __version__
 from igmsweep.disk import write_atomically
+from igmsweep.gate.numbers import finite
 from igmsweep.record.json_files import read_object
 from igmsweep.record.paths import META, SCHEMA
 from igmsweep.record.stamps import now
@@ -92,9 +93,18 @@ def last_session(folder: Path) -> dict[str, Any]:
 
 
 def sessions_of(meta: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The entries of a `meta.json`, the last driver's last."""
+    """The entries of a `meta.json`, the last driver's last. `wall_seconds` is a number in them and `versions` a mapping, or neither is there."""
     found = meta.get("sessions")
-    return [dict(entry) for entry in found if isinstance(entry, Mapping)] if isinstance(found, list) else []
+    return [_sound(entry) for entry in found if isinstance(entry, Mapping)] if isinstance(found, list) else []
+
+
+def _sound(entry: Mapping[str, Any]) -> dict[str, Any]:
+    kept = dict(entry)
+    if finite(kept.get("wall_seconds")) is None:
+        kept.pop("wall_seconds", None)
+    if not isinstance(kept.get("versions"), Mapping):
+        kept.pop("versions", None)
+    return kept
 
 
 def write_meta(folder: Path, described: Mapping[str, Any], sessions: Sequence[Mapping[str, Any]]) -> None:

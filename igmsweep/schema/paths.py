@@ -19,6 +19,9 @@ RENAMED = {"stages.rounds": "stages.cycles"}
 UNBOUND = ("data.root", "data.cache", "data.bad_share", "device")
 """Where things lie and run, and what is allowed: a training, sweep or study is the same one with others of these."""
 
+PLACES = ("data.root", "data.cache")
+"""Where data lie and are written, which the user says: no search, no preset and no trial does."""
+
 
 def current(values: Mapping[str, Any]) -> dict[str, Any]:
     """Nested values with the keys of today.
@@ -105,6 +108,14 @@ def merge(
         value = found.get(key) if isinstance(found, dict) else None
         if value is not None and not isinstance(value, dict):
             base[section][key] = dict.fromkeys(modalities, value)
+
+
+def refuse_places(values: Iterable[str]) -> None:
+    """Raise UserError where values for trials, by dotted path, are to decide where data lie: a folder from elsewhere could have some
+    written wherever it likes."""
+    for path in values:
+        if path in PLACES:
+            raise UserError(f"{path}: cannot be varied; it says where data lie, which is named on the command line")
 
 
 def bound(values: Mapping[str, Any]) -> dict[str, Any]:

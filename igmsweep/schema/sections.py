@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator
 
@@ -18,6 +18,13 @@ PER_MODALITY = (
     "stages.epochs",
 )  # a method adds its own, see MethodParams
 SHARED = "shared"  # optim.lr.shared: the learning rate of parameters that belong to no single modality
+
+MOST_EPOCHS = 1_000_000
+"""Of a modality in a cycle."""
+MOST_RATE = 1e6
+"""Of a learning rate and a weight decay; beyond a float32 the optimiser cannot take them."""
+WIDEST = 2**16
+"""Numbers in a layer of a head."""
 
 
 class Section(BaseModel):
@@ -41,7 +48,7 @@ class DataConfig(Section):
     fold: int | None = Field(None, ge=0)
     val_fraction: float | None = Field(None, gt=0, lt=1)
     """Carve this share of train for validation; None: the data set's own validation list where it has one."""
-    split_seed: int = Field(0, ge=0)
+    split_seed: int = Field(0, ge=0, lt=2**32)
     bad_files: Literal["error", "skip", "blank"] = "error"
     """Samples with a file that cannot be used: `error` refuses to train and names them, `skip` leaves them out, `blank`
     puts silence or a grey picture in the file's place."""
@@ -65,14 +72,14 @@ class ModelConfig(Section):
     encoder: dict[str, str]
     width: int = Field(16, ge=4, le=512)
     """Channels of the first block of the small encoders; ignored by encoders of a fixed size."""
-    head: tuple[int, ...] = (256, 64)
+    head: Annotated[tuple[Annotated[int, Field(ge=1, le=WIDEST)], ...], Field(max_length=64)] = (256, 64)
     """Hidden sizes of each head, shallow to deep; () is a single linear layer."""
     weights: dict[str, str]
     """Each encoder's start: `none` (random), `pretrained` (its usual weights, if they are on this machine), a path, or a
     name in the user's Hugging Face cache. Nothing is ever downloaded."""
     frozen: dict[str, bool]
     """Encoders that are not trained: they run once a sample, without augmentation, and their features are cached."""
-    project: int | None = Field(None, ge=1)
+    project: int | None = Field(None, ge=1, le=WIDEST)
     """Size of the features that enter the heads; an encoder of another size gets a linear layer to it."""
 
 
@@ -84,7 +91,7 @@ class OptimConfig(Section):
     momentum: float = Field(0.9, ge=0, lt=1)
     beta2: float = Field(0.999, gt=0, lt=1)
     """Adam's decay of the squared gradients; `momentum` is SGD's alone."""
-    weight_decay: float = Field(1e-4, ge=0)
+    weight_decay: float = Field(1e-4, ge=0, le=MOST_RATE)
     batch_size: int = Field(32, ge=1)
     schedule: Literal["plateau", "step", "step_early", "warmup", "none"] = "plateau"
     """`plateau`: times `factor` when the training loss has not improved for `patience` epochs (Sec. 4.2). `step`: times
@@ -98,13 +105,13 @@ class OptimConfig(Section):
     @field_validator("lr")
     @classmethod
     def _positive(cls, lr: dict[str, float]) -> dict[str, float]:
-        return _each(lr, lambda value: value > 0, "greater than 0")
+        return _each(lr, lambda value: 0 < value <= MOST_RATE, f"greater than 0 and at most {MOST_RATE:g}")
 
 
 class StagesConfig(Section):
     """`cycles` outer iterations (Out_Iters of Algorithm 1), `epochs` of each modality in each of them."""
 
-    cycles: int = Field(1, ge=1)
+    cycles: int = Field(1, ge=1, le=100_000)
     epochs: dict[str, int]
     handover: Literal["last", "best_val", "best_fused"] = "last"
     """Which weights a stage hands to the next, and the last stage to the result. `last`: its last epoch's. `best_val`:
@@ -117,7 +124,7 @@ class StagesConfig(Section):
     @field_validator("epochs")
     @classmethod
     def _positive(cls, epochs: dict[str, int]) -> dict[str, int]:
-        return _each(epochs, lambda value: value >= 1, "at least 1")
+        return _each(epochs, lambda value: 1 <= value <= MOST_EPOCHS, f"of at least 1 and at most {MOST_EPOCHS:,}")
 
 
 class MethodParams(Section):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from igmsweep.errors import UserError, nearest
 from igmsweep.legible import quoted
+from igmsweep.schema.paths import refuse_places
 from igmsweep.spaces.param import Param
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def check_against(space: Space, config: TrainConfig) -> None:
     _check_values(space, config, paths)
     if space.fixed:
         try:
+            refuse_places(space.fixed)
             config.override(dict(space.fixed))
         except UserError as error:
             raise UserError(f"{space.source}: fixed: {error}") from None

@@ -20,6 +20,7 @@ from igmsweep.legible import quoted
 from igmsweep.plugin import Trust
 from igmsweep.schema.paths import UNBOUND
 from igmsweep.studies.base import Setting, Study
+from igmsweep.sweep.options import check_amounts, lasting
 
 STUDY_FILE = "study.yaml"
 PAPER = "paper"
@@ -166,6 +167,12 @@ def resumed(
     told = remembered(place)
     Trust(everything=trust).check_links(place)
     Trust(everything=trust).check({"data": {"name": told["data"]}}, place / STUDY_FILE)
+    for key in told["options"]:
+        if key not in lasting():
+            raise UserError(
+                f"{place / STUDY_FILE}: options.{key}: is not taken from a folder, expected some of {', '.join(lasting())}"
+            )
+    check_amounts(told["options"], f"{place / STUDY_FILE}: options")
     overrides = {**told["overrides"], **({} if root is None else {"data.root": str(full(root, "--root"))})}
     named = {key: overrides.get(f"data.{key}") for key in ("root", "cache")}
     check_places(named, place / STUDY_FILE, Trust(everything=trust))

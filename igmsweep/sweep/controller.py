@@ -23,6 +23,7 @@ from igmsweep.record.results import forget_result, outcome, read_result
 from igmsweep.record.rows import Report, TrialRow, folded, merged, repeat_source
 from igmsweep.record.states import State
 from igmsweep.record.stopping import Stopping
+from igmsweep.schema.paths import refuse_places
 from igmsweep.spaces.space import SearchSpace
 from igmsweep.sweep.checkpoints import Checkpoints
 from igmsweep.sweep.options import SweepOptions
@@ -282,6 +283,7 @@ class Controller:
         number, folder = proposal.number, trial_folder(self.folder, proposal.number)
         self._open[number] = attempt
         try:
+            refuse_places(proposal.extra)  # which the ledger may have from anybody
             config = self.base.override({**proposal.extra, **proposal.params})
         except UserError as error:  # values that are legal one by one and not together
             self._finish(number, State.FAILED, error=Failure(FailureClass.BUG, str(error)).plain())

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, Literal, get_type_hints
 
 from igmsweep.errors import UserError, nearest
+from igmsweep.gate.numbers import finite
 from igmsweep.legible import quoted
 
 OnResume = Literal["start", "kept", "session", "machine", "anew"]
@@ -134,6 +135,23 @@ SINCE = frozenset({"keep_predictions"})
 def on_resume() -> tuple[str, ...]:
     """The options that a resumed sweep may be given anew."""
     return _with("start", "session", "machine", "anew")
+
+
+def lasting() -> tuple[str, ...]:
+    """The options that a folder may say of how it is gone on with: numbers and choices, no address and nothing that is called."""
+    return _with("start", "machine")
+
+
+def check_amounts(held: Mapping[str, Any], name: str) -> None:
+    """Raise UserError unless what a file says of the resources of trials are numbers.
+
+    Args:
+        name: what holds them, for the message.
+    """
+    for key in ("max_concurrent", "cpus_per_trial", "gpus_per_trial"):
+        value = held.get(key)
+        if value is not None and finite(value) is None and not (key == "gpus_per_trial" and value == "auto"):
+            raise UserError(f"{name}.{key}: found {quoted(value)}, expected a number")
 
 
 def resumed(spec: Mapping[str, Any], session: Mapping[str, Any], given: Mapping[str, Any]) -> SweepOptions:

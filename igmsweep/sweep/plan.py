@@ -26,10 +26,10 @@ from igmsweep.legible import VALUE, quoted, shortened
 from igmsweep.plugin import Trust
 from igmsweep.record.paths import SCHEMA, SPEC
 from igmsweep.record.stamps import now
-from igmsweep.schema.paths import bound, leaves
+from igmsweep.schema.paths import bound, leaves, refuse_places
 from igmsweep.spaces.choose import load_space
 from igmsweep.spaces.space import SearchSpace, overlap
-from igmsweep.sweep.options import SINCE, declared, recorded
+from igmsweep.sweep.options import SINCE, check_amounts, declared, recorded
 from igmsweep.sweep.request import SweepRequest
 from igmsweep.sweep.search import Enqueued, startup_trials
 from igmsweep.sweep.stopping import make_stopping
@@ -184,12 +184,24 @@ def read_plan(folder: Path, trust: Trust, root: Path | None = None) -> Plan:
         for key in ("startup", "seed"):
             if whole(spec[key]) != spec[key]:
                 raise UserError(f"{key}: found {quoted(spec[key])}, expected a whole number")
+        _check_resources(spec.get("resources") or {})
+        for values in (described["params"], *(entry.extra for entry in enqueued)):
+            refuse_places(values)
     except UserError as error:
         raise UserError(str(error) if str(error).startswith(str(path)) else f"{path}: {error}") from None
     except (ValidationError, KeyError, TypeError, AttributeError) as error:
         what = f"it has no '{error.args[0]}'" if isinstance(error, KeyError) else "it cannot be read"
         raise UserError(f"{path}: cannot be taken up again: {what}") from None
     return Plan(base, space, enqueued, spec)
+
+
+def _check_resources(found: Any) -> None:
+    """Raise UserError unless `resources` holds what `resumed` and `allotted` go by."""
+    asked = found.get("asked") or {} if isinstance(found, Mapping) else {}
+    for name, held in (("resources", found), ("resources.asked", asked)):
+        if not isinstance(held, Mapping):
+            raise UserError(f"{name}: found {quoted(held)}, expected a mapping of keys to values")
+        check_amounts(held, name)
 
 
 def same_sweep(folder: Path, before: Mapping[str, Any], now_: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from igmsweep import __version__
 from igmsweep import data as datasets
 from igmsweep.errors import UserError
 from igmsweep.gate.paths import full
+from igmsweep.legible import VALUE, clean, shortened
 from igmsweep.plugin import Trust
 from igmsweep.record.paths import CONFIGSPACE, JOURNAL, SPEC, TRIALS, WARM_START
 from igmsweep.record.sessions import Session, last_session
@@ -183,7 +184,7 @@ def _taken_up(request: ResumeRequest, plan: Plan, stack: ExitStack) -> Prepared:
     ran = (last_session(folder).get("versions") or {}).get("igmsweep")
     if ran is not None and ran != __version__:
         logger.warning(
-            f"{folder.name} ran with igmsweep {ran}, this is {__version__}: new trials may train differently, see CHANGELOG.md"
+            f"{folder.name} ran with igmsweep {clean(shortened(str(ran), VALUE))}, this is {__version__}: new trials may train differently, see CHANGELOG.md"
         )
     _loggers(options)
     resources = plan.spec.get("resources") or {}

@@ -67,7 +67,6 @@ def run_trial(task: dict[str, Any], report: StageReport | None = None) -> dict[s
     folder = Path(task["folder"])
     config = TrainConfig(**task["config"])
     write_config(folder, config.to_yaml())
-    write_atomically(folder / WORKER, json.dumps(identity() | {"node": task.get("node")}))
     result: dict[str, Any] = {
         "schema": SCHEMA,
         "trial": task["number"],
@@ -94,7 +93,8 @@ def run_trial(task: dict[str, Any], report: StageReport | None = None) -> dict[s
         os._exit(1)
 
     training = _Training(task, config, folder, report)
-    with output_to(folder):
+    with output_to(folder):  # a process with this log open is known by it as the trial's worker
+        write_atomically(folder / WORKER, json.dumps(identity() | {"node": task.get("node")}))
         try:
             prepare_process(int(task["threads"]), float(task["gpus"]))  # imports torch, which is no trial's fault
             with _limit(task.get("timeout"), give_up if task.get("worker") else None):
@@ -104,9 +104,9 @@ def run_trial(task: dict[str, Any], report: StageReport | None = None) -> dict[s
         except Exception as error:
             failed(error)
             result["epochs"] = training.epochs
-    result["finished"] = now()
-    if result["state"] != State.PRUNED:  # that it was stopped is the driver's knowledge, and in its ledger
-        write_result(folder, result)
+        result["finished"] = now()
+        if result["state"] != State.PRUNED:  # that it was stopped is the driver's knowledge, and in its ledger
+            write_result(folder, result)
     return result
 
 

@@ -345,6 +345,14 @@ class Training:
             raise OldCheckpoint(
                 f"checkpoint: {path} was written by another version (format {found}, expected {CHECKPOINT_FORMAT})"
             )
+        try:
+            self._take_up(path, state)
+        except UserError:
+            raise
+        except Exception as error:  # tensors and plain data, but of whatever names and shapes
+            raise UserError(f"checkpoint: {path} is not one of this training ({type(error).__name__})") from None
+
+    def _take_up(self, path: Path, state: dict[str, Any]) -> None:
         if state["config_hash"] != self.config.hash():
             theirs = dict(leaves(state["config"], ""))  # plain data: to resolve it would run a file that it names
             changed = [name for name, value in self.config.paths().items() if theirs.get(name) != value]
@@ -352,9 +360,11 @@ class Training:
         if state["split_hash"] != self.data.split_hash:
             raise UserError(f"checkpoint: {path} was trained on another split of the data")
         run = self.run
-        self.history, self.seconds = state["history"], state["seconds"]
-        run.notes, run.scales = state["notes"], state["scales"]
-        self._position = (state["position"][0], state["position"][1])
+        self.history, self.seconds = list(state["history"]), float(state["seconds"])
+        run.notes, run.scales = [str(note) for note in state["notes"]], dict(state["scales"])
+        self._position = self._place(*state["position"])
+        if not all(isinstance(row, dict) for row in self.history) or len(self.history) > run.epochs:
+            raise ValueError("history")
         self.model.load_state_dict(state["model"])
         self.method.state = state["method"]
         self._handover.best = state["best"]
@@ -365,6 +375,13 @@ class Training:
             assert run.optimizer is not None and self._schedule is not None
             run.optimizer.load_state_dict(state["optimizer"])
             self._schedule.load_state_dict(state["schedule"])
+
+    def _place(self, stage: int, epoch: int) -> tuple[int, int]:
+        """A stage and the epoch in it that come next. Raises ValueError where the training has none such."""
+        ends = [each.epochs for each in self.stages] + [1]
+        if not (0 <= stage < len(ends) and 0 <= epoch < ends[stage]):
+            raise ValueError("position")
+        return int(stage), int(epoch)
 
 
 def pick_device(name: str) -> torch.device:

@@ -17,6 +17,7 @@ from fake_sweep import write_sweep
 
 from igmsweep.analysis import analyze, compare
 from igmsweep.cli import main
+from igmsweep.errors import UserError
 
 CHROMIUM = os.environ.get("BROWSER_PATH") or shutil.which("chromium") or shutil.which("google-chrome")
 EVIL = (
@@ -95,6 +96,27 @@ def test_no_control_code_reaches_the_terminal(
         main()
     out, said = capfd.readouterr()
     assert out + said and not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e]", out + said)
+
+
+def test_a_script_of_the_folder_takes_no_place_of_ours(tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path, n=12, failed=1)
+    (page,) = analyze(folder, formats=["html"], say=lambda _: None)
+    script = page.with_name("plotly.min.js")
+    ours = script.read_bytes()
+    script.write_bytes(b"document.title='ran'//".ljust(len(ours), b"x"))
+    analyze(folder, formats=["html"], say=lambda _: None)
+    assert script.read_bytes() == ours
+
+
+def test_a_link_in_a_folder_of_sweeps_has_nothing_written_elsewhere(tmp_path: Path) -> None:
+    mine = write_sweep(tmp_path / "mine", n=12, failed=1)
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "s").symlink_to(mine)
+    with pytest.raises(UserError, match="s: is a link to a sweep elsewhere"):
+        analyze(theirs, formats=["csv"], say=lambda _: None)
+    assert not (mine / "analysis").exists()
+    analyze(theirs, formats=["csv"], out=tmp_path / "out", say=lambda _: None)
 
 
 @pytest.mark.browser

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 import yaml
 
 from igmsweep.cli import main
+from igmsweep.record.lock import identity
 from igmsweep.sweep import SweepRequest, run_sweep
 
 EVIL = """
@@ -226,3 +229,99 @@ def test_a_cache_that_the_user_has_named_is_made_again_where_it_is_gone(igmsweep
     code, _, said = igmsweep("resume", folder, "--trials", "3")
     assert code == 0, said
     assert cache.is_dir()
+
+
+def _changed(folder: Path, **values: object) -> None:
+    spec = yaml.safe_load((folder / "sweep.yaml").read_text())
+    (folder / "sweep.yaml").write_text(yaml.safe_dump(spec | values))
+
+
+def _unfinished(folder: Path, **values: object) -> None:
+    """Trial 1 was cut off; its last line of the ledger says more."""
+    rows = [json.loads(line) for line in (folder / "trials.jsonl").read_text().splitlines()]
+    rows[-1] = {**rows[-1], "state": "interrupted", **values}
+    (folder / "trials.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "trials/00001/result.json").unlink()
+
+
+def test_no_search_no_preset_and_no_trial_says_where_data_are_written(igmsweep, honest, tmp_path):
+    elsewhere = {"data.cache": str(tmp_path / "elsewhere"), "data.root": str(tmp_path / "elsewhere")}
+    folder = Path(shutil.copytree(honest, tmp_path / "s"))
+    space = yaml.safe_load((folder / "sweep.yaml").read_text())["space"]
+    searched = {path: {"type": "categorical", "choices": [place]} for path, place in elsewhere.items()}
+    first = {"params": {"method.tau": 1.0}, "source": "enqueue", "extra": elsewhere}
+    for values in ({"space": {**space, "params": {**space["params"], **searched}}}, {"enqueued": [first]}):
+        folder = Path(shutil.copytree(honest, tmp_path / "s", dirs_exist_ok=True))
+        _changed(folder, **values)
+        code, _, said = igmsweep("resume", folder, "--trials", "3")
+        assert code == 2 and "cannot be varied; it says where data lie" in said
+    folder = Path(shutil.copytree(honest, tmp_path / "s", dirs_exist_ok=True))
+    _changed(folder, paper={"method.tau": 0.3, **elsewhere})
+    code, _, said = igmsweep("evaluate", folder, "--confirm-test", "--local")
+    assert code == 2 and "cannot be varied" in said
+    folder = Path(shutil.copytree(honest, tmp_path / "s", dirs_exist_ok=True))
+    _unfinished(folder, fixed_overrides=elsewhere)
+    assert "cannot be varied" in igmsweep("resume", folder)[2]
+    (tmp_path / "space.yaml").write_text(SPACE + f"fixed: {json.dumps(elsewhere)}\n")
+    code, _, said = igmsweep("tune", "avdigits", "--space", tmp_path / "space.yaml", "--local", "--out", tmp_path)
+    assert code == 2 and "space.yaml: fixed: data.cache: cannot be varied" in said
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_process_that_is_no_worker_of_the_trial_is_not_ended(igmsweep, honest, tmp_path):
+    folder = Path(shutil.copytree(honest, tmp_path / "s"))
+    _unfinished(folder)
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as victim:
+        try:
+            (folder / "trials/00001/worker.json").write_text(json.dumps(identity(victim.pid)))
+            code, _, said = igmsweep("resume", folder)
+            assert code == 0, said
+            assert victim.poll() is None
+        finally:
+            victim.kill()
+
+
+@pytest.mark.parametrize("name", ["stdout.log", "checkpoint.pt"])
+def test_a_pipe_in_a_folder_is_named_and_nobody_waits_at_it(igmsweep, honest, tmp_path, name):
+    folder = Path(shutil.copytree(honest, tmp_path / "s"))
+    _unfinished(folder)
+    (folder / "trials/00001" / name).unlink()
+    os.mkfifo(folder / "trials/00001" / name)
+    code, _, said = igmsweep("resume", folder)
+    assert code == 2 and f"{name}: is a pipe, expected a file or a folder; remove it" in said
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"resources": "abc"}, "resources: found 'abc', expected a mapping"),
+        ({"resources": {"asked": {"max_concurrent": "many"}}}, "resources.asked.max_concurrent: found 'many'"),
+        ({"resources": {"cpus_per_trial": "x"}}, "resources.cpus_per_trial: found 'x', expected a number"),
+    ],
+)
+def test_resources_that_are_no_numbers_are_one_line(igmsweep, honest, tmp_path, values, told):
+    folder = Path(shutil.copytree(honest, tmp_path / "s"))
+    _changed(folder, **values)
+    code, _, said = igmsweep("resume", folder, "--trials", "3")
+    assert code == 2 and f"sweep.yaml: {told}" in said
+
+
+def test_a_checkpoint_of_another_shape_is_one_line(igmsweep, honest, tmp_path):
+    import torch
+
+    given = [word for key, value in TINY.items() for word in ("--set", f"{key}={value}")]
+    given += ["--root", honest.parent / "avdigits", "--set", f"data.cache={honest.parent / 'cache'}", "--quiet"]
+    out = tmp_path / "out"
+    assert igmsweep("train", "avdigits", "--out", out, *given)[0] == 0
+    sound = torch.load(out / "checkpoint.pt", weights_only=True)
+    for changed in (
+        {"config_hash": None},
+        {"position": ["a", {}]},
+        {"position": [10**9, 1]},
+        {"model": {"x" * 900: torch.zeros(1)}},
+        {"history": "abc"},
+        {"scales": None},
+    ):
+        torch.save(sound | changed, out / "checkpoint.pt")
+        code, _, said = igmsweep("train", "avdigits", "--out", out, "--resume", *given)
+        assert code == 2 and "checkpoint" in said and len(said.strip().splitlines()) == 1, said

@@ -115,3 +115,22 @@ def test_a_folder_that_is_no_cache_is_never_taken_away(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no cache 'cremad'"):
         remove(tmp_path, ["cremad"])
     assert (tmp_path / "cremad" / "data.csv").exists()
+
+
+def test_nothing_is_written_through_links_in_a_cache(tmp_path: Path) -> None:
+    cache, victim = tmp_path / "cache", tmp_path / "victim"
+    cache.mkdir()
+    victim.mkdir()
+    link = cache / ".set-train-0123.building"
+    link.symlink_to(victim)
+    with pytest.raises(UserError, match="building: is a link out of its folder"):
+        built_once(cache / "set-train-0123", build)
+    link.unlink()
+    link.mkdir()
+    (link / "array.npy").symlink_to(victim / "array.npy")
+    with pytest.raises(UserError, match="array.npy: is a link out of its folder"):
+        built_once(cache / "set-train-0123", build, "journal")
+    (cache / "set-val-0123.lock").symlink_to(victim / "made")
+    with pytest.raises(OSError):
+        built_once(cache / "set-val-0123", build)
+    assert list(victim.iterdir()) == []

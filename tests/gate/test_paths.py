@@ -10,7 +10,7 @@ import pytest
 from igmsweep.config import TrainConfig
 from igmsweep.errors import UserError
 from igmsweep.gate.files import is_folder, regular
-from igmsweep.gate.paths import full, links_out
+from igmsweep.gate.paths import astray, full, refuse_links
 
 
 @pytest.mark.parametrize("name", ["~nosuchuser/x", "a\0b", "x" * 5000, "loop/x"])
@@ -49,7 +49,7 @@ def test_a_configuration_of_odd_values_is_one_short_line(values: dict) -> None:
     assert len(str(refused.value)) <= 500 and str(refused.value).isprintable()
 
 
-def test_links_that_lead_out_of_a_folder(tmp_path: Path) -> None:
+def test_links_out_of_a_folder_and_pipes(tmp_path: Path) -> None:
     home = tmp_path / "sweep"
     (home / "trials" / "00000").mkdir(parents=True)
     (tmp_path / "elsewhere").mkdir()
@@ -57,8 +57,16 @@ def test_links_that_lead_out_of_a_folder(tmp_path: Path) -> None:
     (home / "trials" / "00001").symlink_to(tmp_path / "elsewhere")
     (home / "trials" / "00002").symlink_to("00000")
     (home / "round").symlink_to("round")
-    assert [os.path.relpath(path, home) for path in links_out(home)] == [
+    os.mkfifo(home / "trials" / "00000" / "stdout.log")  # to open it is to wait for ever
+    assert [os.path.relpath(path, home) for path in astray(home)] == [
         "round",
         "trials/00001",
         "trials/00000/metrics.jsonl",
+        "trials/00000/stdout.log",
     ]
+    (home / "round").unlink()
+    with pytest.raises(UserError, match="00001: is a link out of its folder"):
+        refuse_links(home)
+    (home / "trials" / "00001").unlink()
+    with pytest.raises(UserError, match="stdout.log: is a pipe, expected a file or a folder"):
+        refuse_links(home)

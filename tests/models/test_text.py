@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -136,4 +138,25 @@ def test_what_cannot_be_used_is_refused_in_one_line(folders, tmp_path, monkeypat
     refused("texts have 30 tokens, CLIP takes at most 24", "clip_text", (3, 30), weights=str(folders / "clip"))
     refused(r"expected \(3, 32, 32\)", "clip_image", (3, 40, 40), weights=str(folders / "clip"))
     (tmp_path / "config.json").write_text((folders / "bert" / "config.json").read_text())
+    refused("cannot be loaded", "bert", (3, 12), weights=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"hidden_size": "x"}, "cannot be loaded"),
+        ({"quantization_config": {"quant_method": "gptq", "bits": 4}}, "cannot be loaded"),
+        ({"text_config": {"attn_implementation": "some/kernel"}}, "attn_implementation is 'some/kernel', code from elsewhere"),
+    ],
+)
+def test_a_folder_of_weights_that_is_odd_or_asks_for_code_is_one_line(folders, tmp_path, changed, told):
+    settings = json.loads((folders / "bert" / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(settings | changed))
+    (tmp_path / "model.safetensors").write_bytes(b"\xff" * 100)
+    refused(told, "bert", (3, 12), weights=str(tmp_path))
+
+
+def test_weights_that_are_a_pickle_are_not_loaded(folders, tmp_path):
+    (tmp_path / "config.json").write_text((folders / "bert" / "config.json").read_text())
+    (tmp_path / "pytorch_model.bin").write_bytes(pickle.dumps(Path("x").touch))
     refused("cannot be loaded", "bert", (3, 12), weights=str(tmp_path))

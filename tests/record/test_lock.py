@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from igmsweep.errors import UserError
-from igmsweep.record.lock import Lock, holder_of
+from igmsweep.record.lock import Lock, alive, holder_of, identity, writes_into
 
 
 def test_two_threads_cannot_hold_one_lock(tmp_path: Path) -> None:
@@ -51,3 +51,16 @@ def test_a_file_system_without_locks_is_driven_all_the_same(tmp_path: Path, monk
     lock.acquire()
     assert holder_of(tmp_path) is not None
     lock.release()
+
+
+@pytest.mark.parametrize("pid", [-1, 0, True, 10**18, "1", None, 1.5])
+def test_what_is_no_number_of_a_process_is_not_alive(monkeypatch: pytest.MonkeyPatch, pid: object) -> None:
+    monkeypatch.setattr("os.kill", lambda *_: pytest.fail("-1 and 0 are all processes of a user or a group"))
+    assert alive({**identity(), "pid": pid, "start": ""}) is False
+
+
+def test_a_process_is_known_by_the_files_that_it_has_open(tmp_path: Path) -> None:
+    (tmp_path / "trial").mkdir()
+    assert not writes_into(os.getpid(), tmp_path / "trial")
+    with (tmp_path / "trial" / "stdout.log").open("w"):
+        assert writes_into(os.getpid(), tmp_path / "trial")

@@ -90,6 +90,11 @@ def test_no_sweep_a_place_that_is_taken_and_a_driven_sweep_are_one_line(
     folder = write_folder([])
     with pytest.raises(UserError, match="is there already"):
         repair(folder, tmp_path)
+    beside = folder.with_name(f"{folder.name}-repaired")
+    beside.symlink_to(tmp_path / "nowhere")  # a copy would be written there
+    with pytest.raises(UserError, match="is there already"):
+        repair(folder)
+    beside.unlink()
     with pytest.raises(UserError, match="lies in the folder that is to be copied"):
         repair(folder, folder / "copy")
     from igmsweep.record.lock import identity

@@ -49,3 +49,10 @@ def test_a_damaged_file_is_no_driver(tmp_path: Path, text: str) -> None:
     assert sessions_of(read_meta(tmp_path)) == []
     Session.begin(tmp_path, MACHINE, {"trials": 4, "seeds": 1}, RESOURCES)
     assert len(sessions_of(read_meta(tmp_path))) == 1
+
+
+def test_what_is_no_time_and_no_versions_is_left_out_of_an_entry(tmp_path: Path) -> None:
+    (tmp_path / "meta.json").write_text('{"sessions": [{"wall_seconds": "abc", "versions": "abc", "trials": 2}]}')
+    assert sessions_of(read_meta(tmp_path)) == [{"trials": 2}]
+    Session.begin(tmp_path, MACHINE, {"trials": 4, "seeds": 1}, RESOURCES).end(signal=0, over=True)
+    assert len(sessions_of(read_meta(tmp_path))) == 2

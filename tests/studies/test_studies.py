@@ -234,6 +234,26 @@ def test_a_study_of_a_python_file_is_gone_on_with_only_where_that_is_trusted(tmp
         resumed(folder)
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"address": "203.0.113.1:6379"}, "options.address: is not taken from a folder"),
+        ({"loggers": {"mlflow": "http://203.0.113.1"}}, "options.loggers: is not taken from a folder"),
+        ({"out": "/elsewhere"}, "options.out: is not taken from a folder"),
+        ({"cpus_per_trial": "x"}, "options.cpus_per_trial: found 'x', expected a number"),
+    ],
+)
+def test_a_studys_folder_names_no_cluster_and_no_place(tmp_path: Path, options: dict, told: str) -> None:
+    folder = tmp_path / "table2-avdigits"
+    folder.mkdir()
+    found = {"study": "table2", "data": "avdigits", "seed": 0, "overrides": {}, "options": {"local": True, "retries": 1}}
+    (folder / "study.yaml").write_text(yaml.safe_dump(found))
+    assert resumed(folder).options == found["options"]
+    (folder / "study.yaml").write_text(yaml.safe_dump({**found, "options": options}))
+    with pytest.raises(UserError, match=f"study.yaml: {told}"):
+        resumed(folder)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["fig1", "fig4", "fig5a"])
 def test_what_is_measured_on_checkpoints_is_measured_once_and_shown(
