@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from igmsweep.gate.numbers import whole
-from igmsweep.legible import clean
+from igmsweep.gate.numbers import GREATEST, whole
+from igmsweep.legible import VALUE, clean, shortened
 from igmsweep.record.bad_samples import told_of_data
 from igmsweep.record.folder import SweepFolder, find_sweeps
 from igmsweep.record.json_files import read_lines
-from igmsweep.record.paths import METRICS, trial_folder
+from igmsweep.record.paths import METRICS, SPEC, trial_folder
 from igmsweep.record.predictions import Predictions, joined, read_predictions
 from igmsweep.record.rows import TrialRow
 from igmsweep.record.states import State
@@ -26,6 +27,8 @@ COLUMNS = (
     *("config_hash", "duplicate_of"),
 )
 NUMERIC = ("repeat_of", "seed", "attempt", "rung", "folds", "seconds", "gpu_hours", "epochs", "duplicate_of")
+MOST = 256
+"""Searched parameters, and choices of one, that are looked at: the work grows with the square of them."""
 DESIGNED = ("grid", "random", "sobol")
 """Samplers that choose points without looking at scores: their medians are those of the space itself."""
 
@@ -104,12 +107,16 @@ class Sweep:
 
     @property
     def space(self) -> dict[str, dict[str, Any]]:
-        """Searched path -> its entry of the search space (`type`, `low`, `high`, `log`, `choices`, `when`)."""
+        """Searched path -> its entry of the search space (`type`, `low`, `high`, `log`, `choices`, `when`); the first `MOST`, and of each
+        the first `MOST` choices."""
         params = _map(_map(self.spec.get("space")).get("params"))
-        space = {str(path): dict(_map(entry)) for path, entry in params.items()}
+        space = {str(path): dict(_map(entry)) for path, entry in islice(params.items(), MOST)}
         for column in self.trials.columns:  # a sweep whose sweep.yaml is lost still shows what was varied
-            if str(column).startswith("params."):
+            if str(column).startswith("params.") and len(space) < MOST:
                 space.setdefault(str(column)[7:], {})
+        for entry in space.values():
+            if isinstance(entry.get("choices"), list):
+                entry["choices"] = entry["choices"][:MOST]
         return space
 
     @property
@@ -192,7 +199,7 @@ def read_sweep(path: Path | str) -> Sweep:
         _folds(folder.rows.values()),
         count,
         tuple(finished),
-        folder.notes,
+        (*folder.notes, *_beyond(folder.spec)),
         tuple(said(folder.rows.values())),
         {number: row.rungs for number, row in folder.rows.items() if row.rungs},
     )
@@ -224,6 +231,17 @@ def load(*paths: Path | str) -> pd.DataFrame:
         frames.append(frame)
     filled = [frame for frame in frames if len(frame)] or frames[:1]
     return pd.concat(filled, ignore_index=True)
+
+
+def _beyond(spec: Mapping[str, Any]) -> list[str]:
+    """What of a search space is more than `MOST`, a remark each."""
+    params = _map(_map(spec.get("space")).get("params"))
+    found = [(len(params), "parameters")] + [
+        (len(choices), f"choices of {shortened(str(path), VALUE)}")
+        for path, entry in islice(params.items(), MOST)
+        if isinstance(choices := _map(entry).get("choices"), list)
+    ]
+    return [f"{SPEC}: {count:,} {what}, of which the first {MOST} are analyzed" for count, what in found if count > MOST][:3]
 
 
 def _tidy(rows: Iterable[TrialRow]) -> pd.DataFrame:
@@ -273,7 +291,7 @@ def _number(value: Any) -> float:
         number = float(value)
     except (TypeError, ValueError):
         return math.nan
-    return number if math.isfinite(number) else math.nan
+    return number if abs(number) <= GREATEST else math.nan
 
 
 def _map(value: Any) -> Mapping[str, Any]:

@@ -9,7 +9,6 @@ import numpy as np
 
 from igmsweep.analysis.surrogate import surrogate, trainings
 from igmsweep.frame import Sweep
-from igmsweep.record.predictions import Predictions
 from igmsweep.statistics.crossed import binomial_error, interaction
 from igmsweep.statistics.influence import METRICS, values
 
@@ -45,15 +44,17 @@ def sample_error(sweep: Sweep, metric: str) -> float:
     name = metric.removeprefix("val/")
     done = sweep.completed()
     better = done["trial"].head(max(ASKED, len(done) // 2)).tolist()
-    found: dict[int, Predictions] = {}
+    found: dict[int, np.ndarray] = {}
+    samples_of = None
     for trial in map(int, [*better[:: max(1, len(better) // ASKED)], *better]) if name in METRICS else ():
         each = None if trial in found else sweep.predictions(trial)
-        if each is not None and all(each.samples == other.samples for other in found.values()):
-            found[trial] = each
+        if each is not None and samples_of in (None, each.samples):
+            samples_of = each.samples
+            found[trial] = values(each, name)  # of the predictions themselves, which may be large, one at a time is held
         if len(found) == ASKED:
             break
     if found:
-        return _shared(np.stack([values(each, name) for each in found.values()]))
+        return _shared(np.stack(list(found.values())))
     samples = sweep.data.get("val")
     if not isinstance(samples, int) or isinstance(samples, bool) or samples < 1 or name.rsplit("/", 1)[-1] != "acc":
         return math.nan

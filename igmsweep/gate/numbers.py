@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 LARGEST = 2**53
 """Beyond it a float does not hold every whole number."""
+GREATEST = 1e100
+"""Of what was measured: its square is a number, too."""
 
 
 def whole(value: Any) -> int | None:
@@ -23,11 +24,11 @@ def whole(value: Any) -> int | None:
 
 
 def finite(value: Any) -> float | None:
-    """A finite number, or None.
+    """A finite number of at most `GREATEST`, or None.
 
-    >>> finite(2), finite(0.5), finite(float("nan")), finite(True), finite("2"), finite(10**400)
-    (2.0, 0.5, None, None, None, None)
+    >>> finite(2), finite(0.5), finite(float("nan")), finite(True), finite("2"), finite(10**400), finite(-1e308)
+    (2.0, 0.5, None, None, None, None, None)
     """
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        return value if abs(value) <= GREATEST else None
     return float(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST else None

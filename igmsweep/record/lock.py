@@ -13,7 +13,6 @@ from typing import Any
 
 from igmsweep import disk
 from igmsweep.errors import UserError
-from igmsweep.gate.numbers import whole
 from igmsweep.record.json_files import read_object
 from igmsweep.record.paths import LOCK
 from igmsweep.record.stamps import now
@@ -37,7 +36,7 @@ def alive(holder: dict[str, Any]) -> bool | None:
     if holder.get("boot") != _boot():
         return False
     pid = holder.get("pid")
-    if whole(pid) != pid or not 0 < pid <= LAST_PID:  # 0 and -1 stand for many processes
+    if not isinstance(pid, int) or isinstance(pid, bool) or not 0 < pid <= LAST_PID:  # 0 and -1 stand for many processes
         return False
     try:
         os.kill(pid, 0)

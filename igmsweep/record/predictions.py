@@ -21,8 +21,8 @@ from igmsweep.record.paths import predictions_file
 
 SMALL = 200_000
 """Samples times classes up to which they are kept by default: 400 kB a training before compression."""
-LARGEST = 512 * MIB
-"""Bytes of predictions when unpacked."""
+LARGEST = 128 * MIB
+"""Bytes of predictions when unpacked, of which a report holds a few: 50,000 samples of 1,000 classes have 100 MB."""
 KEEP = ("auto", "all", "none")
 
 

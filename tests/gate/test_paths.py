@@ -68,5 +68,6 @@ def test_links_out_of_a_folder_and_pipes(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="00001: is a link out of its folder"):
         refuse_links(home)
     (home / "trials" / "00001").unlink()
+    (home / "trials" / "00000" / "metrics.jsonl").unlink()
     with pytest.raises(UserError, match="stdout.log: is a pipe, expected a file or a folder"):
         refuse_links(home)
