@@ -241,7 +241,9 @@ def _beyond(spec: Mapping[str, Any]) -> list[str]:
         for path, entry in islice(params.items(), MOST)
         if isinstance(choices := _map(entry).get("choices"), list)
     ]
-    return [f"{SPEC}: {count:,} {what}, of which the first {MOST} are analyzed" for count, what in found if count > MOST][:3]
+    return [
+        f"{SPEC}: {count:,} {what}, of which the first {MOST} are analyzed" for count, what in found if count > MOST
+    ][:3]
 
 
 def _tidy(rows: Iterable[TrialRow]) -> pd.DataFrame:

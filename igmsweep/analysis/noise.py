@@ -50,7 +50,9 @@ def sample_error(sweep: Sweep, metric: str) -> float:
         each = None if trial in found else sweep.predictions(trial)
         if each is not None and samples_of in (None, each.samples):
             samples_of = each.samples
-            found[trial] = values(each, name)  # of the predictions themselves, which may be large, one at a time is held
+            found[trial] = values(
+                each, name
+            )  # of the predictions themselves, which may be large, one at a time is held
         if len(found) == ASKED:
             break
     if found:

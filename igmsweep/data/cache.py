@@ -132,17 +132,20 @@ def _open(folder: Path) -> Partition:
             if name in index.get("jpeg", {}):
                 pictures = np.memmap(_sized(folder / f"{name}{JPEGS}", index["bytes"][f"{name}{JPEGS}"]), mode="r")
                 arrays[name] = Jpegs(array, pictures, tuple(index["jpeg"][name]))
-    except (OSError, ValueError, KeyError):
+        found = Partition(
+            tuple(index["ids"]),
+            np.asarray(index["labels"], dtype=np.int64),
+            tuple(index["groups"]),
+            arrays,
+            index["digest"],
+            replaced=tuple(Remark(*remark) for remark in index["remarks"]),
+        )
+        if {len(each) for each in (found.labels, found.groups, *arrays.values())} != {len(found.ids)}:
+            raise ValueError(INDEX)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise damaged(folder) from None
     mark_used(folder)
-    return Partition(
-        tuple(index["ids"]),
-        np.asarray(index["labels"], dtype=np.int64),
-        tuple(index["groups"]),
-        arrays,
-        index["digest"],
-        replaced=tuple(Remark(*remark) for remark in index["remarks"]),
-    )
+    return found
 
 
 def _sized(path: Path, size: int) -> Path:

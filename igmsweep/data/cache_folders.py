@@ -113,7 +113,7 @@ def entries(cache: Path) -> list[Entry]:
             whole = (path / INDEX).exists() and path.name == name
             samples = json.loads((path / INDEX).read_text(encoding="utf-8"))["samples"] if whole else 0
             used = (path / INDEX if whole else path).stat().st_mtime
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             continue
         found.append(Entry(path, dataset, part, samples, size, used, whole))
     return sorted(found, key=lambda entry: -entry.used)

@@ -180,4 +180,6 @@ def _refuse_kernels(settings: Any, where: str) -> None:
         parts += part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
         for name, value in part.items() if isinstance(part, dict) else ():
             if "attn_implementation" in name and "/" in json.dumps(value):
-                raise UserError(f"{where}: {name} is {quoted(value)}, code from elsewhere; expected eager, sdpa or nothing")
+                raise UserError(
+                    f"{where}: {name} is {quoted(value)}, code from elsewhere; expected eager, sdpa or nothing"
+                )

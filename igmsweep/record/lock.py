@@ -36,7 +36,9 @@ def alive(holder: dict[str, Any]) -> bool | None:
     if holder.get("boot") != _boot():
         return False
     pid = holder.get("pid")
-    if not isinstance(pid, int) or isinstance(pid, bool) or not 0 < pid <= LAST_PID:  # 0 and -1 stand for many processes
+    if (
+        not isinstance(pid, int) or isinstance(pid, bool) or not 0 < pid <= LAST_PID
+    ):  # 0 and -1 stand for many processes
         return False
     try:
         os.kill(pid, 0)

@@ -14,7 +14,7 @@ from igmsweep import data as datasets
 from igmsweep.data.places import check_places
 from igmsweep.disk import write_atomically
 from igmsweep.errors import UserError
-from igmsweep.gate.paths import full
+from igmsweep.gate.paths import full, refuse_links
 from igmsweep.gate.yaml_text import Written, read_yaml
 from igmsweep.legible import quoted
 from igmsweep.plugin import Trust
@@ -78,7 +78,8 @@ def setting_of(data: str, methods: tuple[str, ...] = ()) -> Setting:
 
 
 def check_remembered(request: StudyRequest) -> None:
-    """Raise UserError where a study's folder is of one of another kind; what is `UNBOUND` may change."""
+    """Raise UserError where a study's folder is of one of another kind, or has links out of it; what is `UNBOUND` may change."""
+    refuse_links(request.folder)
     path = request.folder / STUDY_FILE
     if not path.is_file():
         return

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from igmsweep.disk import FULL, write_atomically
 from igmsweep.errors import UserError
-from igmsweep.gate.paths import full
+from igmsweep.gate.paths import full, refuse_links
 from igmsweep.record.failures import SweepFailed
 from igmsweep.record.ledger import Ledger
 from igmsweep.record.lock import Lock
@@ -33,7 +33,7 @@ def place_of(request: SweepRequest) -> Path:
 
 
 def check_free(folder: Path) -> None:
-    """Raise UserError when there is a sweep in a folder, or anything else."""
+    """Raise UserError when there is a sweep in a folder, or anything else, or when what is written there would land elsewhere."""
     # a start that was cut off before there was a sweep leaves an empty folder of trials, which is no sweep
     ours = (TRIALS, WARM_START, LOCK)
     taken = folder.exists() and (
@@ -44,6 +44,7 @@ def check_free(folder: Path) -> None:
         raise UserError(
             f"{folder}: already holds a sweep; choose another --name, or go on with `igmsweep resume {folder}`"
         )
+    refuse_links(folder)
 
 
 def check_total(folder: Path, trials: int) -> None:

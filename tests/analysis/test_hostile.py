@@ -18,6 +18,7 @@ from fake_sweep import write_sweep
 from igmsweep.analysis import analyze, compare
 from igmsweep.cli import main
 from igmsweep.errors import UserError
+from igmsweep.frame import read_sweep
 
 CHROMIUM = os.environ.get("BROWSER_PATH") or shutil.which("chromium") or shutil.which("google-chrome")
 EVIL = (
@@ -117,6 +118,25 @@ def test_a_link_in_a_folder_of_sweeps_has_nothing_written_elsewhere(tmp_path: Pa
         analyze(theirs, formats=["csv"], say=lambda _: None)
     assert not (mine / "analysis").exists()
     analyze(theirs, formats=["csv"], out=tmp_path / "out", say=lambda _: None)
+
+
+def test_spaces_and_scores_that_nobody_can_mean_are_bounded(tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path, n=12, failed=0)
+    spec = yaml.safe_load((folder / "sweep.yaml").read_text())
+    params = spec["space"]["params"]
+    params["method.scope"]["choices"] = [f"choice{number}" for number in range(20_000)]
+    params |= {f"p{number}": {"type": "float", "low": 0.0, "high": 1.0} for number in range(2_000)}
+    (folder / "sweep.yaml").write_text(yaml.safe_dump(spec))
+    rows = [json.loads(line) for line in (folder / "trials.jsonl").read_text().splitlines()]
+    rows[-1]["metrics"] = dict.fromkeys(rows[-1]["metrics"], 1e308)
+    (folder / "trials.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    sweep = read_sweep(folder)
+    assert len(sweep.space) == 256 and len(sweep.space["method.scope"]["choices"]) == 256
+    assert len(sweep.completed()) == 11  # a number whose square is none is no score
+    told: list[str] = []
+    analyze(folder, formats=["csv"], say=told.append)
+    assert any("sweep.yaml: 2,007 parameters, of which the first 256 are analyzed" in line for line in told)
+    assert any("20,000 choices of method.scope" in line for line in told)
 
 
 @pytest.mark.browser

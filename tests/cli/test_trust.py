@@ -325,3 +325,34 @@ def test_a_checkpoint_of_another_shape_is_one_line(igmsweep, honest, tmp_path):
         torch.save(sound | changed, out / "checkpoint.pt")
         code, _, said = igmsweep("train", "avdigits", "--out", out, "--resume", *given)
         assert code == 2 and "checkpoint" in said and len(said.strip().splitlines()) == 1, said
+
+
+def test_nothing_new_is_written_through_links(igmsweep, honest, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "n").mkdir()
+    (tmp_path / "n" / "trials").symlink_to(elsewhere)  # as a start that was cut off leaves a folder
+    (tmp_path / "table2-avdigits").mkdir()
+    (tmp_path / "table2-avdigits" / "tables").symlink_to(elsewhere)
+    common = ["avdigits", "--root", honest.parent / "avdigits", "--out", tmp_path, "--local"]
+    for command in (
+        ["tune", *common, "--space", honest.parent / "space.yaml", "--name", "n"],
+        ["study", "table2", *common],
+    ):
+        code, _, said = igmsweep(*command)
+        assert code == 2 and "is a link out of its folder" in said, said
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "index", ["[]", '{"bytes": 3}', {"ids": 3}, {"remarks": "x"}, {"labels": [0]}, {"arrays": [[]]}]
+)
+def test_a_cache_that_is_not_what_was_written_is_one_line(igmsweep, honest, tmp_path, index):
+    folder, cache = (Path(shutil.copytree(place, tmp_path / place.name)) for place in (honest, honest.parent / "cache"))
+    spec = yaml.safe_load((folder / "sweep.yaml").read_text())
+    spec["base_config"]["data"]["cache"] = str(cache)
+    (folder / "sweep.yaml").write_text(yaml.safe_dump(spec))
+    for path in cache.glob("*/index.json"):
+        path.write_text(index if isinstance(index, str) else json.dumps(json.loads(path.read_text()) | index))
+    code, _, said = igmsweep("resume", folder, "--trials", "3")
+    assert code == 1 and "the cache is damaged; delete it and it is built again" in said

@@ -69,5 +69,5 @@ def test_links_out_of_a_folder_and_pipes(tmp_path: Path) -> None:
         refuse_links(home)
     (home / "trials" / "00001").unlink()
     (home / "trials" / "00000" / "metrics.jsonl").unlink()
-    with pytest.raises(UserError, match="stdout.log: is a pipe, expected a file or a folder"):
+    with pytest.raises(UserError, match=r"stdout\.log: is a pipe, expected a file or a folder"):
         refuse_links(home)

@@ -146,7 +146,10 @@ def test_what_cannot_be_used_is_refused_in_one_line(folders, tmp_path, monkeypat
     [
         ({"hidden_size": "x"}, "cannot be loaded"),
         ({"quantization_config": {"quant_method": "gptq", "bits": 4}}, "cannot be loaded"),
-        ({"text_config": {"attn_implementation": "some/kernel"}}, "attn_implementation is 'some/kernel', code from elsewhere"),
+        (
+            {"text_config": {"attn_implementation": "some/kernel"}},
+            "attn_implementation is 'some/kernel', code from elsewhere",
+        ),
     ],
 )
 def test_a_folder_of_weights_that_is_odd_or_asks_for_code_is_one_line(folders, tmp_path, changed, told):

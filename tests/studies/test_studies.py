@@ -246,7 +246,13 @@ def test_a_study_of_a_python_file_is_gone_on_with_only_where_that_is_trusted(tmp
 def test_a_studys_folder_names_no_cluster_and_no_place(tmp_path: Path, options: dict, told: str) -> None:
     folder = tmp_path / "table2-avdigits"
     folder.mkdir()
-    found = {"study": "table2", "data": "avdigits", "seed": 0, "overrides": {}, "options": {"local": True, "retries": 1}}
+    found = {
+        "study": "table2",
+        "data": "avdigits",
+        "seed": 0,
+        "overrides": {},
+        "options": {"local": True, "retries": 1},
+    }
     (folder / "study.yaml").write_text(yaml.safe_dump(found))
     assert resumed(folder).options == found["options"]
     (folder / "study.yaml").write_text(yaml.safe_dump({**found, "options": options}))
