@@ -27,6 +27,8 @@ COLUMNS = (
     *("config_hash", "duplicate_of"),
 )
 NUMERIC = ("repeat_of", "seed", "attempt", "rung", "folds", "seconds", "gpu_hours", "epochs", "duplicate_of")
+NAME = 255
+"""Characters of a sweep's name, which names folders."""
 MOST = 256
 """Searched parameters, and choices of one, that are looked at: the work grows with the square of them."""
 DESIGNED = ("grid", "random", "sobol")
@@ -66,7 +68,7 @@ class Sweep:
 
     @property
     def name(self) -> str:
-        return clean(str(self.spec.get("name") or self.dir.name))
+        return clean(shortened(str(self.spec.get("name") or self.dir.name), NAME))
 
     @property
     def metric(self) -> str:

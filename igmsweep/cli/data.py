@@ -17,6 +17,7 @@ from igmsweep.cli.options import AsJson, DataSet, parse_overrides
 from igmsweep.cli.terminal import quiet_libraries, say, tell
 from igmsweep.errors import UserError
 from igmsweep.gate.paths import full
+from igmsweep.legible import clean
 from igmsweep.lines import aligned
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def data_prepare(
         dataset, folder, {part: [each.id for each in some] for part, some in listed.items()}
     ):
         say(line)
-    typer.echo(str(kept))
+    typer.echo(clean(str(kept)))
 
 
 @data_app.command("sample", cls=Command, epilog=epilog("data sample"))
@@ -158,7 +159,7 @@ def data_sample(
         dataset.check()
         path = out or Path(f"{dataset.name}-samples.png")
         write_sheet(dataset, folder, path, each, classes, training, seed)
-    typer.echo(str(path))
+    typer.echo(clean(str(path)))
 
 
 @data_app.command("make", cls=Command, epilog=epilog("data make"))
@@ -220,7 +221,7 @@ def cache_remove(
 
     gone = remove(_cache(cache), names)
     for entry in gone:
-        typer.echo(entry.path.name)
+        typer.echo(clean(entry.path.name))
     say(f"removed {len(gone)} caches, {sum(entry.bytes for entry in gone) / 2**20:.0f} MiB")
 
 

@@ -10,6 +10,7 @@ import typer
 from igmsweep.cli import complete
 from igmsweep.cli.examples import epilog
 from igmsweep.cli.layout import Command, Group
+from igmsweep.legible import clean
 
 space_app = typer.Typer(
     cls=Group, help="Search spaces: show or validate one.", epilog=epilog("space"), no_args_is_help=True
@@ -50,7 +51,7 @@ def space_show(
         for shipped in space_names():
             typer.echo(shipped)
     else:
-        typer.echo(shown(name) if dataset is None else shown_on(name, dataset, root), nl=False)
+        typer.echo(clean(shown(name) if dataset is None else shown_on(name, dataset, root)), nl=False)
 
 
 @space_app.command("validate", cls=Command, epilog=epilog("space validate"))
@@ -84,4 +85,4 @@ def space_validate(
     config = TrainConfig(data={"name": dataset, "root": root}, method=method or method_of(file) or "igm")
     space = load_space(file, config)
     space.check(config)
-    typer.echo(f"{file}: valid for {config.method.name}, {len(space.params)} parameters")
+    typer.echo(f"{clean(str(file))}: valid for {config.method.name}, {len(space.params)} parameters")

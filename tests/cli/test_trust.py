@@ -356,3 +356,9 @@ def test_a_cache_that_is_not_what_was_written_is_one_line(igmsweep, honest, tmp_
         path.write_text(index if isinstance(index, str) else json.dumps(json.loads(path.read_text()) | index))
     code, _, said = igmsweep("resume", folder, "--trials", "3")
     assert code == 1 and "the cache is damaged; delete it and it is built again" in said
+
+
+def test_a_space_is_shown_without_control_codes(igmsweep, tmp_path):
+    (tmp_path / "space.yaml").write_text("params:  # \x1b]0;ran\x07\u202e\n  a: 1\n")
+    code, out, _ = igmsweep("space", "show", tmp_path / "space.yaml")
+    assert code == 0 and out.splitlines()[0] == r"params:  # \x1b]0;ran\x07\u202e"
