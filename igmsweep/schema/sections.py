@@ -21,8 +21,8 @@ SHARED = "shared"  # optim.lr.shared: the learning rate of parameters that belon
 
 MOST_EPOCHS = 1_000_000
 """Of a modality in a cycle."""
-MOST_RATE = 1e6
-"""Of a learning rate and a weight decay; beyond a float32 the optimiser cannot take them."""
+MOST_RATE = 1e30
+"""Of a learning rate and a weight decay; the optimiser cannot take what no float32 holds."""
 WIDEST = 2**16
 """Numbers in a layer of a head."""
 
