@@ -61,15 +61,11 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
         )
     made = {}
     for count, columns in {2: ("text", "image"), 3: ("text", "image", "sound")}.items():
-        made[count] = root / f"table{count}" / "samples.csv"
-        made[count].parent.mkdir()
+        made[count] = root / f"table{count}.csv"
         with made[count].open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, ["label", "split", *columns], extrasaction="ignore")
             writer.writeheader()
-            writer.writerows(
-                {name: f"../{value}" if name in ("image", "sound") else value for name, value in row.items()}
-                for row in rows
-            )
+            writer.writerows(rows)
     return made
 
 
