@@ -103,7 +103,8 @@ def _held_out(each: Candidates, drawn: np.ndarray, left: np.ndarray) -> Chosen:
     choice, told = each.choice.astype(np.float32), each.told.astype(np.float32)
     order = _order(drawn @ choice.T / choice.shape[1], each.first)
     share = _shares(order, each.given, tails(each.drawn)[0]).astype(np.float32)
-    value = (left @ told.T / left.sum(axis=1, keepdims=True)).mean(axis=0)
+    some = left[left.any(axis=1)]  # of a dozen samples, a draw may hold every one
+    value = (some @ told.T / some.sum(axis=1, keepdims=True)).mean(axis=0)
     own = ((left.T @ share) * told.T).sum(axis=1) / left.sum(axis=0).clip(1)
     search = _search_luck(value.astype(np.float64), order, each)
     n = len(own)
