@@ -17,7 +17,7 @@ from igmsweep.cli.options import AsJson, DataSet, parse_overrides
 from igmsweep.cli.terminal import quiet_libraries, say, tell
 from igmsweep.errors import UserError
 from igmsweep.gate.paths import full
-from igmsweep.legible import clean
+from igmsweep.legible import clean, on_one_line
 from igmsweep.lines import aligned
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def data_make(
     from igmsweep import data
     from igmsweep.schema.sections import DataConfig
 
-    typer.echo(str(data.ensure(DataConfig(name=name, root=root))))
+    typer.echo(on_one_line(str(data.ensure(DataConfig(name=name, root=root)))))
 
 
 @cache_app.command("list", cls=Command, epilog=epilog("data cache list"))

@@ -9,6 +9,7 @@ from igmsweep.analysis.ranking import ranked, winner
 from igmsweep.analysis.tables import best_config
 from igmsweep.config import TrainConfig
 from igmsweep.frame import Sweep
+from igmsweep.gate.numbers import whole
 from igmsweep.gate.paths import full
 from igmsweep.plugin import Trust
 from igmsweep.schema.paths import refuse_places
@@ -72,7 +73,7 @@ def paper_default(sweep: Sweep, trust: Trust | None = None) -> TrainConfig | Non
 def first_fresh_seed(sweep: Sweep) -> int:
     """The first seed that a sweep has not trained with: the search has trained with its own seed, and with the following ones where it repeated the best."""
     base = (sweep.spec.get("base_config") or {}).get("seed")
-    used = max(int(seed or 0) for seed in (sweep.spec.get("seed"), base))
+    used = max(whole(seed) or 0 for seed in (sweep.spec.get("seed"), base))
     sessions = sweep.meta.get("sessions") or []
     repeats = [session.get("seeds") for session in sessions if isinstance(session, dict)]
-    return used + max(int(seeds or 1) for seeds in (*repeats, sweep.spec.get("seeds"), 1))
+    return used + max(whole(seeds) or 1 for seeds in (*repeats, sweep.spec.get("seeds"), 1))

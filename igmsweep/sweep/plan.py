@@ -36,6 +36,7 @@ from igmsweep.sweep.stopping import make_stopping
 
 logger = logging.getLogger(__name__)
 
+STOPPING = ("stopping.cycles", "stopping.grace", "stopping.reduction")
 FIXED_BY_START = (
     "method",
     "metric",
@@ -181,9 +182,12 @@ def read_plan(folder: Path, trust: Trust, root: Path | None = None) -> Plan:
         for name, option in declared(SweepRequest).items():
             if name in spec:
                 option.check(spec[name])
-        for key in ("startup", "seed"):
-            if whole(spec[key]) != spec[key]:
-                raise UserError(f"{key}: found {quoted(spec[key])}, expected a whole number")
+        stopping = {f"stopping.{key}": value for key, value in spec["stopping"].items()}
+        for key, value in {"startup": spec["startup"], "seed": spec["seed"], **stopping}.items():
+            if key not in ("startup", "seed", *STOPPING):
+                raise UserError(f"unknown key '{key}'{nearest(key, STOPPING)}")
+            if whole(value) != value:
+                raise UserError(f"{key}: found {quoted(value)}, expected a whole number")
         _check_resources(spec.get("resources") or {})
         for values in (described["params"], *(entry.extra for entry in enqueued)):
             refuse_places(values)

@@ -101,7 +101,7 @@ ODD: list[Any] = [
     {"$json": "NaN"},
     {"$json": "-Infinity"},
     {"$json": "1" + "0" * 400},
-    {"$json": "[" * 900 + "]" * 900},
+    {"$json": "[" * 400 + "]" * 400},
     {"$json": "9" * 5000},
 ]
 LINES = ("trials.jsonl", "trials/00001/metrics.jsonl", "warm_start.jsonl", "study.journal")

@@ -159,20 +159,25 @@ def judge(kind: Kind, given: Any, ground: Path) -> Outcome:
     place.mkdir()
     os.chdir(place)
     before, most = _status("VmRSS"), _peak()
-    kept = {path.name: path.read_bytes() for path in outside.iterdir()}
+    kept = _files(outside)
     outcome = _run(kind, given, place)
     grown = _peak() - before
     if not outcome.fault and before and _peak() > most and grown > MEMORY:
         outcome = Outcome("memory", "", f"{grown >> 20} MiB")
-    now = {path.name: path.read_bytes() for path in outside.iterdir()}
+    now = _files(outside)
     if now != kept:
-        for name in now:
-            (outside / name).unlink()
+        shutil.rmtree(outside)
+        outside.mkdir()
         for name, content in kept.items():
             (outside / name).write_bytes(content)
         changed = sorted(name for name in {*now, *kept} if now.get(name) != kept.get(name))
         outcome = Outcome("ran" if "ran" in changed else "wrote", str(changed), outcome.text)
     return outcome
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    """Names and contents; those of folders are empty."""
+    return {path.name: path.read_bytes() if path.is_file() else b"" for path in folder.iterdir()}
 
 
 def _run(kind: Kind, given: Any, place: Path) -> Outcome:
