@@ -74,6 +74,10 @@ def this_machine() -> Machine:
     return Machine(cpus, count, names, memory)
 
 
+LEAST = 1e-4
+"""Of a core or a GPU: what Ray counts in."""
+
+
 def allot(machine: Machine, cpus: float, gpus: float | None, concurrent: int | None) -> Allotment:
     """Check a request against a machine.
 
@@ -81,11 +85,11 @@ def allot(machine: Machine, cpus: float, gpus: float | None, concurrent: int | N
         UserError: an amount that means nothing, such as zero CPUs or 1.5 GPUs.
         ResourceError: more than the machine has; Ray would wait for it for ever.
     """
-    if not cpus > 0 or not math.isfinite(cpus):
-        raise UserError(f"--cpus-per-trial: found {cpus:g}, expected a value greater than 0")
+    if not LEAST <= cpus < math.inf:
+        raise UserError(f"--cpus-per-trial: found {cpus:g}, expected a value greater than 0, of at least {LEAST:g}")
     share = (1.0 if machine.gpus else 0.0) if gpus is None else gpus
-    if share < 0 or not math.isfinite(share):
-        raise UserError(f"--gpus-per-trial: found {share:g}, expected a value of at least 0")
+    if not (share == 0 or LEAST <= share < math.inf):
+        raise UserError(f"--gpus-per-trial: found {share:g}, expected 0, or a value of at least {LEAST:g}")
     if share > 1 and share != int(share):
         raise UserError(f"--gpus-per-trial: found {share:g}, expected a fraction up to 1 or a whole number")
     most_cpus = machine.cpus if machine.largest_cpus is None else machine.largest_cpus

@@ -271,6 +271,8 @@ def apply(edit: list[Any], folder: Path) -> None:
     """Do to a folder what an edit says; an edit of what is not there does nothing."""
     what, name, *rest = edit
     path = folder / name
+    if any(above.is_symlink() for above in path.parents):  # what lies behind a link is not the folder's
+        return
     try:
         if what == "remove":
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
