@@ -147,7 +147,7 @@ def data_sample(
     each: Annotated[int, typer.Option(min=1, max=12, metavar="N", help="Samples of a class.")] = 3,
     classes: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="Classes at most.")] = 12,
     training: Annotated[bool, typer.Option("--training", help="As in training, with random crops and flips.")] = False,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of what is random in training.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, metavar="N", help="Of what is random in training.")] = 0,
     set_: Set = None,
 ) -> None:
     """Draw a few samples of every class as the model sees them: spectrograms, pictures, frames, texts."""

@@ -54,7 +54,13 @@ def plain(value: Any, depth: int = 0) -> Any:
         return [plain(item, depth + 1) for item in value]
     if isinstance(value, int) and abs(value) >= 10**DIGITS:
         raise UserError(f"found an integer of {value.bit_length()} bits, expected one of at most {DIGITS} digits")
-    return str(value) if isinstance(value, Path) else value
+    text = str(value) if isinstance(value, Path) else value
+    if isinstance(text, str) and not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise UserError(f"found {quoted(text)}, which is no UTF-8; no file can hold it") from None
+    return text
 
 
 def known(values: Any, fields: Iterable[str], section: str) -> None:

@@ -74,12 +74,12 @@ def make_plan(request: SweepRequest) -> Plan:
         UserError: anything in the request that cannot work; one line that names the option or key.
     """
     request.check()
-    if request.overrides.get("data.cache") is not None:
-        places.remember_cache(full(request.overrides["data.cache"], "data.cache"))
     base = TrainConfig(data=named_data(request.data, request.overrides), method=request.method)
     space = load_space(request.space or None, base)
     space.check(base)
     base = TrainConfig.new(request.data, request.method, {**space.fixed, **request.overrides})
+    if "data.cache" in request.overrides and base.data.cache is not None:
+        places.remember_cache(full(base.data.cache, "data.cache"))
     for path in request.overrides:
         for param in space.params:
             if overlap(path, param.path):

@@ -71,3 +71,8 @@ def test_links_out_of_a_folder_and_pipes(tmp_path: Path) -> None:
     (home / "trials" / "00000" / "metrics.jsonl").unlink()
     with pytest.raises(UserError, match=r"stdout\.log: is a pipe, expected a file or a folder"):
         refuse_links(home)
+
+
+def test_a_name_that_no_file_can_hold_is_one_line() -> None:
+    with pytest.raises(UserError, match=r"found '\\ud800\.csv', which is no UTF-8"):
+        TrainConfig(data="\ud800.csv")
