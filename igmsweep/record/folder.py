@@ -14,7 +14,7 @@ from igmsweep.record import paths
 from igmsweep.record.json_files import read_object
 from igmsweep.record.ledger import Ledger
 from igmsweep.record.results import read_result, recovered
-from igmsweep.record.rows import TrialRow, merged
+from igmsweep.record.rows import TrialRow, folded, merged
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,9 +93,7 @@ def _rows(path: Path, notes: list[str]) -> dict[int, TrialRow]:
     lines, aside = ledger.read()
     if aside is not None:
         notes.append(aside.words())
-    rows: dict[int, TrialRow] = {}
-    for line in lines:
-        rows[line["trial"]] = merged(rows.get(line["trial"]), line)
+    rows = folded(lines)
     taken, unread = 0, []
     for number, folder in paths.trial_folders(path):
         row = rows.get(number)

@@ -29,16 +29,14 @@ class SetAside:
     first: int
     reason: str
 
-    def words(self) -> str:
-        """One remark for all of them."""
+    def words(self, name: Path | str | None = None) -> str:
+        """One remark for all of them. `name`: of the file, where several have the same; None: its last part."""
         lines = "1 line makes no sense and is" if self.count == 1 else f"{self.count:,} lines make no sense and are"
-        return f"{self.path.name}: {lines} set aside, {'it' if self.count == 1 else 'the first'} is line {self.first} ({self.reason})"
+        return f"{name or self.path.name}: {lines} set aside, {'it' if self.count == 1 else 'the first'} is line {self.first} ({self.reason})"
 
 
 def read_object(path: Path) -> dict[str, Any] | None:
     """The object in a JSON file, or None when there is none that can be read."""
-    if not regular(path):
-        return None
     try:
         found = parse_json(read_text(path, OBJECT))
     except (UserError, NotJson):

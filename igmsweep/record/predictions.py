@@ -7,7 +7,6 @@ a part of the samples; scores alone allow neither.
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,10 +83,9 @@ def read_archive(path: Path) -> Predictions | None:
     if not regular(path):
         return None
     try:
-        with zipfile.ZipFile(path) as archive:  # whose headers tell what it would unpack to
-            if sum(entry.file_size for entry in archive.infolist()) > LARGEST:
-                return None
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            if sum(entry.file_size for entry in file.zip.infolist()) > LARGEST:  # headers, nothing is unpacked yet
+                return None
             probabilities, labels, samples = file["probabilities"], file["labels"], clean(str(file["samples"]))
     except Exception:  # a damaged archive fails in many ways: of the zip, of zlib, of the array's header
         return None

@@ -22,12 +22,12 @@ from igmsweep.gate.yaml_text import Written, read_yaml
 from igmsweep.legible import first_few
 from igmsweep.record import paths
 from igmsweep.record.folder import is_sweep
-from igmsweep.record.json_files import SetAside, read_lines, read_object
+from igmsweep.record.json_files import read_lines, read_object
 from igmsweep.record.ledger import Ledger
 from igmsweep.record.lock import holder_of
 from igmsweep.record.predictions import read_archive
 from igmsweep.record.results import read_result, recovered
-from igmsweep.record.rows import TrialRow, fault, merged
+from igmsweep.record.rows import TrialRow, fault, folded, merged
 
 LEFT = (paths.LOCK, paths.JOURNAL, f"{paths.JOURNAL}.lock", "analysis")
 """What is made anew by who needs it."""
@@ -104,7 +104,7 @@ def _copied(file: Path, to: Path, account: Account) -> None:
     if file.suffix == ".jsonl":
         rows, aside = read_lines(file)
         if aside is not None:
-            account.lost.append(_told(aside, name))
+            account.lost.append(aside.words(name))
             _write(to, rows)
             return
     elif file.name == paths.TEST_EVAL:
@@ -129,9 +129,8 @@ def _ledger(folder: Path, copy: Path, account: Account) -> None:
     """The ledger's sound lines, and the ends of trials that only their own results tell."""
     lines, aside = Ledger(folder / paths.LEDGER).read()
     if aside is not None:
-        account.lost.append(_told(aside, Path(paths.LEDGER)))
-    for line in lines:
-        account.rows[line["trial"]] = merged(account.rows.get(line["trial"]), line)
+        account.lost.append(aside.words())
+    account.rows = folded(lines)
     owed = []
     for number, place in paths.trial_folders(folder):
         found = recovered(account.rows.get(number), read_result(place) if not place.is_symlink() else None)
@@ -146,7 +145,3 @@ def _ledger(folder: Path, copy: Path, account: Account) -> None:
 
 def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows))
-
-
-def _told(aside: SetAside, name: Path) -> str:
-    return aside.words().replace(aside.path.name, str(name), 1)
